@@ -1,0 +1,1 @@
+# tests.mk is filled in by the tests
