@@ -72,6 +72,9 @@ BIN := $(B)/bin/authd $(B)/bin/syncd $(B)/bin/zonectl
 .PHONY: all
 all: $(BIN)
 
+.PHONY: libs
+libs: $(LIBZL) $(LIBJOURNAL) $(LIBAUTHD) $(LIBSYNCD) $(LIBZONECTL)
+
 $(LIBZL): $(call objs,$(LIB_SRC))
 $(LIBJOURNAL): $(call objs,$(JOURNAL_SRC))
 $(LIBAUTHD): $(call objs,$(AUTHD_SRC))
