@@ -1,0 +1,136 @@
+/* The journal: the truth of then. One bare git repository, a branch a zone, a commit a version.
+ * docs/journal-format.md states the format to the octet: two nodes that hold the same zone compute
+ * the same tree id, the zone's *content id*.
+ *
+ * A library without threads, sockets or SQL. All writing goes through one struct journal owned by
+ * one thread; any number of other handles on the same path may read, each owned by one thread at
+ * a time.
+ *
+ * Durability: when journal_write returns OK, the pack, its index and the directory are on disk
+ * (fsync). Refs are derived: the caller keeps each tip in the store, and sets refs from it.
+ */
+#ifndef ZL_JOURNAL_JOURNAL_H
+#define ZL_JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/zone/changeset.h"
+#include "lib/zone/zone.h"
+
+struct journal;
+
+#define JOURNAL_OID_BYTES 20
+#define JOURNAL_HEX_MAX 41
+#define JOURNAL_REF_MAX 256
+
+struct journal_oid {
+    uint8_t id[JOURNAL_OID_BYTES]; /* zeros: none */
+};
+
+void journal_oid_hex(char out[JOURNAL_HEX_MAX], const struct journal_oid *oid);
+bool journal_oid_is_none(const struct journal_oid *oid);
+
+/* Creates (bare, gc.auto=0) or opens the repository at `path`. A writer also sweeps temporary
+ * files, stale locks and indexes without packs, and every handle checks the trailer of each pack index
+ * before it is used. `node` is the committer's name. User and system git configuration is
+ * ignored. Errors: ERR_IO, ERR_CORRUPT. */
+MUST_USE enum err journal_open(struct journal **out, const char *path, const char *node,
+                               bool writer, struct errinfo *e);
+void journal_close(struct journal *j);
+
+/* The full ref name of a zone, "refs/heads/...", escaped as docs/journal-format.md says. */
+void journal_ref_name(char out[JOURNAL_REF_MAX], const uint8_t *zone);
+/* The zone that a ref stands for; false for hashed and foreign refs. */
+bool journal_ref_zone(uint8_t zone[NAME_MAX_OCTETS], const char *ref);
+
+/* One version to record. All pointers are lent for the call. */
+struct journal_entry {
+    const uint8_t *zone;
+    struct journal_oid parent;       /* the previous version's commit, or none */
+    int parent_entry;                /* >= 0: the parent is this earlier entry of the same call */
+    const struct changeset *changes; /* against the parent's content; NULL for a first version */
+    const struct zone *content;      /* needed without a parent; otherwise may be NULL */
+    bool has_from;
+    struct serial from, to;
+    uint64_t seq;
+    uint64_t version;
+    uint64_t added, removed; /* records, for the subject */
+    struct wall at;
+    const char *origin;    /* "axfr" ... */
+    const char *who;       /* author: primary or operator */
+    const char *source;    /* these may be "" and may hold any octets: they are made safe */
+    const char *key;
+    const char *transport;
+    const char *reason;
+    bool waiting; /* fetched while held */
+
+    struct journal_oid commit;     /* out */
+    struct journal_oid content_id; /* out: the tree */
+};
+
+/* Writes all entries as one pack. The same entry always makes the same ids, and objects that are
+ * there already are not written again, so that a replay after a crash is harmless. No ref moves.
+ * Cost: in proportion to the changes. Errors: ERR_IO (do not retry), ERR_CORRUPT (a parent is
+ * damaged or missing; names the zone), ERR_CONFLICT (a change set doesn't fit its parent). */
+MUST_USE enum err journal_write(struct journal *j, struct journal_entry *entries, size_t n,
+                                struct errinfo *e);
+
+/* Points the zone's branch at a commit, whatever was there (also a corrupt ref). */
+MUST_USE enum err journal_ref_set(struct journal *j, const uint8_t *zone,
+                                  const struct journal_oid *commit, struct errinfo *e);
+/* ERR_NOT_FOUND, ERR_CORRUPT. */
+MUST_USE enum err journal_ref_get(struct journal *j, const uint8_t *zone, struct journal_oid *out,
+                                  struct errinfo *e);
+
+/* True if the commit and its tree are in the object database. */
+bool journal_has(struct journal *j, const struct journal_oid *commit);
+
+/* The content of a commit. ERR_NOT_FOUND, ERR_CORRUPT. */
+MUST_USE enum err journal_zone_load(struct zone **out, struct journal *j, const uint8_t *zone,
+                                    const struct journal_oid *commit, struct errinfo *e);
+
+/* What leads from one commit's content to another's; equal subtrees are skipped. `from` may be
+ * none: everything is added. */
+MUST_USE enum err journal_diff(struct changeset **out, struct journal *j, const uint8_t *zone,
+                               const struct journal_oid *from, const struct journal_oid *to,
+                               struct errinfo *e);
+
+/* What a commit says of itself. */
+struct journal_commit {
+    struct journal_oid commit, parent, content_id;
+    struct wall at;
+    bool has_from;
+    struct serial from, to;
+    uint64_t seq;
+    uint64_t version;
+    bool waiting;
+    char author[128];
+    char origin[32];
+    char source[256];
+    char key[256];
+    char transport[16];
+    char reason[512];
+    char subject[512];
+};
+MUST_USE enum err journal_commit_get(struct journal *j, const struct journal_oid *commit,
+                                     struct journal_commit *out, struct errinfo *e);
+
+/* The content id that a zone has, without writing anything. Cost: the whole zone. */
+MUST_USE enum err journal_content_id(struct journal_oid *out, const struct zone *z,
+                                     struct errinfo *e);
+
+/* Merges small packs into larger ones, geometrically. OK when there is nothing to do. */
+MUST_USE enum err journal_repack(struct journal *j, struct errinfo *e);
+
+/* For status. */
+struct journal_stats {
+    uint64_t packs;
+    uint64_t pack_bytes;
+};
+MUST_USE enum err journal_stats(struct journal *j, struct journal_stats *out, struct errinfo *e);
+
+#endif

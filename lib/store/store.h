@@ -1,0 +1,273 @@
+/* The store: the truth of now. One SQLite database in WAL mode; docs/design.md has the rules that
+ * keep it whole.
+ *
+ * Exactly one connection in the world writes and checkpoints: the one from store_open_writer, which
+ * holds the lock file. All others come from store_open_reader: read-only, never a checkpoint, no
+ * mmap. A struct store belongs to one thread at a time.
+ *
+ * A failed fsync or other I/O error of a commit is never retried: ERR_IO from a writing function
+ * means "stop this process and recover from the disk at the next start".
+ */
+#ifndef ZL_STORE_STORE_H
+#define ZL_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/base/serial.h"
+#include "lib/zone/changeset.h"
+#include "lib/zone/zone.h"
+
+struct store;
+
+#define STORE_OID_BYTES 20 /* a git object id */
+
+enum zone_kind {
+    ZONE_LOCAL = 1,     /* we own its serial: import, later UPDATE and API */
+    ZONE_SECONDARY = 2, /* it comes from primaries */
+};
+
+/* Where the zone was declared; only its owner may take it away. */
+enum zone_source {
+    SOURCE_CONFIG = 1,
+    SOURCE_OPERATOR = 2,
+    SOURCE_AUTOPRIMARY = 3,
+    SOURCE_CATALOG = 4,
+};
+
+/* One row of `zone`. A plain struct, owns nothing. Wall times are 0 where there is none. */
+struct store_zone {
+    int64_t id; /* given by the store */
+    uint8_t name[NAME_MAX_OCTETS];
+    enum zone_kind kind;
+    enum zone_source source;
+    char account[64];
+
+    bool has_content;     /* a version is stored and served */
+    struct serial serial; /* of the served version */
+    uint64_t version;     /* number of the served version */
+    uint64_t last_version; /* highest number given out for this zone (waiting ones included) */
+    uint64_t seq;         /* change that made the served version */
+    uint64_t records;
+    uint8_t tip_oid[STORE_OID_BYTES]; /* newest journaled commit of the zone; zeros: none */
+
+    bool expired; /* authd answers SERVFAIL */
+    bool removed; /* not served; history kept */
+
+    bool held;             /* newer versions from the primary are not served */
+    uint64_t held_version; /* the version whose content is held */
+    struct wall held_at;
+    char held_by[64];
+    char held_reason[256];
+
+    /* Replication state, so that timers outlive restarts. */
+    bool has_primary_serial;
+    struct serial primary_serial; /* last one seen at a primary */
+    struct wall last_check;       /* last probe that got an answer */
+    struct wall last_success;     /* last probe or transfer that proved us current */
+    struct wall next_check;
+    struct wall expires_at;
+    uint32_t failures; /* in a row */
+    char last_error[512];
+    char last_primary[128];
+};
+
+/* Who changed what, from where, by which key, why: goes into change log and journal. */
+enum origin_kind {
+    ORIGIN_AXFR = 1,
+    ORIGIN_IXFR,
+    ORIGIN_IMPORT,
+    ORIGIN_ROLLBACK,
+    ORIGIN_RELEASE,
+    ORIGIN_UPDATE,
+    ORIGIN_API,
+    ORIGIN_CATALOG,
+};
+
+struct origin {
+    enum origin_kind kind;
+    char who[128];      /* "192.0.2.1@53", or the operator's user name */
+    char source[256];   /* primary's name, file name, "v12" */
+    char key[256];      /* TSIG key name, never a secret; "" if none */
+    char transport[16]; /* "tcp", "udp", "tls", "unix" */
+    char reason[512];   /* the operator's words */
+};
+
+const char *origin_name(enum origin_kind kind); /* "axfr", "import" ... */
+
+enum change_kind {
+    CHANGE_INITIAL = 1, /* from nothing: the content is in the pages, no change set is stored */
+    CHANGE_DELTA = 2,   /* a change set */
+    CHANGE_STATE = 3,   /* no content: the zone row changed (expired, revived, held, removed ...) */
+};
+
+/* One row of `change`, as read. */
+struct store_change {
+    uint64_t seq;
+    int64_t zone_id;
+    uint8_t zone[NAME_MAX_OCTETS];
+    enum change_kind kind;
+    bool has_from;
+    struct serial from;
+    struct serial to;
+    uint64_t version; /* that it makes; 0 for CHANGE_STATE */
+    bool waiting;     /* fetched while the zone is held: journaled, not served */
+    struct wall at;
+    struct origin origin;
+    struct changeset *changes; /* NULL unless CHANGE_DELTA; owned by this struct */
+    uint64_t added, removed;   /* records */
+    bool journaled;
+    uint8_t oid[STORE_OID_BYTES];
+};
+void store_change_done(struct store_change *c); /* frees what it owns */
+
+/* One row of `version`: every version ever. */
+struct store_version {
+    uint64_t version;
+    uint64_t seq;
+    bool has_from;
+    struct serial from;
+    struct serial serial;
+    struct wall at;
+    struct origin origin;
+    uint64_t added, removed; /* records */
+    uint64_t records;        /* in the zone then */
+    bool waiting;            /* was not served when it came */
+    bool journaled;
+    uint8_t oid[STORE_OID_BYTES];
+    uint8_t content_oid[STORE_OID_BYTES]; /* the tree: the content id */
+};
+
+/* ---- Opening ---- */
+
+/* Creates or opens DIR/zoneledger.db; takes DIR/lock (ERR_BUSY if another syncd has it, its pid in
+ * the text); migrates the schema; quick_check. A newer schema than ours is ERR_UNSUPPORTED. */
+MUST_USE enum err store_open_writer(struct store **out, const char *dir, struct errinfo *e);
+/* ERR_NOT_FOUND while no syncd has made the database yet. */
+MUST_USE enum err store_open_reader(struct store **out, const char *dir, struct errinfo *e);
+void store_close(struct store *s);
+
+/* ---- Reading (either kind of connection) ---- */
+
+/* Several reads of one moment. Keep it short: a reader must never pin the WAL. */
+MUST_USE enum err store_read_begin(struct store *s, struct errinfo *e);
+void store_read_end(struct store *s);
+
+MUST_USE enum err store_zone_get(struct store *s, const uint8_t *name, struct store_zone *out,
+                                 struct errinfo *e); /* ERR_NOT_FOUND */
+MUST_USE enum err store_zone_get_id(struct store *s, int64_t id, struct store_zone *out,
+                                    struct errinfo *e);
+typedef enum err store_zone_fn(void *ctx, const struct store_zone *z, struct errinfo *e);
+MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx,
+                                  struct errinfo *e);
+
+/* The served content; every page is checked. ERR_NOT_FOUND, ERR_CORRUPT. */
+MUST_USE enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
+                                  struct errinfo *e);
+/* The newest version fetched while the zone is held: served content with the waiting changes
+ * applied. ERR_NOT_FOUND if nothing waits. */
+MUST_USE enum err store_zone_load_waiting(struct zone **out, struct store *s,
+                                          const struct store_zone *z, struct errinfo *e);
+/* Content of a version whose following changes are all in the log still: worked back from the
+ * served content. For the journal's drain after a crash. ERR_NOT_FOUND if they were pruned. */
+MUST_USE enum err store_zone_load_version(struct zone **out, struct store *s,
+                                          const struct store_zone *z, uint64_t version,
+                                          struct errinfo *e);
+
+/* Last committed seq (0: none) and lowest seq still in the log. */
+MUST_USE enum err store_seq(struct store *s, uint64_t *last, uint64_t *first, struct errinfo *e);
+
+/* Calls f for changes with seq > after, in order, at most `max`. The struct is lent. */
+typedef enum err store_change_fn(void *ctx, const struct store_change *c, struct errinfo *e);
+MUST_USE enum err store_change_each(struct store *s, uint64_t after, uint32_t max,
+                                    store_change_fn *f, void *ctx, struct errinfo *e);
+/* The same for changes that the journal has not recorded (CHANGE_STATE never counts). */
+MUST_USE enum err store_unjournaled_each(struct store *s, uint32_t max, store_change_fn *f,
+                                         void *ctx, struct errinfo *e);
+MUST_USE enum err store_unjournaled_count(struct store *s, uint64_t *n, struct errinfo *e);
+
+typedef enum err store_version_fn(void *ctx, const struct store_version *v, struct errinfo *e);
+/* Newest first, numbers below `before` (0: from the newest), at most max. */
+MUST_USE enum err store_version_each(struct store *s, int64_t zone_id, uint64_t before,
+                                     uint32_t max, store_version_fn *f, void *ctx,
+                                     struct errinfo *e);
+MUST_USE enum err store_version_get(struct store *s, int64_t zone_id, uint64_t version,
+                                    struct store_version *out, struct errinfo *e);
+/* The newest version with this serial / the newest made at or before this time and not waiting /
+ * the one whose commit id starts with these hex digits. ERR_NOT_FOUND; ERR_CONFLICT if a prefix fits several. */
+MUST_USE enum err store_version_by_serial(struct store *s, int64_t zone_id, struct serial serial,
+                                          struct store_version *out, struct errinfo *e);
+MUST_USE enum err store_version_by_time(struct store *s, int64_t zone_id, struct wall at,
+                                        struct store_version *out, struct errinfo *e);
+MUST_USE enum err store_version_by_oid(struct store *s, int64_t zone_id, const char *hex,
+                                       struct store_version *out, struct errinfo *e);
+
+/* ---- Writing (the writer's connection only) ---- */
+
+/* One transaction (BEGIN IMMEDIATE); many changes may go into one (group commit). */
+MUST_USE enum err store_begin(struct store *s, struct errinfo *e);
+MUST_USE enum err store_commit(struct store *s, struct errinfo *e); /* durable when it returns */
+void store_rollback(struct store *s); /* fine when no transaction runs */
+
+/* A part of a transaction that can fail alone (SAVEPOINT). */
+MUST_USE enum err store_part_begin(struct store *s, struct errinfo *e);
+MUST_USE enum err store_part_end(struct store *s, bool keep, struct errinfo *e);
+
+/* Inserts (z->id is set) or updates the row with this name. No change row. */
+MUST_USE enum err store_zone_put(struct store *s, struct store_zone *z, struct errinfo *e);
+/* Only the replication state (primary serial, checks, failures, last error). No change row. */
+MUST_USE enum err store_zone_put_state(struct store *s, const struct store_zone *z,
+                                       struct errinfo *e);
+/* The zone row and a CHANGE_STATE row, so that authd looks at it. */
+MUST_USE enum err store_zone_put_served(struct store *s, struct store_zone *z, struct wall at,
+                                        uint64_t *seq, struct errinfo *e);
+
+/* The one way served content changes: pages, zone row, version row, change row. `old_zone` is the
+ * served content (NULL for the first version, then !cs->has_from), `new_zone` the next, `cs` what
+ * leads from one to the other. Updates *z (serial, version, last_version, seq, records,
+ * has_content; expired becomes false). If z->held is set by the caller, the row keeps it.
+ * Errors: ERR_CONFLICT if the stored row is not at z->version any more; ERR_IO. */
+MUST_USE enum err store_change_put(struct store *s, struct store_zone *z,
+                                   const struct zone *old_zone, const struct zone *new_zone,
+                                   const struct changeset *cs, const struct origin *origin,
+                                   struct wall at, uint64_t *seq, struct errinfo *e);
+
+/* A version fetched while the zone is held: a waiting change row (against the newest waiting
+ * version, or the served one) and a version row; the served content stays. */
+MUST_USE enum err store_waiting_put(struct store *s, struct store_zone *z,
+                                    const struct zone *new_zone, const struct changeset *cs,
+                                    const struct origin *origin, struct wall at, uint64_t *seq,
+                                    struct errinfo *e);
+
+/* After the journal made its commits durable: the ids into change, version and zone rows. */
+MUST_USE enum err store_journaled_put(struct store *s, uint64_t seq,
+                                      const uint8_t oid[STORE_OID_BYTES],
+                                      const uint8_t content_oid[STORE_OID_BYTES],
+                                      struct errinfo *e);
+
+/* Drops the oldest journaled change rows until at most max_bytes of change sets stay; never one
+ * that is not journaled or that a waiting version needs. */
+MUST_USE enum err store_prune(struct store *s, uint64_t max_bytes, uint64_t *dropped,
+                              struct errinfo *e);
+
+/* A checkpoint on the writer's connection, PASSIVE, or TRUNCATE when the log has grown large. */
+MUST_USE enum err store_checkpoint(struct store *s, struct errinfo *e);
+
+/* Key and value pairs: node name, format versions. Values are text. ERR_NOT_FOUND. */
+MUST_USE enum err store_meta_get(struct store *s, const char *key, struct buf *value,
+                                 struct errinfo *e);
+MUST_USE enum err store_meta_put(struct store *s, const char *key, const char *value,
+                                 struct errinfo *e);
+
+/* ---- Checking (zonectl verify) ---- */
+
+typedef void store_fault_fn(void *ctx, const uint8_t *zone /* or NULL */, bool data_lost,
+                            const char *text);
+/* integrity_check, foreign keys, chains of versions and changes, pages, zone checks; calls f for
+ * each fault. */
+MUST_USE enum err store_verify(struct store *s, store_fault_fn *f, void *ctx, struct errinfo *e);
+
+#endif
