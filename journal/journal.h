@@ -35,8 +35,8 @@ void journal_oid_hex(char out[JOURNAL_HEX_MAX], const struct journal_oid *oid);
 bool journal_oid_is_none(const struct journal_oid *oid);
 
 /* Creates (bare, gc.auto=0) or opens the repository at `path`. A writer also sweeps temporary
- * files, stale locks and indexes without packs, and every handle checks the trailer of each pack index
- * before it is used. `node` is the committer's name. User and system git configuration is
+ * files, stale locks and indexes without packs, and every handle checks the trailer of each pack
+ * index before it is used. `node` is the committer's name. User and system git configuration is
  * ignored. Errors: ERR_IO, ERR_CORRUPT. */
 MUST_USE enum err journal_open(struct journal **out, const char *path, const char *node,
                                bool writer, struct errinfo *e);
@@ -60,9 +60,9 @@ struct journal_entry {
     uint64_t version;
     uint64_t added, removed; /* records, for the subject */
     struct wall at;
-    const char *origin;    /* "axfr" ... */
-    const char *who;       /* author: primary or operator */
-    const char *source;    /* these may be "" and may hold any octets: they are made safe */
+    const char *origin; /* "axfr" ... */
+    const char *who;    /* author: primary or operator */
+    const char *source; /* these may be "" and may hold any octets: they are made safe */
     const char *key;
     const char *transport;
     const char *reason;

@@ -66,9 +66,12 @@ struct buf {
     size_t cap;
 };
 
-#define BUF_INIT {NULL, 0, 0}
+#define BUF_INIT                                                                                   \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
-void buf_free(struct buf *b);              /* and makes it empty; fine on a zeroed one */
+void buf_free(struct buf *b);                /* and makes it empty; fine on a zeroed one */
 uint8_t *buf_space(struct buf *b, size_t n); /* appends n octets to fill */
 void buf_reserve(struct buf *b, size_t n);   /* room for n more without a move */
 void buf_put(struct buf *b, const void *p, size_t n);

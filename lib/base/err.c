@@ -49,8 +49,7 @@ enum err err_sys(int errnum, struct errinfo *e, const char *fmt, ...)
     set_text(e, fmt, ap);
     va_end(ap);
     n = strlen(e->text);
-    (void)snprintf(e->text + n, sizeof(e->text) - n, ": %s",
-                   strerror_r(errnum, why, sizeof(why)));
+    (void)snprintf(e->text + n, sizeof(e->text) - n, ": %s", strerror_r(errnum, why, sizeof(why)));
     return ERR_IO;
 }
 

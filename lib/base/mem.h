@@ -36,7 +36,7 @@ struct arena {
 /* A zeroed struct arena is ready for use. Built with -DARENA_MALLOC every allocation is a chunk of
  * its own, so that AddressSanitizer sees each one. Threads: one owner. */
 void arena_init(struct arena *a, size_t limit_bytes);
-void arena_done(struct arena *a);  /* frees everything; the arena is empty and usable again */
+void arena_done(struct arena *a); /* frees everything; the arena is empty and usable again */
 void *arena_alloc(struct arena *a, size_t n) __attribute__((returns_nonnull)); /* 8-aligned */
 void *arena_zalloc(struct arena *a, size_t n) __attribute__((returns_nonnull));
 void *arena_dup(struct arena *a, const void *p, size_t n) __attribute__((returns_nonnull));

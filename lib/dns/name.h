@@ -19,9 +19,9 @@
 
 #define NAME_MAX_OCTETS 255 /* with the root label */
 #define LABEL_MAX_OCTETS 63
-#define NAME_MAX_LABELS 127  /* without the root label */
-#define NAME_TEXT_MAX 1024   /* longest presentation form (\DDD each) with dots and NUL */
-#define NAME_KEY_MAX 510     /* longest sort key */
+#define NAME_MAX_LABELS 127 /* without the root label */
+#define NAME_TEXT_MAX 1024  /* longest presentation form (\DDD each) with dots and NUL */
+#define NAME_KEY_MAX 510    /* longest sort key */
 
 /* Octets of the name, root label included (1 for the root). */
 size_t name_len(const uint8_t *name);
@@ -42,7 +42,7 @@ size_t name_fold(uint8_t *to, const uint8_t *from);
 
 /* ASCII case is ignored in all comparisons (RFC 4343). */
 bool name_eq(const uint8_t *a, const uint8_t *b);
-bool name_within(const uint8_t *name, const uint8_t *apex); /* equal or below */
+bool name_within(const uint8_t *name, const uint8_t *apex);      /* equal or below */
 unsigned name_common_labels(const uint8_t *a, const uint8_t *b); /* equal labels from the root */
 
 /* Canonical order, RFC 4034 6.1: negative, 0 or positive. */
@@ -54,7 +54,8 @@ int name_cmp(const uint8_t *a, const uint8_t *b);
 size_t name_key(uint8_t key[NAME_KEY_MAX], const uint8_t *name);
 
 /* Presentation form, absolute (with the last dot), RFC 1035 5.1 escapes: \. \\ \" \; \( \) \@ \$
- * for specials and \DDD for what is not printable ASCII (space too). Returns the length without NUL. */
+ * for specials and \DDD for what is not printable ASCII (space too). Returns the length without
+ * NUL. */
 size_t name_to_text(char out[NAME_TEXT_MAX], const uint8_t *name);
 
 /* Reads presentation form. A name without a last dot is put below `origin`; origin NULL means it

@@ -46,11 +46,11 @@ struct store_zone {
     enum zone_source source;
     char account[64];
 
-    bool has_content;     /* a version is stored and served */
-    struct serial serial; /* of the served version */
-    uint64_t version;     /* number of the served version */
+    bool has_content;      /* a version is stored and served */
+    struct serial serial;  /* of the served version */
+    uint64_t version;      /* number of the served version */
     uint64_t last_version; /* highest number given out for this zone (waiting ones included) */
-    uint64_t seq;         /* change that made the served version */
+    uint64_t seq;          /* change that made the served version */
     uint64_t records;
     uint8_t tip_oid[STORE_OID_BYTES]; /* newest journaled commit of the zone; zeros: none */
 
@@ -161,8 +161,7 @@ MUST_USE enum err store_zone_get(struct store *s, const uint8_t *name, struct st
 MUST_USE enum err store_zone_get_id(struct store *s, int64_t id, struct store_zone *out,
                                     struct errinfo *e);
 typedef enum err store_zone_fn(void *ctx, const struct store_zone *z, struct errinfo *e);
-MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx,
-                                  struct errinfo *e);
+MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e);
 
 /* The served content; every page is checked. ERR_NOT_FOUND, ERR_CORRUPT. */
 MUST_USE enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
@@ -197,7 +196,8 @@ MUST_USE enum err store_version_each(struct store *s, int64_t zone_id, uint64_t 
 MUST_USE enum err store_version_get(struct store *s, int64_t zone_id, uint64_t version,
                                     struct store_version *out, struct errinfo *e);
 /* The newest version with this serial / the newest made at or before this time and not waiting /
- * the one whose commit id starts with these hex digits. ERR_NOT_FOUND; ERR_CONFLICT if a prefix fits several. */
+ * the one whose commit id starts with these hex digits. ERR_NOT_FOUND; ERR_CONFLICT if a prefix
+ * fits several. */
 MUST_USE enum err store_version_by_serial(struct store *s, int64_t zone_id, struct serial serial,
                                           struct store_version *out, struct errinfo *e);
 MUST_USE enum err store_version_by_time(struct store *s, int64_t zone_id, struct wall at,

@@ -37,8 +37,8 @@ void changeset_free(struct changeset *cs);
 MUST_USE enum err changeset_add(struct changeset *cs, const struct rr *rr, struct errinfo *e);
 MUST_USE enum err changeset_remove(struct changeset *cs, const struct rr *rr, struct errinfo *e);
 
-/* Sorts both lists, drops duplicates, cancels what stands in both with the same TTL and octets, and takes
- * `from` and `to` from the SOA records where they are there. */
+/* Sorts both lists, drops duplicates, cancels what stands in both with the same TTL and octets, and
+ * takes `from` and `to` from the SOA records where they are there. */
 void changeset_finish(struct changeset *cs);
 
 /* The change set that undoes this one (which must have a `from`). */
@@ -58,20 +58,18 @@ MUST_USE enum err zone_diff(struct changeset **out, const struct zone *a, const 
 /* Applies `cs` to `base` and gives the next version in *out; `base` stays as it is. The result is
  * not yet checked (zone_check_change).
  *
- * Strict (RFC 1995 4): cs->from is the serial of `base`, every deletion exists (rdata_cmp, and this TTL),
- * every addition is new, TTLs in each resulting RRset are equal.
- * Owner:   *out shares unchanged pages with `base`; drop either first with zone_unref.
- * Cost:    in proportion to cs, not to the zone.
- * Threads: any; both arguments are only read.
- * Errors:  ERR_SERIAL, ERR_CONFLICT (the text names owner and type), ERR_LIMIT (zone too big).
+ * Strict (RFC 1995 4): cs->from is the serial of `base`, every deletion exists (rdata_cmp, and this
+ * TTL), every addition is new, TTLs in each resulting RRset are equal. Owner:   *out shares
+ * unchanged pages with `base`; drop either first with zone_unref. Cost:    in proportion to cs, not
+ * to the zone. Threads: any; both arguments are only read. Errors:  ERR_SERIAL, ERR_CONFLICT (the
+ * text names owner and type), ERR_LIMIT (zone too big).
  */
-MUST_USE enum err zone_apply(struct zone **out, const struct zone *base,
-                             const struct changeset *cs, const struct zone_limits *limits,
-                             struct errinfo *e);
+MUST_USE enum err zone_apply(struct zone **out, const struct zone *base, const struct changeset *cs,
+                             const struct zone_limits *limits, struct errinfo *e);
 
 /* A new version with the same content but this serial in the SOA. */
-MUST_USE enum err zone_with_serial(struct zone **out, const struct zone *base,
-                                   struct serial serial, struct errinfo *e);
+MUST_USE enum err zone_with_serial(struct zone **out, const struct zone *base, struct serial serial,
+                                   struct errinfo *e);
 
 /* Octets for the store's change log (docs/page-format.md). Appends to out. */
 void changeset_encode(struct buf *out, const struct changeset *cs);

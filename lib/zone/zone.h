@@ -94,8 +94,9 @@ struct zone_build_report {
     uint64_t ttls_changed; /* RRsets whose TTLs differed and were made equal */
 };
 
-/* Sorts, drops duplicates (RFC 2181 5), makes the TTLs of an RRset equal (RFC 2181 5.2: the lowest),
- * cuts pages. The builder is spent afterwards and can only be freed. Does not call zone_check. */
+/* Sorts, drops duplicates (RFC 2181 5), makes the TTLs of an RRset equal (RFC 2181 5.2: the
+ * lowest), cuts pages. The builder is spent afterwards and can only be freed. Does not call
+ * zone_check. */
 MUST_USE enum err zone_builder_finish(struct zone **out, struct zone_builder *b,
                                       struct zone_build_report *report, struct errinfo *e);
 
@@ -120,14 +121,16 @@ MUST_USE enum err zone_check_change(const struct zone *z, const struct changeset
 
 typedef enum err zone_page_fn(void *ctx, const struct page *p, struct errinfo *e);
 
-/* Calls `gone` for each page of old_zone (may be NULL) that new_zone (may be NULL) does not share, then `came` for each
- * page of new_zone that old_zone does not share. Pages are shared by identity, or by same octets. */
+/* Calls `gone` for each page of old_zone (may be NULL) that new_zone (may be NULL) does not share,
+ * then `came` for each page of new_zone that old_zone does not share. Pages are shared by identity,
+ * or by same octets. */
 MUST_USE enum err zone_page_changes(const struct zone *old_zone, const struct zone *new_zone,
                                     zone_page_fn *gone, zone_page_fn *came, void *ctx,
                                     struct errinfo *e);
 
 /* SHA-256 over the canonical form of all records in canonical order (each as the RFC 4034 6.2
- * wire form with its TTL): equal on every node that holds the same content. Cost: the whole zone. */
+ * wire form with its TTL): equal on every node that holds the same content. Cost: the whole zone.
+ */
 void zone_sha256(uint8_t out[32], const struct zone *z);
 
 /* Appends the whole zone as text, a line a record (rr_to_text), canonical order, to out. */

@@ -1,0 +1,105 @@
+/* The configuration: one file for both daemons, read with libconfuse into plain structs.
+ *
+ * A struct config is immutable and counted; a reload makes a new one and swaps it only when the
+ * whole file is right. Every item is a row of a table in config.c (name, type, range, default,
+ * help), from which `--help-config` and docs/zoneledger.conf.md come. Unknown items, wrong types
+ * and bad values are ERR_FORMAT with file:line and the item in the text.
+ * Secrets are not read here: a key names the file that holds its secret; syncd alone opens it.
+ */
+#ifndef ZL_BASE_CONFIG_H
+#define ZL_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/addr.h"
+#include "lib/base/bytes.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+
+struct config_key {
+    char *name; /* presentation form, as in the file; made a name by whoever uses it */
+    char *algorithm;
+    char *secret_file;
+};
+
+struct config_primary {
+    char *name;
+    struct addr address;
+    struct addr source; /* family 0: any */
+    int key;            /* index into keys, or -1 */
+};
+
+struct config_zone {
+    char *name; /* presentation form */
+    int line;   /* in the file, for messages */
+
+    int *primaries; /* indices into config.primaries, in order of preference */
+    size_t primary_count;
+
+    int *notify_keys; /* keys (beside those of its primaries) whose NOTIFY is accepted from anywhere
+                       */
+    size_t notify_key_count;
+
+    uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
+    uint32_t retry_min_s, retry_max_s;
+    uint32_t expire_max_s; /* 0: as the SOA says */
+};
+
+struct config {
+    char *path;
+    char *node;     /* this node's name in the journal */
+    char *data_dir; /* store and journal */
+    char *run_dir;  /* sockets */
+
+    enum log_level log_level;
+    enum log_format log_format;
+
+    /* authd */
+    struct addr *listen;
+    size_t listen_count;
+    uint32_t workers;        /* 0: one a core */
+    uint32_t udp_payload;    /* octets, RFC 9715: 1232 */
+    uint32_t tcp_clients;    /* in all */
+    uint32_t tcp_per_source; /* from one address */
+    uint32_t tcp_idle_ms;
+    uint32_t tcp_first_ms; /* until the first whole message */
+    uint32_t tcp_pipeline; /* unanswered queries on one connection */
+    char *version_text;    /* answer to version.bind; "": refused */
+    char *server_id;       /* answer to id.server and NSID; "": refused */
+    char *authd_user;      /* drop to this user after the sockets are bound; "": stay */
+    char *authd_group;
+
+    /* syncd */
+    uint32_t transfers_in;          /* at the same time */
+    uint32_t transfers_per_primary; /* of those, from one primary */
+    uint32_t probe_timeout_ms;
+    uint32_t transfer_idle_ms; /* no octet for so long: give up */
+    uint32_t transfer_max_s;   /* one transfer in all */
+    uint64_t max_zone_bytes;
+    uint64_t max_zone_records;
+    uint32_t max_rrset_records;
+    uint32_t max_owner_types;
+    uint64_t change_log_bytes; /* change sets kept in the store once journaled */
+    uint32_t pool_threads;
+    uint32_t probe_rate; /* SOA probes a second, overall */
+    char *socket_group;  /* group that may use zonectl; "": the daemon's own */
+
+    struct config_key *keys;
+    size_t key_count;
+    struct config_primary *primaries;
+    size_t primary_count;
+    struct config_zone *zones;
+    size_t zone_count;
+};
+
+/* Reads and checks the whole file. On error nothing is left over; the text has file:line. */
+MUST_USE enum err config_load(struct config **out, const char *path, struct errinfo *e);
+struct config *config_ref(struct config *c);
+void config_unref(struct config *c);
+
+/* The reference of all items, as Markdown, from the table. */
+void config_help(struct buf *out);
+
+#endif

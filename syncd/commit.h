@@ -1,0 +1,72 @@
+/* The one way a zone changes, whoever asks: transfer, import, rollback, release, later UPDATE,
+ * API, catalog. A job describes what is wanted; the writer thread, sole owner of the store's
+ * writing connection, does all waiting jobs in one transaction (group commit), then hints authd and
+ * wakes the journal; the job's `done` then runs in the loop thread.
+ *
+ * An ERR_IO in the writer ends the process (never retry after a failed fsync): the next start
+ * finds the truth in the store.
+ */
+#ifndef ZL_SYNCD_COMMIT_H
+#define ZL_SYNCD_COMMIT_H
+
+#include "lib/store/store.h"
+#include "lib/zone/changeset.h"
+#include "syncd/loop.h"
+
+struct committer;
+struct commit_job;
+
+enum commit_kind {
+    COMMIT_CHANGE,  /* new served content: old_zone -> new_zone by changes */
+    COMMIT_WAITING, /* new content fetched while the zone is held */
+    COMMIT_STATE,   /* replication state of the row only: cheap, authd isn't told */
+    COMMIT_SERVED,  /* zone row with something authd must see (expired, held, removed, new) */
+};
+
+/* Runs in the loop thread, once. job->row holds the row as it is stored now; on an error it is as
+ * it was. The job is freed behind it. */
+typedef void commit_done_fn(void *ctx, struct commit_job *job);
+
+struct commit_job {
+    enum commit_kind kind;
+    struct store_zone row;     /* in: the row as the caller knows it, with what it wants changed */
+    struct zone *old_zone;     /* owned; NULL for a first version */
+    struct zone *new_zone;     /* owned */
+    struct changeset *changes; /* owned */
+    struct origin origin;
+
+    commit_done_fn *done;
+    void *ctx;
+
+    enum err rc; /* out */
+    struct errinfo error;
+    uint64_t seq;
+
+    struct commit_job *next;
+};
+
+struct commit_job *commit_job_new(enum commit_kind kind, const struct store_zone *row);
+void commit_job_free(struct commit_job *job);
+
+/* Opens the store for writing in `data_dir` and starts the writer thread. `hint` is called in the
+ * loop thread after each transaction with its last seq. Errors: as store_open_writer. */
+typedef void commit_hint_fn(void *ctx, uint64_t seq);
+MUST_USE enum err committer_start(struct committer **out, struct loop *loop, const char *data_dir,
+                                  const struct clock *clock, uint64_t change_log_bytes,
+                                  commit_hint_fn *hint, void *ctx, struct errinfo *e);
+/* Finishes what is queued, then closes the store. */
+void committer_stop(struct committer *c);
+
+/* Queues a job; takes it over. Any thread; jobs of one zone are done in order of submission. */
+void commit_submit(struct committer *c, struct commit_job *job);
+
+/* For the journal thread: stores ids of journaled changes and waits until they are durable. */
+struct commit_journaled {
+    uint64_t seq;
+    uint8_t oid[STORE_OID_BYTES];
+    uint8_t content_oid[STORE_OID_BYTES];
+};
+MUST_USE enum err commit_journaled(struct committer *c, const struct commit_journaled *list,
+                                   size_t n, struct errinfo *e);
+
+#endif
