@@ -1,0 +1,127 @@
+#include "lib/base/addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An IPv4-mapped address (RFC 4291 2.5.5.2) is the IPv4 one. */
+static void addr_set_v6(struct addr *a, const struct in6_addr *in)
+{
+    if (IN6_IS_ADDR_V4MAPPED(in)) {
+        a->family = 4;
+        memcpy(a->ip, in->s6_addr + 12, 4);
+    } else {
+        a->family = 6;
+        memcpy(a->ip, in->s6_addr, 16);
+    }
+}
+
+static bool port_from_text(uint16_t *out, const char *text)
+{
+    unsigned v = 0;
+
+    if (!*text || strlen(text) > 5)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        v = v * 10 + (unsigned)(*text - '0');
+    }
+    *out = (uint16_t)v;
+    return v <= 65535;
+}
+
+enum err addr_from_text(struct addr *out, const char *text, uint16_t port, struct errinfo *e)
+{
+    struct addr a = {.port = port};
+    const char *at = strchr(text, '@');
+    size_t n = at ? (size_t)(at - text) : strlen(text);
+    char host[INET6_ADDRSTRLEN];
+    struct in_addr in4;
+    struct in6_addr in6;
+
+    if (n >= sizeof(host))
+        return err_set(ERR_FORMAT, e, "'%s' is not an IP address", text);
+    memcpy(host, text, n);
+    host[n] = 0;
+    if (at && !port_from_text(&a.port, at + 1))
+        return err_set(ERR_FORMAT, e, "'%s' has no valid port behind the '@'", text);
+    if (inet_pton(AF_INET, host, &in4) == 1) {
+        a.family = 4;
+        memcpy(a.ip, &in4, 4);
+    } else if (inet_pton(AF_INET6, host, &in6) == 1) {
+        addr_set_v6(&a, &in6);
+    } else {
+        return err_set(ERR_FORMAT, e, "'%s' is not an IP address (with '@PORT' if need be)", text);
+    }
+    *out = a;
+    return OK;
+}
+
+void addr_ip_to_text(char out[ADDR_TEXT_MAX], const struct addr *a)
+{
+    if (a->family == 0 ||
+        !inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->ip, out, ADDR_TEXT_MAX))
+        (void)snprintf(out, ADDR_TEXT_MAX, "-");
+}
+
+void addr_to_text(char out[ADDR_TEXT_MAX], const struct addr *a)
+{
+    size_t n;
+
+    addr_ip_to_text(out, a);
+    n = strlen(out);
+    if (a->family != 0 && a->port != 0)
+        (void)snprintf(out + n, ADDR_TEXT_MAX - n, "@%u", (unsigned)a->port);
+}
+
+bool addr_from_sockaddr(struct addr *out, const struct sockaddr *sa)
+{
+    struct addr a = {0};
+
+    if (sa->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, sa, sizeof(in));
+        a.family = 4;
+        a.port = ntohs(in.sin_port);
+        memcpy(a.ip, &in.sin_addr, 4);
+    } else if (sa->sa_family == AF_INET6) {
+        struct sockaddr_in6 in;
+        memcpy(&in, sa, sizeof(in));
+        a.port = ntohs(in.sin6_port);
+        addr_set_v6(&a, &in.sin6_addr);
+    } else {
+        return false;
+    }
+    *out = a;
+    return true;
+}
+
+socklen_t addr_to_sockaddr(struct sockaddr_storage *out, const struct addr *a)
+{
+    memset(out, 0, sizeof(*out));
+    if (a->family == 4) {
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+        memcpy(&in.sin_addr, a->ip, 4);
+        memcpy(out, &in, sizeof(in));
+        return sizeof(in);
+    }
+    if (a->family == 6) {
+        struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+        memcpy(&in.sin6_addr, a->ip, 16);
+        memcpy(out, &in, sizeof(in));
+        return sizeof(in);
+    }
+    return 0;
+}
+
+bool addr_ip_eq(const struct addr *a, const struct addr *b)
+{
+    return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+bool addr_eq(const struct addr *a, const struct addr *b)
+{
+    return addr_ip_eq(a, b) && a->port == b->port;
+}

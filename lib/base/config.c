@@ -1,0 +1,420 @@
+#include "lib/base/config.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/config_items.h"
+#include "lib/base/mem.h"
+
+/* The counter stands in front of what everybody sees. */
+struct config_box {
+    atomic_uint refs;
+    struct config config;
+};
+
+/* libconfuse hands its errors to a function without a context of ours; parsing happens in one
+ * thread at a time (its scanner is global), so the first error is kept here. */
+static struct errinfo *parse_error;
+static const char *parse_path;
+static bool parse_failed;
+
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+    char text[ERR_TEXT_MAX / 2];
+
+    if (parse_failed)
+        return;
+    parse_failed = true;
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    (void)err_set(ERR_FORMAT, parse_error, "%s:%d: %s",
+                  cfg && cfg->filename ? cfg->filename : parse_path, cfg ? cfg->line : 0, text);
+}
+
+static int on_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const struct config_item *item = config_item_find(cfg_name(cfg), opt->name);
+    struct errinfo why = {0};
+    union config_value v;
+
+    for (unsigned i = 0; item && i < cfg_opt_size(opt); i++) {
+        if (config_value_parse(&v, item, cfg_opt_getnstr(opt, i), &why) != OK) {
+            cfg_error(cfg, "%s: %s", opt->name, why.text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- From libconfuse's tree to struct config ---- */
+
+static void store_value(struct config *c, const struct config_item *item, const char *text)
+{
+    char *at = (char *)c + item->offset;
+    union config_value v;
+
+    if (item->offset == CONFIG_NO_OFFSET || config_value_parse(&v, item, text, NULL) != OK)
+        return;
+    switch (item->kind) {
+    case ITEM_TEXT:
+        *(char **)(void *)at = xstrdup(text);
+        break;
+    case ITEM_U32:
+    case ITEM_MS:
+    case ITEM_SECONDS:
+        *(uint32_t *)(void *)at = (uint32_t)v.number;
+        break;
+    case ITEM_OCTETS:
+    case ITEM_COUNT:
+        *(uint64_t *)(void *)at = v.number;
+        break;
+    case ITEM_LOG_LEVEL:
+        *(enum log_level *)(void *)at = v.level;
+        break;
+    case ITEM_LOG_FORMAT:
+        *(enum log_format *)(void *)at = v.format;
+        break;
+    case ITEM_ADDRESS:
+    case ITEM_NAMES:
+        break; /* have code of their own below */
+    }
+}
+
+static void take_section(struct config *c, cfg_t *sec, const char *section)
+{
+    size_t n;
+    const struct config_item *items = config_items(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(items[i].section, section) == 0 && items[i].kind != ITEM_NAMES)
+            store_value(c, &items[i], cfg_getstr(sec, items[i].name));
+    }
+}
+
+static enum err fail_at(cfg_t *sec, struct errinfo *e, const char *what)
+{
+    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", sec->filename, sec->line, cfg_name(sec),
+                   cfg_title(sec) ? cfg_title(sec) : "", what);
+}
+
+static int key_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        if (strcasecmp(c->keys[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int primary_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->primary_count; i++) {
+        if (strcmp(c->primaries[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "key");
+
+    c->keys = xcalloc(n, sizeof(*c->keys));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "key", i);
+        struct config_key *k = &c->keys[c->key_count++];
+
+        k->name = xstrdup(cfg_title(sec));
+        k->algorithm = xstrdup(cfg_getstr(sec, "algorithm"));
+        k->secret_file = xstrdup(cfg_getstr(sec, "secret-file"));
+        if (!k->secret_file[0])
+            return fail_at(sec, e, "needs a secret-file");
+    }
+    return OK;
+}
+
+static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "primary");
+
+    c->primaries = xcalloc(n, sizeof(*c->primaries));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "primary", i);
+        struct config_primary *p = &c->primaries[c->primary_count++];
+        const char *address = cfg_getstr(sec, "address");
+        const char *source = cfg_getstr(sec, "source");
+        const char *key = cfg_getstr(sec, "key");
+
+        p->name = xstrdup(cfg_title(sec));
+        p->key = -1;
+        if (!address[0])
+            return fail_at(sec, e, "needs an address");
+        if (addr_from_text(&p->address, address, 53, e) != OK ||
+            (source[0] && addr_from_text(&p->source, source, 0, e) != OK))
+            return err_wrap(ERR_FORMAT, e, "%s:%d: primary '%s'", sec->filename, sec->line,
+                            p->name);
+        if (source[0] && p->source.family != p->address.family)
+            return fail_at(sec, e, "source and address are of different families");
+        if (key[0] && (p->key = key_index(c, key)) < 0)
+            return err_set(ERR_FORMAT, e, "%s:%d: primary '%s': there is no key '%s'",
+                           sec->filename, sec->line, p->name, key);
+    }
+    return OK;
+}
+
+static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *sec,
+                                struct errinfo *e)
+{
+    unsigned np = cfg_size(sec, "primaries");
+    unsigned nk = cfg_size(sec, "notify-keys");
+
+    z->primaries = xcalloc(np, sizeof(int));
+    z->notify_keys = xcalloc(nk, sizeof(int));
+    for (unsigned i = 0; i < np; i++) {
+        const char *name = cfg_getnstr(sec, "primaries", i);
+        int index = primary_index(c, name);
+
+        if (index < 0)
+            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no primary '%s'",
+                           sec->filename, sec->line, z->name, name);
+        z->primaries[z->primary_count++] = index;
+    }
+    for (unsigned i = 0; i < nk; i++) {
+        const char *name = cfg_getnstr(sec, "notify-keys", i);
+        int index = key_index(c, name);
+
+        if (index < 0)
+            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no key '%s'", sec->filename,
+                           sec->line, z->name, name);
+        z->notify_keys[z->notify_key_count++] = index;
+    }
+    return np ? OK
+              : fail_at(sec, e, "needs primaries (a zone of our own is made by zonectl import)");
+}
+
+static uint32_t seconds_of(cfg_t *sec, const char *name)
+{
+    union config_value v = {0};
+
+    if (config_value_parse(&v, config_item_find("zone", name), cfg_getstr(sec, name), NULL) != OK)
+        return 0; /* on_value has refused it already */
+    return (uint32_t)v.number;
+}
+
+static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "zone");
+    enum err rc;
+
+    c->zones = xcalloc(n, sizeof(*c->zones));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "zone", i);
+        struct config_zone *z = &c->zones[c->zone_count++];
+
+        z->name = xstrdup(cfg_title(sec));
+        z->line = sec->line;
+        z->refresh_min_s = seconds_of(sec, "refresh-min");
+        z->refresh_max_s = seconds_of(sec, "refresh-max");
+        z->retry_min_s = seconds_of(sec, "retry-min");
+        z->retry_max_s = seconds_of(sec, "retry-max");
+        z->expire_max_s = seconds_of(sec, "expire-max");
+        if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
+            return fail_at(sec, e, "a minimum is above its maximum");
+        if ((rc = take_zone_lists(c, z, sec, e)))
+            return rc;
+    }
+    return OK;
+}
+
+static enum err take_listen(struct config *c, cfg_t *sec, struct errinfo *e)
+{
+    unsigned n = cfg_size(sec, "listen");
+
+    c->listen = xcalloc(n, sizeof(*c->listen));
+    for (unsigned i = 0; i < n; i++) {
+        struct addr *a = &c->listen[i];
+
+        if (addr_from_text(a, cfg_getnstr(sec, "listen", i), 53, e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: authd: listen", sec->filename, sec->line);
+        for (size_t k = 0; k < c->listen_count; k++) {
+            if (addr_eq(a, &c->listen[k]))
+                return err_set(ERR_FORMAT, e, "%s:%d: authd: listen: '%s' stands there twice",
+                               sec->filename, sec->line, cfg_getnstr(sec, "listen", i));
+        }
+        c->listen_count++;
+    }
+    return OK;
+}
+
+static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    cfg_t *log_sec = cfg_getsec(cfg, "log");
+    cfg_t *authd_sec = cfg_getsec(cfg, "authd");
+    cfg_t *syncd_sec = cfg_getsec(cfg, "syncd");
+    enum err rc;
+
+    take_section(c, cfg, "root");
+    take_section(c, log_sec, "log");
+    take_section(c, authd_sec, "authd");
+    take_section(c, syncd_sec, "syncd");
+    if ((rc = take_listen(c, authd_sec, e)) || (rc = take_keys(c, cfg, e)) ||
+        (rc = take_primaries(c, cfg, e)) || (rc = take_zones(c, cfg, e)))
+        return rc;
+    if (!c->node[0]) {
+        char host[256] = "localhost";
+
+        (void)gethostname(host, sizeof(host) - 1);
+        free(c->node);
+        c->node = xstrdup(host);
+    }
+    return OK;
+}
+
+/* ---- Loading ---- */
+
+/* Options for libconfuse from our table; all are text, since we check values ourselves. */
+static void section_opts(cfg_opt_t *opts, const char *section)
+{
+    size_t n;
+    size_t used = 0;
+    const struct config_item *items = config_items(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(items[i].section, section) != 0)
+            continue;
+        if (items[i].kind == ITEM_NAMES)
+            opts[used++] = (cfg_opt_t)CFG_STR_LIST(items[i].name, "{}", CFGF_NONE);
+        else
+            opts[used++] = (cfg_opt_t)CFG_STR(items[i].name, items[i].def, CFGF_NONE);
+    }
+    opts[used] = (cfg_opt_t)CFG_END();
+}
+
+static void set_checks(cfg_t *cfg)
+{
+    size_t n;
+    const struct config_item *items = config_items(&n);
+    char path[128];
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(items[i].section, "root") == 0)
+            (void)snprintf(path, sizeof(path), "%s", items[i].name);
+        else
+            (void)snprintf(path, sizeof(path), "%s|%s", items[i].section, items[i].name);
+        (void)cfg_set_validate_func(cfg, path, on_value);
+    }
+}
+
+static enum err parse_file(struct config *c, const char *path, struct errinfo *e)
+{
+    cfg_opt_t log_opts[CONFIG_ITEMS_MAX], authd_opts[CONFIG_ITEMS_MAX],
+        syncd_opts[CONFIG_ITEMS_MAX], key_opts[CONFIG_ITEMS_MAX], primary_opts[CONFIG_ITEMS_MAX],
+        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+    size_t n = 0;
+    cfg_t *cfg;
+    int got;
+    enum err rc;
+
+    section_opts(log_opts, "log");
+    section_opts(authd_opts, "authd");
+    section_opts(syncd_opts, "syncd");
+    section_opts(key_opts, "key");
+    section_opts(primary_opts, "primary");
+    section_opts(zone_opts, "zone");
+    section_opts(root_opts, "root");
+    while (root_opts[n].name)
+        n++;
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("log", log_opts, CFGF_NONE);
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("authd", authd_opts, CFGF_NONE);
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("syncd", syncd_opts, CFGF_NONE);
+    root_opts[n++] =
+        (cfg_opt_t)CFG_SEC("key", key_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] =
+        (cfg_opt_t)CFG_SEC("primary", primary_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] =
+        (cfg_opt_t)CFG_SEC("zone", zone_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] = (cfg_opt_t)CFG_FUNC("include", &cfg_include);
+    root_opts[n] = (cfg_opt_t)CFG_END();
+
+    parse_error = e;
+    parse_failed = false;
+    parse_path = path;
+    cfg = cfg_init(root_opts, CFGF_NONE);
+    if (!cfg)
+        return err_set(ERR_LIMIT, e, "%s: cannot start the configuration parser", path);
+    (void)cfg_set_error_function(cfg, on_error);
+    set_checks(cfg);
+    errno = 0;
+    got = cfg_parse(cfg, path);
+    if (got == CFG_FILE_ERROR)
+        rc = err_sys(errno, e, "%s", path);
+    else if (got != CFG_SUCCESS || parse_failed)
+        rc = parse_failed ? ERR_FORMAT : err_set(ERR_FORMAT, e, "%s: does not parse", path);
+    else
+        rc = take_all(c, cfg, e);
+    (void)cfg_free(cfg);
+    parse_error = NULL;
+    return rc;
+}
+
+enum err config_load(struct config **out, const char *path, struct errinfo *e)
+{
+    struct config_box *box = xcalloc(1, sizeof(*box));
+    enum err rc;
+
+    atomic_init(&box->refs, 1);
+    box->config.path = xstrdup(path);
+    rc = parse_file(&box->config, path, e);
+    if (rc) {
+        config_unref(&box->config);
+        return rc;
+    }
+    *out = &box->config;
+    return OK;
+}
+
+static struct config_box *box_of(struct config *c)
+{
+    return (struct config_box *)(void *)((char *)c - offsetof(struct config_box, config));
+}
+
+struct config *config_ref(struct config *c)
+{
+    atomic_fetch_add(&box_of(c)->refs, 1);
+    return c;
+}
+
+void config_unref(struct config *c)
+{
+    if (!c || atomic_fetch_sub(&box_of(c)->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < c->key_count; i++) {
+        free(c->keys[i].name);
+        free(c->keys[i].algorithm);
+        free(c->keys[i].secret_file);
+    }
+    for (size_t i = 0; i < c->primary_count; i++)
+        free(c->primaries[i].name);
+    for (size_t i = 0; i < c->zone_count; i++) {
+        free(c->zones[i].name);
+        free(c->zones[i].primaries);
+        free(c->zones[i].notify_keys);
+    }
+    free(c->keys);
+    free(c->primaries);
+    free(c->zones);
+    free(c->listen);
+    free(c->path);
+    free(c->node);
+    free(c->data_dir);
+    free(c->run_dir);
+    free(c->version_text);
+    free(c->server_id);
+    free(c->authd_user);
+    free(c->authd_group);
+    free(c->socket_group);
+    free(box_of(c));
+}

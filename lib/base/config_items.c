@@ -1,0 +1,198 @@
+#include "lib/base/config_items.h"
+
+#include <string.h>
+
+#define AT(field) offsetof(struct config, field)
+#define NONE CONFIG_NO_OFFSET
+#define DAY 86400u
+
+static const struct config_item items[] = {
+    {"root", "node", ITEM_TEXT, 0, 0, "", AT(node),
+     "Name of this node in the journal (committer). Empty: the host name."},
+    {"root", "data-dir", ITEM_TEXT, 0, 0, "/var/lib/zoneledger", AT(data_dir),
+     "Directory of the store and the journal; syncd writes it, authd reads the store."},
+    {"root", "run-dir", ITEM_TEXT, 0, 0, "/run/zoneledger", AT(run_dir),
+     "Directory of the Unix sockets (hand-over and control)."},
+
+    {"log", "level", ITEM_LOG_LEVEL, 0, 0, "info", AT(log_level), "error, warning, info or debug."},
+    {"log", "format", ITEM_LOG_FORMAT, 0, 0, "text", AT(log_format),
+     "text (key=value) or json, to stderr."},
+
+    {"authd", "listen", ITEM_NAMES, 0, 0, "", NONE,
+     "Addresses to answer on, ADDRESS or ADDRESS@PORT. Nothing listens unless it stands here."},
+    {"authd", "workers", ITEM_U32, 0, 256, "0", AT(workers),
+     "Worker threads; 0 is one for each processor."},
+    {"authd", "udp-payload", ITEM_U32, 512, 4096, "1232", AT(udp_payload),
+     "Largest UDP answer in octets (RFC 9715)."},
+    {"authd", "tcp-clients", ITEM_U32, 1, 1000000, "1000", AT(tcp_clients),
+     "TCP connections at the same time."},
+    {"authd", "tcp-per-source", ITEM_U32, 1, 1000000, "100", AT(tcp_per_source),
+     "TCP connections at the same time from one address."},
+    {"authd", "tcp-idle", ITEM_MS, 100, 3600000, "10s", AT(tcp_idle_ms),
+     "A TCP connection without traffic is closed after this time (RFC 7766 6.2.3)."},
+    {"authd", "tcp-first", ITEM_MS, 100, 3600000, "3s", AT(tcp_first_ms),
+     "Time for the first whole message on a TCP connection."},
+    {"authd", "tcp-pipeline", ITEM_U32, 1, 10000, "100", AT(tcp_pipeline),
+     "Unanswered queries on one TCP connection."},
+    {"authd", "version", ITEM_TEXT, 0, 0, "", AT(version_text),
+     "Answer to version.bind CH TXT. Empty: refused."},
+    {"authd", "server-id", ITEM_TEXT, 0, 0, "", AT(server_id),
+     "Answer to id.server CH TXT. Empty: refused."},
+    {"authd", "user", ITEM_TEXT, 0, 0, "", AT(authd_user),
+     "User to become once the sockets are bound, when started as root. Empty: stay."},
+    {"authd", "group", ITEM_TEXT, 0, 0, "", AT(authd_group),
+     "Group to become with it; it needs read access to the store."},
+
+    {"syncd", "transfers-in", ITEM_U32, 1, 10000, "10", AT(transfers_in),
+     "Zone transfers running at the same time."},
+    {"syncd", "transfers-per-primary", ITEM_U32, 1, 10000, "2", AT(transfers_per_primary),
+     "Of those, from one primary."},
+    {"syncd", "probe-timeout", ITEM_MS, 100, 60000, "2s", AT(probe_timeout_ms),
+     "Time for an answer to a SOA probe; it is sent twice by UDP, then by TCP."},
+    {"syncd", "probe-rate", ITEM_U32, 1, 1000000, "500", AT(probe_rate),
+     "SOA probes a second, over all zones."},
+    {"syncd", "transfer-idle", ITEM_MS, 1000, 3600000, "30s", AT(transfer_idle_ms),
+     "A transfer that brings nothing for so long is given up."},
+    {"syncd", "transfer-max", ITEM_SECONDS, 10, DAY, "2h", AT(transfer_max_s),
+     "A transfer that takes longer in all is given up."},
+    {"syncd", "max-zone-size", ITEM_OCTETS, 4096, UINT64_C(1) << 40, "1G", AT(max_zone_bytes),
+     "Largest zone accepted from a primary, in octets of uncompressed records."},
+    {"syncd", "max-zone-records", ITEM_COUNT, 2, UINT64_C(1000000000), "10M", AT(max_zone_records),
+     "Most records in a zone accepted from a primary."},
+    {"syncd", "max-rrset-records", ITEM_U32, 1, 65535, "5000", AT(max_rrset_records),
+     "Most records in one RRset."},
+    {"syncd", "max-owner-types", ITEM_U32, 1, 65535, "100", AT(max_owner_types),
+     "Most types at one owner."},
+    {"syncd", "change-log", ITEM_OCTETS, 1 << 16, UINT64_C(1) << 40, "256M", AT(change_log_bytes),
+     "Change sets kept in the store once the journal has them."},
+    {"syncd", "threads", ITEM_U32, 1, 64, "2", AT(pool_threads),
+     "Threads that check and compare transferred zones."},
+    {"syncd", "socket-group", ITEM_TEXT, 0, 0, "", AT(socket_group),
+     "Group that may use the control socket. Empty: only the daemon's user and root."},
+
+    {"key", "algorithm", ITEM_TEXT, 0, 0, "hmac-sha256", NONE,
+     "hmac-sha224, -sha256, -sha384, -sha512; hmac-sha1 and hmac-md5 if a peer has no better."},
+    {"key", "secret-file", ITEM_TEXT, 0, 0, "", NONE,
+     "File with the secret in base64; mode 0600 or 0640. Only syncd opens it."},
+
+    {"primary", "address", ITEM_TEXT, 0, 0, "", NONE, "ADDRESS or ADDRESS@PORT of the primary."},
+    {"primary", "source", ITEM_TEXT, 0, 0, "", NONE,
+     "Our address for probes and transfers. Empty: the system's choice."},
+    {"primary", "key", ITEM_TEXT, 0, 0, "", NONE,
+     "TSIG key for probes and transfers; its NOTIFYs must be signed with it too."},
+
+    {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},
+    {"zone", "notify-keys", ITEM_NAMES, 0, 0, "", NONE,
+     "Keys whose NOTIFY is accepted from any address."},
+    {"zone", "refresh-min", ITEM_SECONDS, 1, 28 * DAY, "30s", NONE,
+     "Shortest refresh interval, whatever the SOA says."},
+    {"zone", "refresh-max", ITEM_SECONDS, 1, 28 * DAY, "1d", NONE, "Longest refresh interval."},
+    {"zone", "retry-min", ITEM_SECONDS, 1, 28 * DAY, "5s", NONE, "Shortest retry interval."},
+    {"zone", "retry-max", ITEM_SECONDS, 1, 28 * DAY, "2h", NONE, "Longest retry interval."},
+    {"zone", "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,
+     "Longest time without a primary before the zone expires; 0: as the SOA says."},
+};
+
+const struct config_item *config_items(size_t *n)
+{
+    *n = sizeof(items) / sizeof(items[0]);
+    return items;
+}
+
+const struct config_item *config_item_find(const char *section, const char *name)
+{
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+        /* libconfuse names the top level "root" too. */
+        if (strcmp(items[i].section, section) == 0 && strcmp(items[i].name, name) == 0)
+            return &items[i];
+    }
+    return NULL;
+}
+
+struct unit {
+    const char *suffix;
+    uint64_t factor;
+};
+
+static const struct unit count_units[] = {
+    {"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
+static const struct unit octet_units[] = {
+    {"", 1}, {"k", 1u << 10}, {"M", 1u << 20}, {"G", 1u << 30}, {NULL, 0}};
+static const struct unit ms_units[] = {{"ms", 1},      {"s", 1000},        {"m", 60000},
+                                       {"h", 3600000}, {"d", 1000u * DAY}, {NULL, 0}};
+static const struct unit second_units[] = {{"", 1},    {"s", 1},       {"m", 60}, {"h", 3600},
+                                           {"d", DAY}, {"w", 7 * DAY}, {NULL, 0}};
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
+
+static enum err parse_number(uint64_t *out, const struct config_item *item, const char *text,
+                             const struct unit *units, const char *example, struct errinfo *e)
+{
+    const char *p = text;
+    uint64_t v = 0;
+
+    for (; *p >= '0' && *p <= '9'; p++) {
+        if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+            return err_set(ERR_FORMAT, e, "'%s' is too large", text);
+    }
+    while (p != text && units->suffix && strcmp(units->suffix, p) != 0)
+        units++;
+    if (p == text || !units->suffix)
+        return err_set(ERR_FORMAT, e, "'%s' should be %s", text, example);
+    if (__builtin_mul_overflow(v, units->factor, &v) || v < item->min || v > item->max)
+        return err_set(ERR_FORMAT, e, "'%s' is outside %llu to %llu%s", text,
+                       (unsigned long long)item->min, (unsigned long long)item->max,
+                       item->kind == ITEM_MS        ? " ms"
+                       : item->kind == ITEM_SECONDS ? " s"
+                                                    : "");
+    *out = v;
+    return OK;
+}
+
+enum err config_value_parse(union config_value *out, const struct config_item *item,
+                            const char *text, struct errinfo *e)
+{
+    switch (item->kind) {
+    case ITEM_TEXT:
+    case ITEM_NAMES:
+    case ITEM_ADDRESS:
+        return OK;
+    case ITEM_U32:
+        return parse_number(&out->number, item, text, no_units, "a number", e);
+    case ITEM_COUNT:
+        return parse_number(&out->number, item, text, count_units, "a number such as 10M", e);
+    case ITEM_OCTETS:
+        return parse_number(&out->number, item, text, octet_units, "a size such as 100M", e);
+    case ITEM_MS:
+        return parse_number(&out->number, item, text, ms_units,
+                            "a time with its unit, such as 500ms or 10s", e);
+    case ITEM_SECONDS:
+        return parse_number(&out->number, item, text, second_units,
+                            "a time such as 30s, 5m, 2h or 7d", e);
+    case ITEM_LOG_LEVEL:
+        if (log_level_from_text(&out->level, text))
+            return OK;
+        return err_set(ERR_FORMAT, e, "'%s' should be error, warning, info or debug", text);
+    case ITEM_LOG_FORMAT:
+        if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
+            return err_set(ERR_FORMAT, e, "'%s' should be text or json", text);
+        out->format = text[0] == 'j' ? LOG_JSON : LOG_TEXT;
+        return OK;
+    }
+    return OK;
+}
+
+void config_help(struct buf *out)
+{
+    const char *section = "";
+
+    buf_str(out, "| item | default | meaning |\n| --- | --- | --- |\n");
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+        if (strcmp(section, items[i].section) != 0) {
+            section = items[i].section;
+            buf_printf(out, "| **%s** | | |\n",
+                       strcmp(section, "root") == 0 ? "(top level)" : section);
+        }
+        buf_printf(out, "| `%s` | `%s` | %s |\n", items[i].name, items[i].def, items[i].help);
+    }
+}

@@ -1,0 +1,273 @@
+#include "lib/net/handover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HO_VERSION 1
+
+static void encode_addr(struct buf *out, const struct addr *a)
+{
+    buf_u8(out, a->family);
+    buf_u16(out, a->port);
+    buf_put(out, a->ip, sizeof(a->ip));
+}
+
+static void decode_addr(struct addr *a, struct reader *r)
+{
+    const uint8_t *ip;
+
+    a->family = read_u8(r);
+    a->port = read_u16(r);
+    ip = read_bytes(r, sizeof(a->ip));
+    if (ip)
+        memcpy(a->ip, ip, sizeof(a->ip));
+    if (a->family != 0 && a->family != 4 && a->family != 6)
+        reader_fail(r);
+}
+
+static void encode_wire(struct buf *out, const uint8_t *wire, uint32_t len)
+{
+    buf_u32(out, len);
+    buf_put(out, wire, len);
+}
+
+static const uint8_t *decode_wire(struct reader *r, uint32_t *len)
+{
+    const uint8_t *p;
+
+    *len = read_u32(r);
+    if (*len > 65535)
+        reader_fail(r);
+    p = read_bytes(r, *len);
+    if (r->failed)
+        *len = 0;
+    return *len ? p : NULL;
+}
+
+void ho_encode(struct buf *out, const struct ho_frame *f)
+{
+    buf_u8(out, HO_VERSION);
+    buf_u8(out, (uint8_t)f->type);
+    buf_u16(out, 0);
+    buf_u64(out, f->id);
+    switch (f->type) {
+    case HO_HELLO:
+        buf_u8(out, (uint8_t)f->role);
+        break;
+    case HO_MESSAGE:
+        buf_u8(out, (uint8_t)f->transport);
+        encode_addr(out, &f->source);
+        encode_addr(out, &f->destination);
+        encode_wire(out, f->wire, f->wire_len);
+        encode_wire(out, f->answer, f->answer_len);
+        break;
+    case HO_REPLY:
+        encode_wire(out, f->wire, f->wire_len);
+        break;
+    case HO_HINT:
+        buf_u64(out, f->seq);
+        break;
+    case HO_ASK:
+        buf_put(out, f->zone, name_len(f->zone));
+        break;
+    case HO_TELL:
+        buf_u8(out, (uint8_t)f->state);
+        buf_u32(out, f->serial.v);
+        buf_u64(out, f->version);
+        buf_u64(out, f->seq);
+        buf_u64(out, f->records);
+        buf_put(out, f->sha256, sizeof(f->sha256));
+        break;
+    }
+}
+
+static void decode_message(struct ho_frame *f, struct reader *r)
+{
+    uint8_t transport = read_u8(r);
+
+    if (transport < HO_UDP || transport > HO_TLS)
+        reader_fail(r);
+    f->transport = (enum ho_transport)transport;
+    decode_addr(&f->source, r);
+    decode_addr(&f->destination, r);
+    f->wire = decode_wire(r, &f->wire_len);
+    f->answer = decode_wire(r, &f->answer_len);
+}
+
+static void decode_tell(struct ho_frame *f, struct reader *r)
+{
+    uint8_t state = read_u8(r);
+    const uint8_t *sha;
+
+    if (state > HO_EXPIRED)
+        reader_fail(r);
+    f->state = (enum ho_zone_state)state;
+    f->serial.v = read_u32(r);
+    f->version = read_u64(r);
+    f->seq = read_u64(r);
+    f->records = read_u64(r);
+    sha = read_bytes(r, sizeof(f->sha256));
+    if (sha)
+        memcpy(f->sha256, sha, sizeof(f->sha256));
+}
+
+static void decode_body(struct ho_frame *f, uint8_t type, struct reader *r)
+{
+    uint8_t role;
+
+    switch (type) {
+    case HO_HELLO:
+        role = read_u8(r);
+        if (role != HO_WORKER && role != HO_UPDATER)
+            reader_fail(r);
+        f->role = (enum ho_role)role;
+        break;
+    case HO_MESSAGE:
+        decode_message(f, r);
+        break;
+    case HO_REPLY:
+        f->wire = decode_wire(r, &f->wire_len);
+        break;
+    case HO_HINT:
+        f->seq = read_u64(r);
+        break;
+    case HO_ASK:
+        (void)read_name_plain(r, f->zone);
+        break;
+    case HO_TELL:
+        decode_tell(f, r);
+        break;
+    default:
+        reader_fail(r);
+    }
+}
+
+enum err ho_decode(struct ho_frame *out, const uint8_t *p, size_t n, struct errinfo *e)
+{
+    struct reader r = reader_of(p, n);
+    struct ho_frame f = {0};
+    uint8_t version = read_u8(&r);
+    uint8_t type = read_u8(&r);
+
+    (void)read_u16(&r);
+    f.id = read_u64(&r);
+    decode_body(&f, type, &r);
+    f.type = (enum ho_type)type;
+    if (version != HO_VERSION)
+        return err_set(ERR_FORMAT, e, "hand-over frame of version %u, ours is %u", version,
+                       HO_VERSION);
+    if (r.failed || reader_left(&r) > 0)
+        return err_set(ERR_FORMAT, e, "malformed hand-over frame of type %u, %zu octets", type, n);
+    *out = f;
+    return OK;
+}
+
+static enum err ho_path(struct sockaddr_un *sun, const char *run_dir, struct errinfo *e)
+{
+    int n;
+
+    memset(sun, 0, sizeof(*sun));
+    sun->sun_family = AF_UNIX;
+    n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/handover.sock", run_dir);
+    if (n < 0 || (size_t)n >= sizeof(sun->sun_path))
+        return err_set(ERR_LIMIT, e, "run-dir '%s' is too long for a socket's path", run_dir);
+    return OK;
+}
+
+static void ho_room(int fd)
+{
+    int bytes = 4 * HO_FRAME_MAX; /* a frame must fit the socket's buffer whole */
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+enum err ho_listen(int *fd, const char *run_dir, struct errinfo *e)
+{
+    struct sockaddr_un sun;
+    enum err rc = ho_path(&sun, run_dir, e);
+    int s;
+
+    if (rc)
+        return rc;
+    s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s < 0)
+        return err_sys(errno, e, "hand-over socket");
+    (void)unlink(sun.sun_path);
+    if (bind(s, (struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(sun.sun_path, 0660) < 0 ||
+        listen(s, 64) < 0) {
+        rc = err_sys(errno, e, "hand-over socket %s", sun.sun_path);
+        (void)close(s);
+        return rc;
+    }
+    *fd = s;
+    return OK;
+}
+
+enum err ho_connect(int *fd, const char *run_dir, struct errinfo *e)
+{
+    struct sockaddr_un sun;
+    enum err rc = ho_path(&sun, run_dir, e);
+    int s;
+
+    if (rc)
+        return rc;
+    s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s < 0)
+        return err_sys(errno, e, "hand-over socket");
+    if (connect(s, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
+        (void)err_sys(errno, e, "hand-over socket %s", sun.sun_path);
+        (void)close(s);
+        return ERR_CLOSED;
+    }
+    ho_room(s);
+    *fd = s;
+    return OK;
+}
+
+enum err ho_send(int fd, const struct ho_frame *f, struct errinfo *e)
+{
+    struct buf b = BUF_INIT;
+    ssize_t n;
+    int errnum;
+
+    ho_encode(&b, f);
+    do
+        n = send(fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    errnum = errno;
+    buf_free(&b);
+    if (n >= 0)
+        return OK;
+    if (errnum == EAGAIN || errnum == EWOULDBLOCK || errnum == ENOBUFS)
+        return err_set(ERR_BUSY, e, "hand-over socket is full");
+    (void)err_sys(errnum, e, "hand-over socket");
+    return ERR_CLOSED;
+}
+
+enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, struct errinfo *e)
+{
+    struct iovec iov = {.iov_base = buf, .iov_len = HO_FRAME_MAX};
+    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+    ssize_t n;
+
+    /* No control space: descriptors that a peer might pass are dropped by the kernel. */
+    do
+        n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return ERR_BUSY;
+    if (n < 0) {
+        (void)err_sys(errno, e, "hand-over socket");
+        return ERR_CLOSED;
+    }
+    if (n == 0)
+        return err_set(ERR_CLOSED, e, "the other side closed the hand-over socket");
+    if (mh.msg_flags & MSG_TRUNC)
+        return err_set(ERR_FORMAT, e, "hand-over frame is too long");
+    return ho_decode(out, buf, (size_t)n, e);
+}
