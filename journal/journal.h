@@ -79,12 +79,19 @@ struct journal_entry {
 MUST_USE enum err journal_write(struct journal *j, struct journal_entry *entries, size_t n,
                                 struct errinfo *e);
 
-/* Points the zone's branch at a commit, whatever was there (also a corrupt ref). */
-MUST_USE enum err journal_ref_set(struct journal *j, const uint8_t *zone,
+/* The served versions of a zone are one line of commits; versions fetched while it is held hang off
+ * it on a line of their own, so that a commit's parent is always the content it was made from. */
+enum journal_line {
+    LINE_SERVED,  /* refs/heads/<zone> */
+    LINE_WAITING, /* refs/waiting/<zone> */
+};
+
+/* Points the zone's ref at a commit, whatever was there (also a corrupt ref). */
+MUST_USE enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_t *zone,
                                   const struct journal_oid *commit, struct errinfo *e);
 /* ERR_NOT_FOUND, ERR_CORRUPT. */
-MUST_USE enum err journal_ref_get(struct journal *j, const uint8_t *zone, struct journal_oid *out,
-                                  struct errinfo *e);
+MUST_USE enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_t *zone,
+                                  struct journal_oid *out, struct errinfo *e);
 
 /* True if the commit and its tree are in the object database. */
 bool journal_has(struct journal *j, const struct journal_oid *commit);

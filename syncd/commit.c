@@ -1,0 +1,355 @@
+#include "syncd/commit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define GROUP_MAX 256          /* jobs in one transaction */
+#define CHECKPOINT_COMMITS 200 /* at the latest; an idle second comes first */
+
+/* The journal thread waits for this one. */
+struct journaled_request {
+    const struct commit_journaled *list;
+    size_t n;
+    bool finished;
+    enum err rc;
+    struct errinfo error;
+};
+
+struct committer {
+    struct loop *loop;
+    struct store *store;
+    const struct clock *clock;
+    uint64_t change_log_bytes;
+    commit_hint_fn *hint;
+    void *hint_ctx;
+    pthread_t thread;
+    unsigned commits_since_checkpoint; /* writer thread only */
+
+    /* Guards all below; no other lock is taken while it is held. */
+    pthread_mutex_t lock;
+    pthread_cond_t there;
+    pthread_cond_t finished;
+    struct commit_job *head;
+    struct commit_job **tail;
+    struct journaled_request *journaled;
+    bool closing;
+};
+
+/* Carries one group of finished jobs to the loop thread. */
+struct group_done {
+    struct committer *c;
+    struct commit_job *jobs;
+    uint64_t last_seq;
+};
+
+struct commit_job *commit_job_new(enum commit_kind kind, const struct store_zone *row)
+{
+    struct commit_job *job = xcalloc(1, sizeof(*job));
+
+    job->kind = kind;
+    job->row = *row;
+    return job;
+}
+
+void commit_job_free(struct commit_job *job)
+{
+    if (!job)
+        return;
+    zone_unref(job->old_zone);
+    zone_unref(job->new_zone);
+    changeset_free(job->changes);
+    free(job);
+}
+
+void commit_submit(struct committer *c, struct commit_job *job)
+{
+    job->next = NULL;
+    pthread_mutex_lock(&c->lock);
+    *c->tail = job;
+    c->tail = &job->next;
+    pthread_cond_signal(&c->there);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* An I/O error while writing: what the kernel kept of it is unknown, so the process ends and the
+ * next start reads the truth from the disk. authd goes on serving. */
+static _Noreturn void die_of_io(const struct errinfo *e)
+{
+    log_error(say("the store cannot be written; stopping, the next start recovers from the disk"),
+              kv_err(e));
+    _exit(74); /* EX_IOERR */
+}
+
+static enum err job_do(struct committer *c, struct commit_job *job)
+{
+    struct wall now = clock_wall(c->clock);
+
+    switch (job->kind) {
+    case COMMIT_CHANGE:
+        return store_change_put(c->store, &job->row, job->old_zone, job->new_zone, job->changes,
+                                &job->origin, now, &job->seq, &job->error);
+    case COMMIT_WAITING:
+        return store_waiting_put(c->store, &job->row, job->new_zone, job->changes, &job->origin,
+                                 now, &job->seq, &job->error);
+    case COMMIT_STATE:
+        return store_zone_put_state(c->store, &job->row, &job->error);
+    case COMMIT_SERVED:
+        return store_zone_put_served(c->store, &job->row, now, &job->seq, &job->error);
+    }
+    return ERR_UNSUPPORTED;
+}
+
+/* One job in a part of its own: its failure takes nothing else with it. */
+static void job_run(struct committer *c, struct commit_job *job)
+{
+    struct store_zone before = job->row;
+    struct errinfo e = {0};
+
+    if ((job->rc = store_part_begin(c->store, &job->error)) == OK) {
+        job->rc = job_do(c, job);
+        if (store_part_end(c->store, job->rc == OK, &e) != OK && job->rc == OK) {
+            job->rc = ERR_IO;
+            job->error = e;
+        }
+    }
+    if (job->rc == ERR_IO)
+        die_of_io(&job->error);
+    if (job->rc != OK)
+        job->row = before;
+}
+
+static enum err journaled_do(struct committer *c, struct journaled_request *r, struct errinfo *e)
+{
+    uint64_t dropped = 0;
+    enum err rc;
+
+    for (size_t i = 0; i < r->n; i++) {
+        rc = store_journaled_put(c->store, r->list[i].seq, r->list[i].oid, r->list[i].content_oid,
+                                 e);
+        if (rc)
+            return rc;
+    }
+    return store_prune(c->store, c->change_log_bytes, &dropped, e);
+}
+
+static void group_fail(struct commit_job *jobs, enum err rc, const struct errinfo *e)
+{
+    for (struct commit_job *j = jobs; j; j = j->next) {
+        if (j->rc == OK) {
+            j->rc = rc;
+            j->error = *e;
+        }
+    }
+}
+
+/* The whole group is one transaction: one fsync for all. */
+static void group_run(struct committer *c, struct commit_job *jobs, struct journaled_request *r)
+{
+    struct errinfo e = {0};
+    enum err rc = store_begin(c->store, &e);
+
+    if (rc == OK) {
+        for (struct commit_job *j = jobs; j; j = j->next)
+            job_run(c, j);
+        if (r)
+            rc = journaled_do(c, r, &e);
+        if (rc == OK)
+            rc = store_commit(c->store, &e);
+    }
+    if (rc == ERR_IO)
+        die_of_io(&e);
+    if (rc != OK) {
+        store_rollback(c->store);
+        group_fail(jobs, rc, &e);
+    }
+    if (r) {
+        r->rc = rc;
+        r->error = e;
+    }
+    c->commits_since_checkpoint++;
+}
+
+static void on_group_done(void *ctx)
+{
+    struct group_done *g = ctx;
+    struct commit_job *j = g->jobs;
+
+    if (g->last_seq && g->c->hint)
+        g->c->hint(g->c->hint_ctx, g->last_seq);
+    while (j) {
+        struct commit_job *next = j->next;
+        if (j->done)
+            j->done(j->ctx, j);
+        commit_job_free(j);
+        j = next;
+    }
+    free(g);
+}
+
+static void group_tell(struct committer *c, struct commit_job *jobs)
+{
+    struct group_done *g;
+
+    if (!jobs)
+        return;
+    g = xcalloc(1, sizeof(*g));
+    g->c = c;
+    g->jobs = jobs;
+    for (struct commit_job *j = jobs; j; j = j->next) {
+        if (j->rc == OK && j->seq > g->last_seq)
+            g->last_seq = j->seq;
+    }
+    loop_post(c->loop, on_group_done, g);
+}
+
+static void checkpoint(struct committer *c)
+{
+    struct errinfo e = {0};
+    enum err rc = store_checkpoint(c->store, &e);
+
+    c->commits_since_checkpoint = 0;
+    if (rc == ERR_IO)
+        die_of_io(&e);
+    if (rc != OK && rc != ERR_BUSY)
+        log_warning(say("checkpoint failed, the write-ahead log grows"), kv_err(&e));
+}
+
+/* Takes up to GROUP_MAX jobs; the lock is held. */
+static struct commit_job *group_take(struct committer *c)
+{
+    struct commit_job *first = c->head;
+    struct commit_job *last = first;
+
+    for (unsigned n = 1; last && last->next && n < GROUP_MAX; n++)
+        last = last->next;
+    if (!last)
+        return NULL;
+    c->head = last->next;
+    if (!c->head)
+        c->tail = &c->head;
+    last->next = NULL;
+    return first;
+}
+
+/* Waits for work; with a checkpoint due, at most a second. The lock is held. */
+static void wait_for_work(struct committer *c)
+{
+    struct timespec until;
+
+    if (!c->commits_since_checkpoint) {
+        pthread_cond_wait(&c->there, &c->lock);
+        return;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    if (pthread_cond_timedwait(&c->there, &c->lock, &until) == ETIMEDOUT && !c->head) {
+        pthread_mutex_unlock(&c->lock);
+        checkpoint(c);
+        pthread_mutex_lock(&c->lock);
+    }
+}
+
+static void *writer_main(void *ctx)
+{
+    struct committer *c = ctx;
+
+    pthread_mutex_lock(&c->lock);
+    for (;;) {
+        struct commit_job *jobs = group_take(c);
+        struct journaled_request *r = c->journaled;
+
+        if (!jobs && !r && c->closing)
+            break;
+        if (!jobs && !r) {
+            wait_for_work(c);
+            continue;
+        }
+        c->journaled = NULL;
+        pthread_mutex_unlock(&c->lock);
+        group_run(c, jobs, r);
+        group_tell(c, jobs);
+        if (c->commits_since_checkpoint >= CHECKPOINT_COMMITS)
+            checkpoint(c);
+        pthread_mutex_lock(&c->lock);
+        if (r) {
+            r->finished = true;
+            pthread_cond_broadcast(&c->finished);
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+    checkpoint(c);
+    return NULL;
+}
+
+enum err commit_journaled(struct committer *c, const struct commit_journaled *list, size_t n,
+                          struct errinfo *e)
+{
+    struct journaled_request r = {.list = list, .n = n};
+
+    pthread_mutex_lock(&c->lock);
+    c->journaled = &r;
+    pthread_cond_signal(&c->there);
+    while (!r.finished)
+        pthread_cond_wait(&c->finished, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    if (r.rc && e)
+        *e = r.error;
+    return r.rc;
+}
+
+enum err committer_start(struct committer **out, struct loop *loop, const char *data_dir,
+                         const struct clock *clock, uint64_t change_log_bytes, commit_hint_fn *hint,
+                         void *ctx, struct errinfo *e)
+{
+    struct committer *c = xcalloc(1, sizeof(*c));
+    pthread_condattr_t attr;
+    enum err rc;
+    int failed;
+
+    c->loop = loop;
+    c->clock = clock;
+    c->change_log_bytes = change_log_bytes;
+    c->hint = hint;
+    c->hint_ctx = ctx;
+    c->tail = &c->head;
+    if ((rc = store_open_writer(&c->store, data_dir, e))) {
+        free(c);
+        return rc;
+    }
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->there, &attr);
+    pthread_cond_init(&c->finished, NULL);
+    pthread_condattr_destroy(&attr);
+    failed = pthread_create(&c->thread, NULL, writer_main, c);
+    if (failed) {
+        store_close(c->store);
+        free(c);
+        return err_sys(failed, e, "starting the writer thread");
+    }
+    *out = c;
+    return OK;
+}
+
+void committer_stop(struct committer *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->closing = true;
+    pthread_cond_signal(&c->there);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    store_close(c->store);
+    pthread_cond_destroy(&c->there);
+    pthread_cond_destroy(&c->finished);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}

@@ -1,0 +1,33 @@
+/* The journal thread: drains the store's change log into the journal. What a crash leaves undone
+ * is found in the store at the next start, and the same change makes the same commit.
+ *
+ * The served versions of a zone are one line, refs/heads/<zone>. Versions fetched while the zone
+ * is held hang off it on refs/waiting/<zone>, each a child of the content it was made from.
+ */
+#ifndef ZL_SYNCD_JOURNALER_H
+#define ZL_SYNCD_JOURNALER_H
+
+#include "syncd/commit.h"
+
+struct journaler;
+
+/* Opens DATA_DIR/journal.git, mends refs from the store, starts the thread, which drains at once.
+ */
+MUST_USE enum err journaler_start(struct journaler **out, struct committer *committer,
+                                  const char *data_dir, const char *node, struct errinfo *e);
+/* Drains what is there (unless it fails), then stops. */
+void journaler_stop(struct journaler *j);
+
+/* There may be something to drain. Any thread. */
+void journaler_wake(struct journaler *j);
+
+struct journaler_status {
+    uint64_t written; /* commits since the start */
+    uint64_t packs, pack_bytes;
+    bool failing;
+    char last_error[ERR_TEXT_MAX];
+};
+/* Any thread. */
+void journaler_status(struct journaler *j, struct journaler_status *out);
+
+#endif
