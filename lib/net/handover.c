@@ -179,7 +179,7 @@ static enum err ho_path(struct sockaddr_un *sun, const char *run_dir, struct err
     return OK;
 }
 
-static void ho_room(int fd)
+void ho_prepare(int fd)
 {
     int bytes = 4 * HO_FRAME_MAX; /* a frame must fit the socket's buffer whole */
 
@@ -224,7 +224,7 @@ enum err ho_connect(int *fd, const char *run_dir, struct errinfo *e)
         (void)close(s);
         return ERR_CLOSED;
     }
-    ho_room(s);
+    ho_prepare(s);
     *fd = s;
     return OK;
 }

@@ -67,6 +67,9 @@ MUST_USE enum err ho_listen(int *fd, const char *run_dir, struct errinfo *e);
 /* A connected, non-blocking socket. ERR_CLOSED if nobody listens. */
 MUST_USE enum err ho_connect(int *fd, const char *run_dir, struct errinfo *e);
 
+/* Gives an accepted socket the room that a whole frame needs. */
+void ho_prepare(int fd);
+
 /* Sends one frame; ERR_BUSY if the socket is full, ERR_CLOSED if the other side is gone. */
 MUST_USE enum err ho_send(int fd, const struct ho_frame *f, struct errinfo *e);
 /* Receives one frame into buf (HO_FRAME_MAX octets) and decodes it. ERR_BUSY if there is none now,

@@ -1,0 +1,31 @@
+/* syncd's side of the hand-over socket (lib/net/handover.h): takes what authd hands over, sends
+ * hints, and asks authd what it serves. Loop thread only.
+ */
+#ifndef ZL_SYNCD_FRONT_H
+#define ZL_SYNCD_FRONT_H
+
+#include "lib/net/handover.h"
+#include "syncd/loop.h"
+
+struct front;
+
+/* A client's message. The answer, if any, is appended to `reply` (empty: the client gets none). */
+typedef void front_message_fn(void *ctx, const struct ho_frame *message, struct buf *reply);
+
+MUST_USE enum err front_start(struct front **out, struct loop *loop, const char *run_dir,
+                              front_message_fn *f, void *ctx, struct errinfo *e);
+void front_stop(struct front *f);
+
+/* Tells every authd that the change log has reached seq. A lost hint does no harm. */
+void front_hint(struct front *f, uint64_t seq);
+
+/* True while an authd's updater is connected. */
+bool front_has_authd(const struct front *f);
+
+/* Asks authd what it serves of a zone. `answer` is called once: with its TELL frame, or with NULL
+ * when there is no authd, or none answers within the time. */
+typedef void front_tell_fn(void *ctx, const struct ho_frame *tell);
+void front_ask(struct front *f, const uint8_t *zone, uint32_t timeout_ms, front_tell_fn *answer,
+               void *ctx);
+
+#endif

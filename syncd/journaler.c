@@ -1,0 +1,530 @@
+#include "syncd/journaler.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/journal.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define BATCH_MAX 512    /* versions in one pack */
+#define RETRY_SECONDS 5  /* after a failure */
+#define REPACK_WRITES 64 /* packs written before small ones are merged */
+
+struct journaler {
+    struct committer *committer;
+    struct journal *journal; /* journal thread, after the start */
+    struct store *store;     /* likewise; a reader */
+    pthread_t thread;
+    unsigned writes_since_repack;
+
+    /* Guards all below; no other lock is taken while it is held. */
+    pthread_mutex_t lock;
+    pthread_cond_t there;
+    bool awake;
+    bool closing;
+    struct journaler_status status;
+};
+
+/* One drain: the changes as read from the log, and the entries made of them. */
+struct batch {
+    struct store_change changes[BATCH_MAX];
+    struct journal_entry entries[BATCH_MAX];
+    struct zone *contents[BATCH_MAX];
+    uint64_t parent_version[BATCH_MAX];
+    size_t n;
+};
+
+/* ---- The parent of a version ---- */
+
+struct parent_search {
+    bool waiting; /* the child is: any version will do; otherwise only a served one */
+    bool found;
+    struct store_version version;
+};
+
+static enum err on_version(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct parent_search *s = ctx;
+
+    (void)e;
+    if (!s->found && (s->waiting || !v->waiting)) {
+        s->found = true;
+        s->version = *v;
+    }
+    return OK;
+}
+
+/* The version whose content the change was made from: the newest one before it that was served
+ * (for a waiting change: or waiting). Walks in small steps, since waiting ones are few. */
+static enum err find_parent(struct parent_search *out, struct store *s,
+                            const struct store_change *c, struct errinfo *e)
+{
+    struct parent_search search = {.waiting = c->waiting};
+    uint64_t before = c->version;
+    enum err rc;
+
+    while (!search.found && before > 1) {
+        uint32_t step = 16;
+
+        if ((rc = store_version_each(s, c->zone_id, before, step, on_version, &search, e)))
+            return rc;
+        before = before > step ? before - step : 1;
+    }
+    *out = search;
+    return OK;
+}
+
+static int entry_of_version(const struct batch *b, int64_t zone_id, uint64_t version)
+{
+    for (size_t i = b->n; i-- > 0;) {
+        if (b->changes[i].zone_id == zone_id && b->changes[i].version == version)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* ---- From change to entry ---- */
+
+static void entry_describe(struct journal_entry *en, const struct store_change *c)
+{
+    *en = (struct journal_entry){
+        .zone = c->zone,
+        .parent_entry = -1,
+        .changes = c->changes,
+        .has_from = c->has_from,
+        .from = c->from,
+        .to = c->to,
+        .seq = c->seq,
+        .version = c->version,
+        .added = c->added,
+        .removed = c->removed,
+        .at = c->at,
+        .origin = origin_name(c->origin.kind),
+        .who = c->origin.who,
+        .source = c->origin.source,
+        .key = c->origin.key,
+        .transport = c->origin.transport,
+        .reason = c->origin.reason,
+        .waiting = c->waiting,
+    };
+}
+
+static enum err load_content(struct journaler *j, struct batch *b, size_t i, struct errinfo *e)
+{
+    struct store_zone row;
+    enum err rc;
+
+    if (b->contents[i])
+        return OK;
+    if ((rc = store_zone_get_id(j->store, b->changes[i].zone_id, &row, e)) ||
+        (rc = store_zone_load_version(&b->contents[i], j->store, &row, b->changes[i].version, e)))
+        return rc;
+    b->entries[i].content = b->contents[i];
+    b->entries[i].changes = NULL;
+    return OK;
+}
+
+static enum err entry_prepare(struct journaler *j, struct batch *b, size_t i, struct errinfo *e)
+{
+    const struct store_change *c = &b->changes[i];
+    struct journal_entry *en = &b->entries[i];
+    struct parent_search parent;
+    enum err rc;
+
+    entry_describe(en, c);
+    if ((rc = find_parent(&parent, j->store, c, e)))
+        return rc;
+    if (parent.found) {
+        b->parent_version[i] = parent.version.version;
+        if (parent.version.journaled)
+            memcpy(en->parent.id, parent.version.oid, sizeof(en->parent.id));
+        else
+            en->parent_entry = entry_of_version(b, c->zone_id, parent.version.version);
+        if (!parent.version.journaled && en->parent_entry < 0)
+            return err_set(ERR_CORRUPT, e,
+                           "version %llu has no commit, and no change to make it of",
+                           (unsigned long long)parent.version.version);
+    }
+    return c->changes && parent.found ? OK : load_content(j, b, i, e);
+}
+
+/* The change's row is lent for the call only; the batch takes what it owns. */
+static enum err on_change(void *ctx, const struct store_change *c, struct errinfo *e)
+{
+    struct batch *b = ctx;
+    struct changeset *copy = NULL;
+    enum err rc;
+
+    if (b->n == BATCH_MAX)
+        return OK;
+    if (c->changes) {
+        struct buf octets = BUF_INIT;
+        changeset_encode(&octets, c->changes);
+        rc = changeset_decode(&copy, octets.data, octets.len, c->zone, e);
+        buf_free(&octets);
+        if (rc)
+            return rc;
+    }
+    b->changes[b->n] = *c;
+    b->changes[b->n].changes = copy;
+    b->n++;
+    return OK;
+}
+
+static void batch_done(struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        store_change_done(&b->changes[i]);
+        zone_unref(b->contents[i]);
+    }
+    free(b);
+}
+
+/* ---- Writing ---- */
+
+static _Noreturn void die_of_io(const struct errinfo *e)
+{
+    log_error(say("the journal cannot be written; stopping, the next start drains it again"),
+              kv_err(e));
+    _exit(74); /* EX_IOERR */
+}
+
+/* A damaged parent must not end the history: the version is written whole, from the store. */
+static enum err write_one_by_one(struct journaler *j, struct batch *b, size_t *written,
+                                 struct errinfo *e)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct journal_entry *en = &b->entries[i];
+        enum err rc;
+
+        if (en->parent_entry >= 0) {
+            en->parent = b->entries[en->parent_entry].commit;
+            en->parent_entry = -1;
+        }
+        rc = journal_write(j->journal, en, 1, e);
+        if (rc == ERR_CORRUPT || rc == ERR_CONFLICT) {
+            log_warning(say("journal: a version is written anew from the store"), kv_err(e));
+            if ((rc = load_content(j, b, i, e)) == OK)
+                rc = journal_write(j->journal, en, 1, e);
+        }
+        if (rc)
+            return rc;
+        *written = i + 1;
+    }
+    return OK;
+}
+
+static enum err set_refs(struct journaler *j, const struct batch *b, size_t n, struct errinfo *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum journal_line line = b->changes[i].waiting ? LINE_WAITING : LINE_SERVED;
+        bool newer = false;
+        enum err rc;
+
+        for (size_t k = i + 1; k < n && !newer; k++)
+            newer = b->changes[k].zone_id == b->changes[i].zone_id &&
+                    b->changes[k].waiting == b->changes[i].waiting;
+        if (newer)
+            continue;
+        rc = journal_ref_set(j->journal, line, b->changes[i].zone, &b->entries[i].commit, e);
+        if (rc)
+            return rc;
+    }
+    return OK;
+}
+
+static enum err batch_store_ids(struct journaler *j, const struct batch *b, size_t n,
+                                struct errinfo *e)
+{
+    struct commit_journaled *list = xcalloc(n, sizeof(*list));
+    enum err rc;
+
+    for (size_t i = 0; i < n; i++) {
+        list[i].seq = b->changes[i].seq;
+        memcpy(list[i].oid, b->entries[i].commit.id, sizeof(list[i].oid));
+        memcpy(list[i].content_oid, b->entries[i].content_id.id, sizeof(list[i].content_oid));
+    }
+    rc = commit_journaled(j->committer, list, n, e);
+    free(list);
+    return rc;
+}
+
+static enum err batch_write(struct journaler *j, struct batch *b, size_t *written,
+                            struct errinfo *e)
+{
+    enum err rc = journal_write(j->journal, b->entries, b->n, e);
+    struct errinfo later = {0};
+
+    *written = rc == OK ? b->n : 0;
+    if (rc == ERR_CORRUPT || rc == ERR_CONFLICT)
+        rc = write_one_by_one(j, b, written, e);
+    if (rc == ERR_IO)
+        die_of_io(e);
+    if (*written == 0)
+        return rc;
+    /* Durable objects first, then their ids in the store, then the refs, which are derived. */
+    if (batch_store_ids(j, b, *written, rc ? &later : e) != OK && rc == OK)
+        rc = ERR_BUSY;
+    else if (set_refs(j, b, *written, rc ? &later : e) != OK && rc == OK)
+        rc = ERR_BUSY;
+    return rc;
+}
+
+/* Drains one batch; *n is how many versions it recorded. */
+static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
+{
+    struct batch *b = xcalloc(1, sizeof(*b));
+    size_t written = 0;
+    enum err rc;
+
+    *n = 0;
+    if ((rc = store_read_begin(j->store, e)))
+        goto out;
+    rc = store_unjournaled_each(j->store, BATCH_MAX, on_change, b, e);
+    for (size_t i = 0; rc == OK && i < b->n; i++) {
+        rc = entry_prepare(j, b, i, e);
+        if (rc)
+            (void)err_wrap(rc, e, "change %llu", (unsigned long long)b->changes[i].seq);
+    }
+    store_read_end(j->store);
+    if (rc || b->n == 0)
+        goto out;
+    rc = batch_write(j, b, &written, e);
+    *n = written;
+out:
+    batch_done(b);
+    return rc;
+}
+
+static void repack_if_due(struct journaler *j)
+{
+    struct errinfo e = {0};
+    enum err rc;
+
+    if (++j->writes_since_repack < REPACK_WRITES)
+        return;
+    j->writes_since_repack = 0;
+    rc = journal_repack(j->journal, &e);
+    if (rc)
+        log_warning(say("journal: small packs could not be merged, all stays readable"),
+                    kv_err(&e));
+}
+
+/* ---- The thread ---- */
+
+static void note(struct journaler *j, enum err rc, const struct errinfo *e, size_t written)
+{
+    struct journal_stats stats = {0};
+    bool was_failing;
+
+    (void)!journal_stats(j->journal, &stats, NULL);
+    pthread_mutex_lock(&j->lock);
+    was_failing = j->status.failing;
+    j->status.written += written;
+    j->status.packs = stats.packs;
+    j->status.pack_bytes = stats.pack_bytes;
+    j->status.failing = rc != OK;
+    memcpy(j->status.last_error, rc ? e->text : "", rc ? sizeof(e->text) : 1);
+    pthread_mutex_unlock(&j->lock);
+    if (rc)
+        log_error(say("journal is behind; the store keeps the changes and it tries again"),
+                  kv_err(e), kv_u64("retry_s", RETRY_SECONDS));
+    else if (was_failing)
+        log_info(say("journal has caught up"), kv_u64("versions", written));
+}
+
+/* Waits until woken, or for the retry; false when it is time to stop. */
+static bool wait_awake(struct journaler *j, bool failing)
+{
+    struct mono until = mono_add_ms(clock_mono(clock_real()), RETRY_SECONDS * 1000);
+    struct timespec ts = {.tv_sec = until.ms / 1000, .tv_nsec = (until.ms % 1000) * 1000000};
+    bool go_on;
+
+    pthread_mutex_lock(&j->lock);
+    while (!j->closing && (failing || !j->awake)) {
+        if (!failing)
+            pthread_cond_wait(&j->there, &j->lock);
+        else if (pthread_cond_timedwait(&j->there, &j->lock, &ts) == ETIMEDOUT)
+            break;
+    }
+    j->awake = false;
+    go_on = !j->closing;
+    pthread_mutex_unlock(&j->lock);
+    return go_on;
+}
+
+static void *journaler_main(void *ctx)
+{
+    struct journaler *j = ctx;
+    bool go_on = true;
+
+    while (go_on) {
+        struct errinfo e = {0};
+        size_t written = 0;
+        enum err rc;
+
+        do {
+            rc = drain(j, &written, &e);
+            if (rc || written)
+                note(j, rc, &e, written);
+            if (written)
+                repack_if_due(j);
+        } while (rc == OK && written);
+        go_on = wait_awake(j, rc != OK);
+    }
+    return NULL;
+}
+
+/* ---- Refs from the store, at the start ---- */
+
+struct mend {
+    struct journaler *j;
+    uint64_t mended;
+};
+
+struct tips {
+    struct store_version served, waiting;
+    bool has_served, has_waiting;
+};
+
+static enum err on_tip(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct tips *t = ctx;
+
+    (void)e;
+    if (v->journaled && !v->waiting && !t->has_served) {
+        t->served = *v;
+        t->has_served = true;
+    }
+    if (v->journaled && v->waiting && !t->has_waiting) {
+        t->waiting = *v;
+        t->has_waiting = true;
+    }
+    return OK;
+}
+
+static enum err mend_ref(struct mend *m, enum journal_line line, const uint8_t *zone,
+                         const struct store_version *tip, struct errinfo *e)
+{
+    struct journal_oid want;
+    struct journal_oid is = {{0}};
+    enum err rc;
+
+    memcpy(want.id, tip->oid, sizeof(want.id));
+    rc = journal_ref_get(m->j->journal, line, zone, &is, e);
+    if (rc == OK && memcmp(is.id, want.id, sizeof(is.id)) == 0)
+        return OK;
+    if (!journal_has(m->j->journal, &want)) {
+        char text[NAME_TEXT_MAX];
+        (void)name_to_text(text, zone);
+        log_error(say("journal: the newest commit of a zone is missing; zonectl verify tells more"),
+                  kv_str("zone", text), kv_u64("version", tip->version));
+        return OK;
+    }
+    m->mended++;
+    return journal_ref_set(m->j->journal, line, zone, &want, e);
+}
+
+static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e)
+{
+    struct mend *m = ctx;
+    struct tips tips = {.has_served = false};
+    uint64_t before = 0;
+    enum err rc;
+
+    /* Waiting versions can stand above the newest served one, and there may be many of them. */
+    for (uint64_t left = z->last_version; left && !tips.has_served; left = before - 1) {
+        uint32_t step = 64;
+
+        rc = store_version_each(m->j->store, z->id, before, step, on_tip, &tips, e);
+        if (rc)
+            return rc;
+        before = left > step ? left - step + 1 : 1;
+    }
+    if (tips.has_served && (rc = mend_ref(m, LINE_SERVED, z->name, &tips.served, e)))
+        return rc;
+    return tips.has_waiting ? mend_ref(m, LINE_WAITING, z->name, &tips.waiting, e) : OK;
+}
+
+static enum err mend_refs(struct journaler *j, struct errinfo *e)
+{
+    struct mend m = {.j = j};
+    enum err rc = store_zone_each(j->store, on_zone, &m, e);
+
+    if (rc == OK && m.mended)
+        log_warning(say("journal: refs were set again from the store"), kv_u64("refs", m.mended));
+    return rc;
+}
+
+/* ---- Start and stop ---- */
+
+static void journaler_free(struct journaler *j)
+{
+    journal_close(j->journal);
+    store_close(j->store);
+    pthread_cond_destroy(&j->there);
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}
+
+enum err journaler_start(struct journaler **out, struct committer *committer, const char *data_dir,
+                         const char *node, struct errinfo *e)
+{
+    struct journaler *j = xcalloc(1, sizeof(*j));
+    char *path = xasprintf("%s/journal.git", data_dir);
+    pthread_condattr_t attr;
+    enum err rc;
+    int failed;
+
+    j->committer = committer;
+    j->awake = true;
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->there, &attr);
+    pthread_condattr_destroy(&attr);
+    if ((rc = journal_open(&j->journal, path, node, true, e)) ||
+        (rc = store_open_reader(&j->store, data_dir, e)) || (rc = mend_refs(j, e)))
+        goto out;
+    failed = pthread_create(&j->thread, NULL, journaler_main, j);
+    if (failed)
+        rc = err_sys(failed, e, "starting the journal thread");
+out:
+    free(path);
+    if (rc)
+        journaler_free(j);
+    else
+        *out = j;
+    return rc;
+}
+
+void journaler_wake(struct journaler *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->awake = true;
+    pthread_cond_signal(&j->there);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journaler_stop(struct journaler *j)
+{
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    j->closing = true;
+    pthread_cond_signal(&j->there);
+    pthread_mutex_unlock(&j->lock);
+    pthread_join(j->thread, NULL);
+    journaler_free(j);
+}
+
+void journaler_status(struct journaler *j, struct journaler_status *out)
+{
+    pthread_mutex_lock(&j->lock);
+    *out = j->status;
+    pthread_mutex_unlock(&j->lock);
+}
