@@ -26,11 +26,11 @@ size_t msg_build_notify(uint8_t *buf, size_t cap, uint16_t id, const uint8_t *zo
                         const uint8_t *soa, size_t soa_len, uint32_t soa_ttl);
 
 /* The short reply to a query of any opcode: header with QR, the query's ID, opcode and RD, the
- * rcode, and the first `question_end` octets' question if has_question. For FORMERR, NOTIMP,
- * SERVFAIL, NOTIFY's acknowledgement (with MSG_AA in `flags`). `opt` as above; the rcode may have
- * upper bits if it is given. Returns the length, 0 if `cap` is too small. */
+ * rcode, and the question if one was read. For FORMERR, NOTIMP, BADVERS, REFUSED, SERVFAIL, and
+ * NOTIFY's acknowledgement (with MSG_AA in `flags`). `opt` NULL: without EDNS; the rcode may exceed
+ * 15 only with it. Returns the length, 0 if `cap` is too small. */
 struct query;
-size_t msg_build_reply(uint8_t *buf, size_t cap, const struct query *q, const uint8_t *query_wire,
-                       uint16_t rcode, uint16_t flags, const struct edns_reply *opt);
+size_t msg_build_reply(uint8_t *buf, size_t cap, const struct query *q, uint16_t rcode,
+                       uint16_t flags, const struct edns_reply *opt);
 
 #endif
