@@ -106,10 +106,10 @@ struct tsig {
     struct wall peer_time; /* client: the server's time with BADTIME, else 0 */
     unsigned unsigned_count; /* messages since the last signed one */
     bool started;            /* first message of the response is through */
+    bool over;               /* client: the stream has failed */
 
     void *running; /* digest over unsigned messages of a stream */
     uint64_t request_time_s;
-    uint16_t request_fudge_s;
     uint16_t mac_len;
     uint8_t mac[TSIG_MAC_MAX];        /* the MAC that the next message is chained to */
     uint8_t bad_key[NAME_MAX_OCTETS]; /* server, BADKEY and BADSIG: what the request said */
