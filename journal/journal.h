@@ -74,8 +74,11 @@ struct journal_entry {
 
 /* Writes all entries as one pack. The same entry always makes the same ids, and objects that are
  * there already are not written again, so that a replay after a crash is harmless. No ref moves.
- * Cost: in proportion to the changes. Errors: ERR_IO (do not retry), ERR_CORRUPT (a parent is
- * damaged or missing; names the zone), ERR_CONFLICT (a change set doesn't fit its parent). */
+ * An entry with `content` never fails for its parent: if that is damaged, the version is written as
+ * a whole; if its commit is missing, as the root of a new history (logged). Cost: in proportion to
+ * the changes. Errors: ERR_IO (do not retry), ERR_CORRUPT (a parent is damaged or missing; names
+ * the zone), ERR_CONFLICT (a change set doesn't fit its parent), ERR_CHECK (libgit2 takes an object
+ * for a SHA-1 collision attack). */
 MUST_USE enum err journal_write(struct journal *j, struct journal_entry *entries, size_t n,
                                 struct errinfo *e);
 
@@ -86,7 +89,8 @@ enum journal_line {
     LINE_WAITING, /* refs/waiting/<zone> */
 };
 
-/* Points the zone's ref at a commit, whatever was there (also a corrupt ref). */
+/* Points the zone's ref at a commit, whatever was there (also a corrupt ref). ERR_NOT_FOUND if the
+ * commit isn't in the journal. */
 MUST_USE enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_t *zone,
                                   const struct journal_oid *commit, struct errinfo *e);
 /* ERR_NOT_FOUND, ERR_CORRUPT. */

@@ -1,0 +1,264 @@
+/* What a crash, a full disk or a damaged disk left behind, put right before the repository is
+ * opened for writing. Everything here is derived (indexes, locks, temporary files) or is moved
+ * aside to objects/pack/bad/, never deleted.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/journal_internal.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define FOREIGN_AGE_S 3600 /* git's own temporary files and locks may be in use */
+
+struct names {
+    char **list;
+    size_t n;
+    size_t cap;
+};
+
+static void names_free(struct names *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        free(s->list[i]);
+    free(s->list);
+}
+
+/* All names first: the directory changes while we work. A missing directory is an empty one. */
+static enum err names_of(struct names *out, const char *dir, struct errinfo *e)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *ent;
+
+    if (!d && errno == ENOENT)
+        return OK;
+    if (!d)
+        return err_sys(errno, e, "opening %s", dir);
+    while ((ent = readdir(d))) {
+        if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0)
+            continue;
+        out->list = xgrow(out->list, &out->cap, out->n + 1, sizeof(*out->list));
+        out->list[out->n++] = xstrdup(ent->d_name);
+    }
+    (void)closedir(d);
+    return OK;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s);
+    size_t m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static bool is_there(const char *dir, const char *stem, size_t stem_len, const char *end)
+{
+    char *path = xasprintf("%s/%.*s%s", dir, (int)stem_len, stem, end);
+    bool yes = access(path, F_OK) == 0;
+
+    free(path);
+    return yes;
+}
+
+static bool is_old(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 &&
+           clock_wall(clock_real()).s - (int64_t)st.st_mtim.tv_sec > FOREIGN_AGE_S;
+}
+
+static enum err sweep(const char *dir, const char *name, const char *what, struct errinfo *e)
+{
+    char *path = xasprintf("%s/%s", dir, name);
+    enum err rc = OK;
+
+    if (unlink(path) == 0)
+        log_warning(say("journal: swept"), kv_str("file", path), kv_str("what", what));
+    else if (errno != ENOENT)
+        rc = err_sys(errno, e, "removing %s", path);
+    free(path);
+    return rc;
+}
+
+/* Moves a file of the pack directory to bad/; fine if it isn't there. */
+static enum err move_aside(const char *dir, const char *stem, const char *end, struct errinfo *e)
+{
+    char *bad = xasprintf("%s/bad", dir);
+    char *from = xasprintf("%s/%s%s", dir, stem, end);
+    char *to = xasprintf("%s/%s%s", bad, stem, end);
+    enum err rc = OK;
+
+    if (mkdir(bad, 0700) < 0 && errno != EEXIST)
+        rc = err_sys(errno, e, "creating %s", bad);
+    else if (rename(from, to) == 0)
+        log_error(say("journal: a damaged file is moved aside"), kv_str("file", from),
+                  kv_str("to", to));
+    else if (errno != ENOENT)
+        rc = err_sys(errno, e, "moving %s to %s", from, to);
+    free(bad);
+    free(from);
+    free(to);
+    return rc;
+}
+
+static enum err feed_file(void *ctx, git_indexer *ix, git_indexer_progress *st, struct errinfo *e)
+{
+    const char *path = ctx;
+    uint8_t *chunk = xmalloc(1u << 20);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    enum err rc = OK;
+    ssize_t n = 0;
+    int g;
+
+    if (fd < 0)
+        rc = err_sys(errno, e, "opening %s", path);
+    while (rc == OK && (n = read(fd, chunk, 1u << 20)) > 0)
+        if ((g = git_indexer_append(ix, chunk, (size_t)n, st)) < 0)
+            rc = err_git(g, e, "reading %s", path);
+    if (rc == OK && n < 0)
+        rc = err_sys(errno, e, "reading %s", path);
+    if (fd >= 0)
+        (void)close(fd);
+    free(chunk);
+    return rc;
+}
+
+/* Makes the index of a pack again; the pack itself is checked as a whole on the way. A pack that
+ * cannot be indexed goes aside: what only it held is reported by whoever looks for it. */
+static enum err index_again(const char *dir, const char *stem, struct errinfo *e)
+{
+    char *path = xasprintf("%s/%s.pack", dir, stem);
+    char name[PACK_NAME_MAX];
+    struct errinfo why = {0};
+    enum err rc = pack_index(dir, name, feed_file, path, &why);
+
+    if (rc == ERR_IO) {
+        rc = err_set(rc, e, "%s", why.text);
+        goto out;
+    }
+    if (rc) {
+        log_error(say("journal: a pack is damaged"), kv_str("pack", path), kv_err(&why));
+        if ((rc = move_aside(dir, stem, ".idx", e)) == OK)
+            rc = move_aside(dir, stem, ".pack", e);
+        goto out;
+    }
+    log_warning(say("journal: the index of a pack is made again"), kv_str("pack", path));
+    if (strcmp(name, stem) != 0) /* the pack had another name than its checksum */
+        rc = sweep(dir, stem, "stray index", e);
+out:
+    free(path);
+    return rc;
+}
+
+static enum err heal_pack(const char *dir, const char *stem, struct errinfo *e)
+{
+    struct packfile p;
+    struct errinfo why = {0};
+    enum err rc = pack_check(dir, stem, &p, NULL, &why);
+
+    if (rc == OK)
+        return OK;
+    if (rc == ERR_IO)
+        return err_set(rc, e, "%s", why.text);
+    if (rc == ERR_CORRUPT) {
+        log_warning(say("journal: pack and index don't fit"), kv_str("pack", stem), kv_err(&why));
+        if ((rc = move_aside(dir, stem, ".idx", e)))
+            return rc;
+    }
+    return index_again(dir, stem, e);
+}
+
+static enum err heal_pack_file(const char *dir, const char *name, struct errinfo *e)
+{
+    static const char *const companions[] = {".idx", ".keep", ".rev", ".bitmap", ".mtimes"};
+    char stem[PACK_NAME_MAX];
+    char *path;
+    bool old;
+
+    if (strncmp(name, "pack_git2_", 10) == 0 || ends_with(name, ".idx.lock"))
+        return sweep(dir, name, "temporary file", e);
+    if (strncmp(name, "tmp_", 4) == 0 || strncmp(name, ".tmp-", 5) == 0) {
+        path = xasprintf("%s/%s", dir, name);
+        old = is_old(path);
+        free(path);
+        return old ? sweep(dir, name, "temporary file of git", e) : OK;
+    }
+    if (strncmp(name, "pack-", 5) != 0 || strlen(name) >= sizeof(stem))
+        return OK;
+    for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
+        size_t n = strlen(name) - strlen(companions[i]);
+
+        if (ends_with(name, companions[i]) && !is_there(dir, name, n, ".pack"))
+            return sweep(dir, name, "its pack is not there", e);
+    }
+    if (!ends_with(name, ".pack"))
+        return OK;
+    (void)snprintf(stem, sizeof(stem), "%.*s", (int)(strlen(name) - 5), name);
+    return heal_pack(dir, stem, e);
+}
+
+static enum err heal_packs(const char *dir, struct errinfo *e)
+{
+    struct names s = {0};
+    enum err rc = names_of(&s, dir, e);
+
+    for (size_t i = 0; i < s.n && rc == OK; i++)
+        rc = heal_pack_file(dir, s.list[i], e);
+    names_free(&s);
+    return rc;
+}
+
+/* No ref of ours ends in .lock, so each file that does is a lock, and the one who writes refs is
+ * us. */
+static enum err sweep_ref_locks(const char *dir, struct errinfo *e)
+{
+    struct names s = {0};
+    enum err rc = names_of(&s, dir, e);
+
+    for (size_t i = 0; i < s.n && rc == OK; i++) {
+        char *path = xasprintf("%s/%s", dir, s.list[i]);
+        struct stat st;
+
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            rc = sweep_ref_locks(path, e);
+        else if (ends_with(path, ".lock"))
+            rc = sweep(dir, s.list[i], "stale lock", e);
+        free(path);
+    }
+    names_free(&s);
+    return rc;
+}
+
+static enum err sweep_top_locks(const char *path, struct errinfo *e)
+{
+    char *packed = xasprintf("%s/packed-refs.lock", path);
+    enum err rc;
+
+    if ((rc = sweep(path, "HEAD.lock", "stale lock", e)) == OK &&
+        (rc = sweep(path, "config.lock", "stale lock", e)) == OK && is_old(packed))
+        rc = sweep(path, "packed-refs.lock", "stale lock of git", e);
+    free(packed);
+    return rc;
+}
+
+enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e)
+{
+    char *refs = xasprintf("%s/refs", path);
+    enum err rc;
+
+    if ((rc = sweep_top_locks(path, e)) == OK && (rc = sweep_ref_locks(refs, e)) == OK &&
+        (rc = heal_packs(pack_dir, e)) == OK)
+        /* A process killed behind the rename of a pack left its name in the cache only; objects
+         * that are there are not written again, so make the names durable now. */
+        rc = dir_sync(pack_dir, e);
+    free(refs);
+    return rc;
+}

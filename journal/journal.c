@@ -1,0 +1,357 @@
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/journal_internal.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define CACHE_BYTES (32 * 1024 * 1024)
+#define HEAD_TEXT "ref: refs/heads/%2E\n"
+
+/* ---- Small things ---- */
+
+void sha256_bytes(uint8_t out[32], const void *p, size_t n)
+{
+    if (EVP_Digest(p, n, out, NULL, EVP_sha256(), NULL) != 1)
+        abort();
+}
+
+void hex_encode(char *out, const uint8_t *p, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[p[i] >> 4];
+        out[2 * i + 1] = digits[p[i] & 15];
+    }
+    out[2 * n] = 0;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool hex_decode(uint8_t *out, const char *text, size_t chars)
+{
+    for (size_t i = 0; i + 1 < chars; i += 2) {
+        int hi = hex_value(text[i]);
+        int lo = hex_value(text[i + 1]);
+
+        if (hi < 0 || lo < 0)
+            return false;
+        out[i / 2] = (uint8_t)(hi << 4 | lo);
+    }
+    return true;
+}
+
+void journal_oid_hex(char out[JOURNAL_HEX_MAX], const struct journal_oid *oid)
+{
+    hex_encode(out, oid->id, sizeof(oid->id));
+}
+
+bool oid_from_hex(struct journal_oid *out, const char *text, size_t len)
+{
+    char again[JOURNAL_HEX_MAX];
+
+    if (len != OID_HEX_CHARS || !hex_decode(out->id, text, len))
+        return false;
+    journal_oid_hex(again, out); /* lower case only */
+    return memcmp(again, text, len) == 0;
+}
+
+bool journal_oid_is_none(const struct journal_oid *oid)
+{
+    static const struct journal_oid none;
+
+    return oid_eq(oid, &none);
+}
+
+enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
+{
+    const git_error *g = git_error_last();
+    int class = g ? g->klass : GIT_ERROR_NONE;
+    struct errinfo what = {0};
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(what.text, sizeof(what.text), fmt, ap);
+    va_end(ap);
+    (void)err_set(OK, e, "%.500s: %.400s", what.text, g && g->message ? g->message : "git failed");
+    if (code == GIT_ENOTFOUND)
+        return ERR_NOT_FOUND;
+    if (code == GIT_ELOCKED)
+        return ERR_BUSY;
+    switch (class) {
+    case GIT_ERROR_ODB:
+    case GIT_ERROR_INDEXER:
+    case GIT_ERROR_OBJECT:
+    case GIT_ERROR_TREE:
+    case GIT_ERROR_ZLIB:
+    case GIT_ERROR_REFERENCE:
+        return ERR_CORRUPT;
+    case GIT_ERROR_SHA: /* SHA-1 collision attack detected */
+        return ERR_CHECK;
+    default:
+        return ERR_IO;
+    }
+}
+
+enum err dir_sync(const char *path, struct errinfo *e)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum err rc = OK;
+
+    if (fd < 0)
+        return err_sys(errno, e, "opening %s", path);
+    if (fsync(fd) < 0)
+        rc = err_sys(errno, e, "fsync of %s", path);
+    (void)close(fd);
+    return rc;
+}
+
+static enum err sync_parent(const char *path, struct errinfo *e)
+{
+    char *dir = xstrdup(path);
+    char *slash = strrchr(dir, '/');
+    enum err rc;
+
+    if (slash)
+        slash[slash == dir] = 0;
+    rc = dir_sync(slash ? dir : ".", e);
+    free(dir);
+    return rc;
+}
+
+enum err file_replace(const char *path, const char *text, struct errinfo *e)
+{
+    char *tmp = xasprintf("%s.lock", path); /* git's convention, and swept at start */
+    size_t len = strlen(text);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    enum err rc = OK;
+
+    if (fd < 0)
+        rc = err_sys(errno, e, "creating %s", tmp);
+    else if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
+        rc = err_sys(errno, e, "writing %s", tmp);
+    if (fd >= 0 && close(fd) < 0 && rc == OK)
+        rc = err_sys(errno, e, "closing %s", tmp);
+    if (rc == OK && rename(tmp, path) < 0)
+        rc = err_sys(errno, e, "renaming %s", tmp);
+    if (rc == OK)
+        rc = sync_parent(path, e);
+    free(tmp);
+    return rc;
+}
+
+/* ---- Opening ---- */
+
+static int library_rc;
+
+/* Settings of libgit2 are the process's; nothing else in a process of ours uses it. */
+static void library_init(void)
+{
+    static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
+                                 GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_PROGRAMDATA};
+
+    library_rc = git_libgit2_init();
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]) && library_rc >= 0; i++)
+        library_rc = git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
+    if (library_rc >= 0)
+        library_rc = git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+    if (library_rc >= 0) /* the path is given, not discovered */
+        library_rc = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    if (library_rc >= 0)
+        library_rc = git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE_BYTES);
+}
+
+static enum err library_ready(struct errinfo *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, library_init);
+    return library_rc < 0 ? err_git(library_rc, e, "starting libgit2") : OK;
+}
+
+static enum err make_dirs(const char *path, struct errinfo *e)
+{
+    char *p = xstrdup(path);
+    enum err rc = OK;
+
+    for (char *s = p + 1; rc == OK; s++) {
+        char c = *s;
+
+        if (c != 0 && c != '/')
+            continue;
+        *s = 0;
+        if (mkdir(p, 0700) == 0)
+            rc = sync_parent(p, e);
+        else if (errno != EEXIST)
+            rc = err_sys(errno, e, "creating %s", p);
+        *s = c;
+        if (c == 0)
+            break;
+    }
+    free(p);
+    return rc;
+}
+
+static bool is_good_head(const char *path)
+{
+    char text[256] = "";
+    FILE *f = fopen(path, "re");
+    bool good = f && fgets(text, sizeof(text), f) && strncmp(text, "ref: refs/", 10) == 0;
+
+    if (f)
+        (void)fclose(f);
+    return good;
+}
+
+static enum err set_config(const char *path, struct errinfo *e)
+{
+    static const struct {
+        const char *key;
+        const char *value;
+    } items[] = {
+        {"core.repositoryformatversion", "0"},
+        {"core.filemode", "true"},
+        {"core.bare", "true"},
+        {"core.logallrefupdates", "false"},
+        {"gc.auto", "0"}, /* we merge packs ourselves */
+        {"gc.pruneexpire", "never"},
+        {"receive.autogc", "false"},
+        {"receive.denydeletes", "true"},
+        {"receive.denynonfastforwards", "true"},
+    };
+    git_config *c = NULL;
+    int g = git_config_open_ondisk(&c, path);
+
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]) && g == 0; i++) {
+        git_buf have = {0};
+
+        g = git_config_get_string_buf(&have, c, items[i].key);
+        if (g == GIT_ENOTFOUND || (g == 0 && strcmp(have.ptr, items[i].value) != 0))
+            g = git_config_set_string(c, items[i].key, items[i].value);
+        git_buf_dispose(&have);
+    }
+    git_config_free(c);
+    return g < 0 ? err_git(g, e, "configuration %s", path) : OK;
+}
+
+/* A configuration that can't be read goes aside. Ours is known; an operator's additions (remotes)
+ * stay in the old file. */
+static enum err heal_config(const char *path, struct errinfo *e)
+{
+    struct errinfo why = {0};
+    char *bad;
+    enum err rc;
+
+    if (set_config(path, &why) == OK)
+        return OK;
+    bad = xasprintf("%s.bad", path);
+    log_warning(say("journal: the configuration is damaged and made anew"), kv_str("file", path),
+                kv_str("old", bad), kv_err(&why));
+    if (rename(path, bad) < 0 && errno != ENOENT)
+        rc = err_sys(errno, e, "moving %s to %s", path, bad);
+    else
+        rc = set_config(path, e);
+    free(bad);
+    return rc;
+}
+
+/* Everything that makes a directory a repository; what is there already stays. */
+static enum err lay_out(const char *path, struct errinfo *e)
+{
+    static const char *const dirs[] = {"objects/info", "objects/pack", "refs/heads",
+                                       "refs/waiting"};
+    char *head = xasprintf("%s/HEAD", path);
+    char *config = xasprintf("%s/config", path);
+    enum err rc = make_dirs(path, e);
+
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && rc == OK; i++) {
+        char *dir = xasprintf("%s/%s", path, dirs[i]);
+
+        rc = make_dirs(dir, e);
+        free(dir);
+    }
+    if (rc == OK && !is_good_head(head))
+        rc = file_replace(head, HEAD_TEXT, e);
+    if (rc == OK)
+        rc = heal_config(config, e);
+    free(head);
+    free(config);
+    return rc;
+}
+
+enum err journal_open(struct journal **out, const char *path, const char *node, bool writer,
+                      struct errinfo *e)
+{
+    struct journal *j = xcalloc(1, sizeof(*j));
+    enum err rc;
+    int g;
+
+    j->path = xstrdup(path);
+    j->pack_dir = xasprintf("%s/objects/pack", path);
+    j->node = xstrdup(node);
+    j->writer = writer;
+    if (!writer && access(path, F_OK) < 0 && errno == ENOENT) {
+        rc = err_set(ERR_NOT_FOUND, e, "%s is not there", path);
+        goto out;
+    }
+    if ((rc = library_ready(e)))
+        goto out;
+    if (writer && ((rc = lay_out(path, e)) || (rc = journal_heal(path, j->pack_dir, e))))
+        goto out;
+    if ((g = git_repository_open_bare(&j->repo, path)) < 0) {
+        rc = err_git(g, e, "opening %s", path);
+        goto out;
+    }
+    if ((rc = odb_refresh(j, e)))
+        goto out;
+    *out = j;
+    j = NULL;
+out:
+    journal_close(j);
+    return rc ? err_wrap(rc, e, "journal") : OK;
+}
+
+void journal_close(struct journal *j)
+{
+    if (!j)
+        return;
+    git_repository_free(j->repo);
+    odb_done(j);
+    free(j->path);
+    free(j->pack_dir);
+    free(j->node);
+    free(j);
+}
+
+enum err journal_stats(struct journal *j, struct journal_stats *out, struct errinfo *e)
+{
+    struct journal_stats s = {0};
+    enum err rc = odb_refresh(j, e);
+
+    if (rc)
+        return err_wrap(rc, e, "journal");
+    for (size_t i = 0; i < j->pack_count; i++) {
+        s.packs++;
+        s.pack_bytes += j->packs[i].bytes;
+    }
+    *out = s;
+    return OK;
+}

@@ -1,0 +1,248 @@
+/* What the files of the journal share.
+ *
+ *   ref.c     names of branches               refs.c    setting and getting them
+ *   value.c   safe values                     commit.c  a commit's text
+ *   line.c    lines of records                tree.c    a zone's tree from its content
+ *   update.c  ... from the tree before        pack.c    objects on their way to the disk
+ *   odb.c     objects on the disk             heal.c    what a crash left behind
+ *   write.c   journal_write                   read.c    load, diff, commit, content id
+ *   repack.c  merging packs                   journal.c opening and closing
+ */
+#ifndef ZL_JOURNAL_INTERNAL_H
+#define ZL_JOURNAL_INTERNAL_H
+
+#include <git2.h>
+#include <zlib.h>
+
+#include "journal/journal.h"
+
+#define PART_RECORDS_MAX 256 /* records of a part that stays a blob */
+#define OID_HEX_CHARS 40
+#define KEEP_TEXT "zoneledger\n" /* what a .keep file of ours says */
+
+/* ---- Small things (journal.c) ---- */
+
+void sha256_bytes(uint8_t out[32], const void *p, size_t n);
+void hex_encode(char *out, const uint8_t *p, size_t n); /* 2n digits and a NUL */
+/* `chars` digits (even); lower or upper case. false if one is none. */
+bool hex_decode(uint8_t *out, const char *text, size_t chars);
+bool oid_from_hex(struct journal_oid *out, const char *text, size_t len);
+static inline bool oid_eq(const struct journal_oid *a, const struct journal_oid *b)
+{
+    return __builtin_memcmp(a->id, b->id, JOURNAL_OID_BYTES) == 0;
+}
+
+/* Our sentence and libgit2's behind it; the kind by libgit2's code and class. */
+enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Writes a small file as a whole: temporary name, fsync, rename, fsync of the directory. */
+MUST_USE enum err file_replace(const char *path, const char *text, struct errinfo *e);
+MUST_USE enum err dir_sync(const char *path, struct errinfo *e);
+
+/* ---- Objects ---- */
+
+enum obj_type { OBJ_COMMIT = 1, OBJ_TREE = 2, OBJ_BLOB = 3 }; /* the numbers of git's packs */
+
+/* An object's content, lent until object_done. */
+struct object {
+    const uint8_t *data;
+    size_t len;
+
+    git_odb_object *odb;
+    uint8_t *heap;
+};
+void object_done(struct object *o);
+
+/* Objects of one call, collected as a pack in memory. An object that the journal has, or that was
+ * put before, is not put again. With `hash_only` nothing is kept: ids are all one gets. */
+struct packer {
+    struct journal *j; /* NULL if hash_only */
+    bool hash_only;
+
+    struct buf pack;
+    uint32_t objects;
+    struct packer_slot *slots; /* open addressing, by id */
+    size_t slot_cap;
+    z_stream small, large; /* two sizes of hash table: clearing a big one costs more than 1 KB */
+    void *sha1;            /* EVP_MD_CTX, reused */
+};
+
+void packer_init(struct packer *p, struct journal *j, bool hash_only);
+void packer_done(struct packer *p);
+MUST_USE enum err packer_put(struct packer *p, enum obj_type type, const void *data, size_t len,
+                             struct journal_oid *out, struct errinfo *e);
+/* True if the object was put; its content is inflated again into *out. */
+bool packer_get(struct packer *p, const struct journal_oid *oid, enum obj_type type,
+                struct object *out);
+/* Makes the pack durable and visible. Nothing to do if it is empty. */
+MUST_USE enum err packer_install(struct packer *p, struct errinfo *e);
+
+/* Runs a whole pack through libgit2's indexer into the pack directory: checks every object,
+ * writes pack and index, fsyncs. `name` gets the pack's name ("pack-<hex>"). */
+#define PACK_NAME_MAX 64
+typedef enum err pack_feed_fn(void *ctx, git_indexer *ix, git_indexer_progress *st,
+                              struct errinfo *e);
+MUST_USE enum err pack_index(const char *dir, char name[PACK_NAME_MAX], pack_feed_fn *feed,
+                             void *ctx, struct errinfo *e);
+/* The same for a pack in memory that ends with its checksum; guards it with a .keep file. */
+MUST_USE enum err pack_install(struct journal *j, const uint8_t *data, size_t len,
+                               struct errinfo *e);
+
+/* ---- Packs on the disk (odb.c) ---- */
+
+struct packfile {
+    char name[PACK_NAME_MAX];
+    uint64_t bytes;
+    uint64_t objects;
+    bool sound; /* the index was checked and is in use */
+    bool seen;  /* in the last listing */
+};
+
+struct journal {
+    char *path;
+    char *pack_dir;
+    char *node;
+    bool writer;
+
+    git_repository *repo;
+    git_odb *odb;
+    struct packfile *packs;
+    size_t pack_count;
+    size_t pack_cap;
+};
+
+/* The ids in a pack's index, checked: its trailer, its tables, and that pack and index belong
+ * together. *ids is heap memory, 20 octets each. ERR_CORRUPT, ERR_IO, ERR_NOT_FOUND. */
+MUST_USE enum err pack_check(const char *dir, const char *name, struct packfile *out, uint8_t **ids,
+                             struct errinfo *e);
+
+/* Looks for packs that came or went. Packs with a damaged index are left out, with a warning. */
+MUST_USE enum err odb_refresh(struct journal *j, struct errinfo *e);
+void odb_done(struct journal *j);
+/* ERR_NOT_FOUND, ERR_CORRUPT (also for an object of another type). `p` may be NULL. */
+MUST_USE enum err object_get(struct journal *j, struct packer *p, const struct journal_oid *oid,
+                             enum obj_type type, struct object *out, struct errinfo *e);
+/* Looks at known packs only, without a refresh. */
+bool odb_has(struct journal *j, const struct journal_oid *oid);
+
+/* What the writer does before the repository is opened (heal.c). */
+MUST_USE enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e);
+
+/* ---- Lines (line.c) ---- */
+
+/* One line of a blob, lent, without its LF. */
+struct line {
+    const char *text;
+    size_t len;
+};
+/* Takes the next line from *pos; false at `end`. A last line without LF is ERR_CORRUPT's business:
+ * line_parse sees it as it is. */
+bool line_next(struct line *l, const char **pos, const char *end);
+
+/* A line as a record. rdata is appended to `rdata`, and `rr` lends from it and from `owner`. */
+struct line_rr {
+    uint8_t owner[NAME_MAX_OCTETS];
+    struct buf rdata;
+    struct rr rr;
+};
+MUST_USE enum err line_parse(struct line_rr *out, const struct line *l, struct errinfo *e);
+/* Only the owner. */
+MUST_USE enum err line_owner(uint8_t owner[NAME_MAX_OCTETS], const struct line *l,
+                             struct errinfo *e);
+size_t line_owner_chars(const struct line *l); /* length of the owner's text */
+/* *order as rr_cmp(rr, line), parsing no more than needed; `tmp` is scratch. */
+MUST_USE enum err line_cmp(int *order, const struct rr *rr, const struct line *l,
+                           struct line_rr *tmp, struct errinfo *e);
+
+/* ---- Trees (tree.c, update.c) ---- */
+
+enum part_kind { PART_NONE, PART_BLOB, PART_TREE };
+
+struct part {
+    enum part_kind kind;
+    struct journal_oid oid;
+};
+
+/* All records of one owner: lines of a text, or node `index` of a zone's page. There are as many
+ * as a zone has owners, so it is kept small. */
+struct run {
+    uint8_t address[32]; /* SHA-256 of the folded owner */
+    union {
+        const char *text; /* if is_text */
+        const struct page *page;
+    };
+    union {
+        size_t len; /* of text */
+        uint32_t index;
+    };
+    uint32_t records;
+    bool is_text;
+};
+
+static inline unsigned address_digit(const uint8_t address[32], unsigned depth)
+{
+    return depth & 1 ? address[depth / 2] & 15u : address[depth / 2] >> 4;
+}
+
+struct run_list {
+    struct run *runs;
+    size_t n;
+    size_t cap;
+};
+/* Appends the owners of a text, in its order. */
+MUST_USE enum err runs_of_text(struct run_list *out, const char *text, size_t len,
+                               struct errinfo *e);
+
+/* Stores the part that the runs (in canonical order of owners) make at this depth. `apex` is for
+ * runs of a zone. No runs: PART_NONE. The order of the runs is spoilt. */
+MUST_USE enum err part_build(struct packer *p, const uint8_t *apex, struct run *runs, size_t n,
+                             unsigned depth, struct part *out, struct errinfo *e);
+
+/* The children of a tree, by digit, from the object and back. */
+MUST_USE enum err part_children(struct part children[16], const struct object *tree,
+                                struct errinfo *e);
+MUST_USE enum err part_put_tree(struct packer *p, const struct part children[16], struct part *out,
+                                struct errinfo *e);
+
+/* The top tree with its one entry, written and read. PART_NONE makes the empty blob. */
+MUST_USE enum err top_put(struct packer *p, const struct part *zone, struct journal_oid *out,
+                          struct errinfo *e);
+MUST_USE enum err top_get(struct journal *j, struct packer *p, const struct journal_oid *tree,
+                          struct part *zone, struct errinfo *e);
+
+/* The tree of a whole zone. */
+MUST_USE enum err tree_of_zone(struct packer *p, const struct zone *z, struct journal_oid *out,
+                               struct errinfo *e);
+/* The tree that a change set makes of another one; only touched parts are read and written.
+ * ERR_CONFLICT, ERR_CORRUPT. */
+MUST_USE enum err tree_of_changes(struct packer *p, const struct journal_oid *base,
+                                  const struct changeset *cs, struct journal_oid *out,
+                                  struct errinfo *e);
+
+/* Calls f with the text of each blob of a part, lent. */
+typedef enum err text_fn(void *ctx, const char *text, size_t len, struct errinfo *e);
+MUST_USE enum err part_each_text(struct journal *j, const struct part *part, text_fn *f, void *ctx,
+                                 struct errinfo *e);
+
+/* ---- Commits (value.c, commit.c) ---- */
+
+/* docs/journal-format.md section 4. At most `max` octets of the value are taken. */
+void value_escape(struct buf *out, const char *value, size_t max, bool in_name);
+/* Undoes it; false if `text` has an escape that is none, a NUL, or doesn't fit. */
+bool value_unescape(char *out, size_t cap, const char *text, size_t len);
+
+/* The commit object's octets. */
+void commit_encode(struct buf *out, const struct journal_entry *entry, const char *node,
+                   const struct journal_oid *parent, const struct journal_oid *tree);
+/* Strict. `zone` gets the Zone trailer's name. ERR_CORRUPT. */
+MUST_USE enum err commit_decode(struct journal_commit *out, uint8_t zone[NAME_MAX_OCTETS],
+                                const uint8_t *data, size_t len, struct errinfo *e);
+/* Only the tree, for walking. */
+MUST_USE enum err commit_tree(struct journal_oid *tree, const uint8_t *data, size_t len,
+                              struct errinfo *e);
+/* Reads a commit and gives the part with its records. */
+MUST_USE enum err commit_zone_part(struct journal *j, const struct journal_oid *commit,
+                                   struct part *out, struct errinfo *e);
+
+#endif

@@ -1,0 +1,364 @@
+/* Objects on the disk. libgit2 reads the packs, but we decide which: it maps an index and trusts
+ * it, so each one is checked here first and added as a backend of its own. A pack that went away
+ * (merged into another one) stays readable for whoever has it open; a look-up that fails lists
+ * the directory again.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <git2/sys/odb_backend.h>
+#include <git2/sys/repository.h>
+
+#include "journal/journal_internal.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define IDX_HEADER_BYTES 8
+#define IDX_FANOUT_BYTES 1024
+#define IDX_TRAILER_BYTES 40
+#define IDX_PER_OBJECT 28 /* id, CRC, offset */
+#define PACK_MIN_BYTES 32
+#define LONG_OFFSET UINT32_C(0x80000000)
+#define PACK_PRIORITY 2
+#define LOOSE_PRIORITY 1
+
+static enum err read_at(int fd, const char *path, uint64_t at, void *to, size_t n,
+                        struct errinfo *e)
+{
+    uint8_t *p = to;
+
+    while (n) {
+        ssize_t got = pread(fd, p, n, (off_t)at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_sys(errno, e, "reading %s", path);
+        if (got == 0)
+            return err_set(ERR_CORRUPT, e, "%s ends too early", path);
+        p += got;
+        at += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return OK;
+}
+
+static enum err open_file(int *fd, uint64_t *bytes, const char *path, struct errinfo *e)
+{
+    struct stat st;
+
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0 && errno == ENOENT)
+        return err_set(ERR_NOT_FOUND, e, "%s is not there", path);
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return err_sys(errno, e, "opening %s", path);
+    *bytes = (uint64_t)st.st_size;
+    return OK;
+}
+
+/* What an index (git's version 2) says of itself. The order: header, 256 running counts, ids, CRCs,
+ * offsets, long offsets, the pack's checksum, its own. */
+struct idx {
+    uint8_t *data;
+    size_t len;
+    uint32_t n;
+};
+
+static enum err idx_tables(struct idx *x, const char *path, struct errinfo *e)
+{
+    static const uint8_t magic[IDX_HEADER_BYTES] = {0xff, 't', 'O', 'c', 0, 0, 0, 2};
+    uint8_t sum[JOURNAL_OID_BYTES];
+    const uint8_t *fan = x->data + IDX_HEADER_BYTES;
+    size_t fixed = IDX_HEADER_BYTES + IDX_FANOUT_BYTES + IDX_TRAILER_BYTES;
+
+    if (x->len < fixed || memcmp(x->data, magic, sizeof(magic)) != 0)
+        return err_set(ERR_CORRUPT, e, "%s is no pack index", path);
+    if (EVP_Digest(x->data, x->len - sizeof(sum), sum, NULL, EVP_sha1(), NULL) != 1)
+        abort();
+    if (memcmp(sum, x->data + x->len - sizeof(sum), sizeof(sum)) != 0)
+        return err_set(ERR_CORRUPT, e, "%s: wrong checksum", path);
+    for (size_t i = 1; i < 256; i++)
+        if (get_u32(fan + 4 * i) < get_u32(fan + 4 * (i - 1)))
+            return err_set(ERR_CORRUPT, e, "%s: counts go back", path);
+    x->n = get_u32(fan + IDX_FANOUT_BYTES - 4);
+    if (x->len < fixed + (uint64_t)x->n * IDX_PER_OBJECT)
+        return err_set(ERR_CORRUPT, e, "%s is too short", path);
+    return OK;
+}
+
+static enum err idx_offsets(const struct idx *x, uint64_t pack_bytes, const char *path,
+                            struct errinfo *e)
+{
+    const uint8_t *offs = x->data + IDX_HEADER_BYTES + IDX_FANOUT_BYTES + (size_t)x->n * 24;
+    const uint8_t *longs = offs + (size_t)x->n * 4;
+    size_t long_count = (size_t)(x->data + x->len - IDX_TRAILER_BYTES - longs) / 8;
+
+    for (size_t i = 0; i < x->n; i++) {
+        uint64_t at = get_u32(offs + 4 * i);
+
+        if (at & LONG_OFFSET) {
+            size_t k = at & ~LONG_OFFSET;
+
+            if (k >= long_count)
+                return err_set(ERR_CORRUPT, e, "%s: no such long offset", path);
+            at = (uint64_t)get_u32(longs + 8 * k) << 32 | get_u32(longs + 8 * k + 4);
+        }
+        if (at < 12 || at >= pack_bytes - JOURNAL_OID_BYTES)
+            return err_set(ERR_CORRUPT, e, "%s: an offset behind the pack's end", path);
+    }
+    return OK;
+}
+
+static enum err pack_fits_idx(int fd, uint64_t bytes, const char *path, const struct idx *x,
+                              struct errinfo *e)
+{
+    uint8_t head[12];
+    uint8_t sum[JOURNAL_OID_BYTES];
+    enum err rc;
+
+    if (bytes < PACK_MIN_BYTES)
+        return err_set(ERR_CORRUPT, e, "%s is too short", path);
+    if ((rc = read_at(fd, path, 0, head, sizeof(head), e)) ||
+        (rc = read_at(fd, path, bytes - sizeof(sum), sum, sizeof(sum), e)))
+        return rc;
+    if (memcmp(head, "PACK\0\0\0\2", 8) != 0 || get_u32(head + 8) != x->n)
+        return err_set(ERR_CORRUPT, e, "%s does not begin as a pack of %u objects", path, x->n);
+    if (memcmp(sum, x->data + x->len - IDX_TRAILER_BYTES, sizeof(sum)) != 0)
+        return err_set(ERR_CORRUPT, e, "%s is cut short, or not the pack of its index", path);
+    return OK;
+}
+
+enum err pack_check(const char *dir, const char *name, struct packfile *out, uint8_t **ids,
+                    struct errinfo *e)
+{
+    char *idx_path = xasprintf("%s/%s.idx", dir, name);
+    char *pack_path = xasprintf("%s/%s.pack", dir, name);
+    struct idx x = {0};
+    uint64_t idx_bytes = 0;
+    uint64_t pack_bytes = 0;
+    int idx_fd = -1;
+    int pack_fd = -1;
+    enum err rc;
+
+    if ((rc = open_file(&idx_fd, &idx_bytes, idx_path, e)) ||
+        (rc = open_file(&pack_fd, &pack_bytes, pack_path, e)))
+        goto out;
+    x.len = (size_t)idx_bytes;
+    x.data = xmalloc(x.len);
+    if ((rc = read_at(idx_fd, idx_path, 0, x.data, x.len, e)) ||
+        (rc = idx_tables(&x, idx_path, e)) ||
+        (rc = pack_fits_idx(pack_fd, pack_bytes, pack_path, &x, e)) ||
+        (rc = idx_offsets(&x, pack_bytes, idx_path, e)))
+        goto out;
+    *out = (struct packfile){.bytes = pack_bytes, .objects = x.n, .sound = true};
+    (void)snprintf(out->name, sizeof(out->name), "%s", name);
+    if (ids)
+        *ids =
+            xmemdup(x.data + IDX_HEADER_BYTES + IDX_FANOUT_BYTES, (size_t)x.n * JOURNAL_OID_BYTES);
+out:
+    if (idx_fd >= 0)
+        (void)close(idx_fd);
+    if (pack_fd >= 0)
+        (void)close(pack_fd);
+    free(x.data);
+    free(idx_path);
+    free(pack_path);
+    return rc;
+}
+
+/* ---- The list of packs ---- */
+
+static enum err add_pack(struct journal *j, git_odb *odb, const struct packfile *p,
+                         struct errinfo *e)
+{
+    char *path = xasprintf("%s/%s.idx", j->pack_dir, p->name);
+    git_odb_backend *b = NULL;
+    int g = git_odb_backend_one_pack(&b, path);
+
+    free(path);
+    if (g == 0 && (g = git_odb_add_backend(odb, b, PACK_PRIORITY)) < 0)
+        b->free(b);
+    return g < 0 ? err_git(g, e, "opening %s", p->name) : OK;
+}
+
+/* A fresh odb with the packs that are there. libgit2 cannot take a backend out of one. */
+static enum err odb_build(struct journal *j, struct errinfo *e)
+{
+    char *objects = xasprintf("%s/objects", j->path);
+    git_odb *odb = NULL;
+    git_odb_backend *loose = NULL;
+    enum err rc = OK;
+    int g;
+
+    if ((g = git_odb_new(&odb)) < 0 ||
+        (g = git_odb_backend_loose(&loose, objects, -1, 1, 0, 0)) < 0) {
+        rc = err_git(g, e, "opening %s", objects);
+        goto out;
+    }
+    if ((g = git_odb_add_backend(odb, loose, LOOSE_PRIORITY)) < 0) {
+        loose->free(loose);
+        rc = err_git(g, e, "opening %s", objects);
+        goto out;
+    }
+    for (size_t i = 0; i < j->pack_count && rc == OK; i++)
+        if (j->packs[i].sound)
+            rc = add_pack(j, odb, &j->packs[i], e);
+    if (rc)
+        goto out;
+    if ((g = git_repository_set_odb(j->repo, odb)) < 0) {
+        rc = err_git(g, e, "opening %s", objects);
+        goto out;
+    }
+    git_odb_free(j->odb);
+    j->odb = odb;
+    odb = NULL;
+out:
+    git_odb_free(odb);
+    free(objects);
+    return rc;
+}
+
+static struct packfile *find_pack(struct journal *j, const char *name)
+{
+    for (size_t i = 0; i < j->pack_count; i++)
+        if (strcmp(j->packs[i].name, name) == 0)
+            return &j->packs[i];
+    return NULL;
+}
+
+/* A pack that wasn't there at the last look, or was damaged then (`p`). A damaged one stays in the
+ * list, unused, and is looked at again next time: the writer may have made its index anew. */
+static enum err look_at_pack(struct journal *j, struct packfile *p, const char *name,
+                             struct errinfo *e)
+{
+    struct errinfo why = {0};
+    struct packfile now = {0};
+    enum err rc = pack_check(j->pack_dir, name, &now, NULL, &why);
+
+    if (rc == ERR_NOT_FOUND)
+        return OK; /* gone between listing and looking */
+    if (rc == ERR_IO)
+        return err_set(rc, e, "%s", why.text);
+    if (rc) {
+        if (!p)
+            log_warning(say("journal: a damaged pack is left out"), kv_str("pack", name),
+                        kv_err(&why));
+        now = (struct packfile){.sound = false};
+        (void)snprintf(now.name, sizeof(now.name), "%s", name);
+    }
+    if (now.sound && j->odb && (rc = add_pack(j, j->odb, &now, e)))
+        return rc;
+    now.seen = true;
+    if (!p) {
+        j->packs = xgrow(j->packs, &j->pack_cap, j->pack_count + 1, sizeof(*j->packs));
+        p = &j->packs[j->pack_count++];
+    }
+    *p = now;
+    return OK;
+}
+
+static bool idx_name(char out[PACK_NAME_MAX], const char *file)
+{
+    size_t n = strlen(file);
+
+    if (n < 10 || n - 4 >= PACK_NAME_MAX || strncmp(file, "pack-", 5) != 0 ||
+        strcmp(file + n - 4, ".idx") != 0)
+        return false;
+    (void)snprintf(out, PACK_NAME_MAX, "%.*s", (int)(n - 4), file);
+    return true;
+}
+
+enum err odb_refresh(struct journal *j, struct errinfo *e)
+{
+    DIR *d = opendir(j->pack_dir);
+    const struct dirent *ent;
+    size_t kept = 0;
+    bool gone = false;
+    enum err rc = OK;
+
+    if (!d)
+        return err_sys(errno, e, "opening %s", j->pack_dir);
+    for (size_t i = 0; i < j->pack_count; i++)
+        j->packs[i].seen = false;
+    while (rc == OK && (ent = readdir(d))) {
+        char name[PACK_NAME_MAX];
+        struct packfile *p;
+
+        if (!idx_name(name, ent->d_name))
+            continue;
+        if ((p = find_pack(j, name)))
+            p->seen = true;
+        if (!p || !p->sound)
+            rc = look_at_pack(j, p, name, e);
+    }
+    (void)closedir(d);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < j->pack_count; i++) {
+        gone |= !j->packs[i].seen;
+        if (j->packs[i].seen)
+            j->packs[kept++] = j->packs[i];
+    }
+    j->pack_count = kept;
+    return gone || !j->odb ? odb_build(j, e) : OK;
+}
+
+void odb_done(struct journal *j)
+{
+    git_odb_free(j->odb);
+    free(j->packs);
+}
+
+/* ---- Objects ---- */
+
+void object_done(struct object *o)
+{
+    git_odb_object_free(o->odb);
+    free(o->heap);
+    *o = (struct object){0};
+}
+
+bool odb_has(struct journal *j, const struct journal_oid *oid)
+{
+    git_oid id;
+
+    memcpy(id.id, oid->id, sizeof(id.id));
+    return git_odb_exists_ext(j->odb, &id, GIT_ODB_LOOKUP_NO_REFRESH) == 1;
+}
+
+enum err object_get(struct journal *j, struct packer *p, const struct journal_oid *oid,
+                    enum obj_type type, struct object *out, struct errinfo *e)
+{
+    git_odb_object *o = NULL;
+    char hex[JOURNAL_HEX_MAX];
+    git_oid id;
+    enum err rc;
+    int g;
+
+    if (p && packer_get(p, oid, type, out))
+        return OK;
+    memcpy(id.id, oid->id, sizeof(id.id));
+    journal_oid_hex(hex, oid);
+    if ((g = git_odb_read(&o, j->odb, &id)) == GIT_ENOTFOUND) {
+        if ((rc = odb_refresh(j, e)))
+            return rc;
+        g = git_odb_read(&o, j->odb, &id);
+    }
+    if (g == GIT_ENOTFOUND)
+        return err_set(ERR_NOT_FOUND, e, "object %s is not in the journal", hex);
+    if (g < 0)
+        return err_git(g, e, "object %s", hex);
+    if ((int)git_odb_object_type(o) != (int)type) {
+        git_odb_object_free(o);
+        return err_set(ERR_CORRUPT, e, "object %s is of another kind than expected", hex);
+    }
+    *out = (struct object){.data = git_odb_object_data(o), .len = git_odb_object_size(o), .odb = o};
+    return OK;
+}

@@ -1,0 +1,111 @@
+/* Setting and getting refs. They are derived from the store, so whatever stands in the way of one
+ * (an empty file, a stale lock, a damaged packed-refs) is put aside.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/journal_internal.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define LOCK_TRIES 10
+#define LOCK_WAIT_NS 20000000 /* git holds a ref's lock for less */
+
+static void line_ref(char out[JOURNAL_REF_MAX], enum journal_line line, const uint8_t *zone)
+{
+    char heads[JOURNAL_REF_MAX];
+
+    journal_ref_name(heads, zone);
+    (void)snprintf(out, JOURNAL_REF_MAX, "refs/%s/%s", line == LINE_WAITING ? "waiting" : "heads",
+                   strrchr(heads, '/') + 1);
+}
+
+static int create(struct journal *j, const char *name, const git_oid *id)
+{
+    struct timespec wait = {0, LOCK_WAIT_NS};
+    git_reference *ref = NULL;
+    int g = 0;
+
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        g = git_reference_create(&ref, j->repo, name, id, 1, NULL);
+        git_reference_free(ref);
+        if (g != GIT_ELOCKED)
+            break;
+        (void)nanosleep(&wait, NULL);
+    }
+    return g;
+}
+
+/* Takes one thing after the other out of the way, the likeliest first; false if nothing is left. */
+static bool clear_the_way(struct journal *j, const char *name, unsigned step)
+{
+    char *from = NULL;
+    char *to = NULL;
+    bool done = true;
+
+    switch (step) {
+    case 0:
+        from = xasprintf("%s/%s.lock", j->path, name);
+        (void)unlink(from);
+        break;
+    case 1:
+        from = xasprintf("%s/%s", j->path, name);
+        if (unlink(from) < 0 && errno == EISDIR)
+            (void)rmdir(from);
+        break;
+    case 2:
+        from = xasprintf("%s/packed-refs", j->path);
+        to = xasprintf("%s.bad", from);
+        (void)rename(from, to);
+        break;
+    default:
+        done = false;
+    }
+    if (done)
+        log_warning(say("journal: a ref cannot be set, its remains are put aside"),
+                    kv_str("ref", name), kv_str("file", from));
+    free(from);
+    free(to);
+    return done;
+}
+
+enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_t *zone,
+                         const struct journal_oid *commit, struct errinfo *e)
+{
+    char name[JOURNAL_REF_MAX];
+    git_oid id;
+    int g;
+
+    line_ref(name, line, zone);
+    if (!journal_has(j, commit))
+        return err_set(ERR_NOT_FOUND, e, "journal: %s: its commit is not in the journal", name);
+    memcpy(id.id, commit->id, sizeof(id.id));
+    for (unsigned step = 0; (g = create(j, name, &id)) < 0; step++)
+        if (!clear_the_way(j, name, step))
+            return err_git(g, e, "journal: setting %s", name);
+    return OK;
+}
+
+enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_t *zone,
+                         struct journal_oid *out, struct errinfo *e)
+{
+    char name[JOURNAL_REF_MAX];
+    git_reference *ref = NULL;
+    const git_oid *id;
+    enum err rc = OK;
+    int g;
+
+    line_ref(name, line, zone);
+    if ((g = git_reference_lookup(&ref, j->repo, name)) < 0)
+        return err_git(g, e, "journal: reading %s", name);
+    if ((id = git_reference_target(ref)))
+        memcpy(out->id, id->id, sizeof(out->id));
+    else
+        rc = err_set(ERR_CORRUPT, e, "journal: %s names no commit", name);
+    git_reference_free(ref);
+    return rc;
+}
