@@ -104,27 +104,30 @@ ALL_OBJ := $(call objs,$(LIB_SRC) $(JOURNAL_SRC) $(AUTHD_SRC) $(SYNCD_SRC) $(ZON
            $(TESTLIB_SRC) authd/main.c syncd/main.c syncd/zonectl/main.c)
 
 # Tests in C: each tests/unit/**/test_*.c, tests/scenario/test_*.c and tests/fuzz/fuzz_*.c is a
-# program; benchmarks are tests/bench/bench_*.c.
+# program; benchmarks are tests/bench/bench_*.c; tests/bin/*.c are what tests of ours run.
 UNIT_SRC := $(shell find tests/unit tests/scenario -name 'test_*.c' 2>/dev/null | sort)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
+TESTBIN_SRC := $(wildcard tests/bin/*.c)
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+TESTBIN_BIN := $(patsubst %.c,$(B)/%,$(TESTBIN_SRC))
 LIBS_ALL := $(LIBTEST) $(LIBAUTHD) $(LIBSYNCD) $(LIBZONECTL) $(LIBJOURNAL) $(LIBZL)
-ALL_OBJ += $(call objs,$(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC))
+ALL_OBJ += $(call objs,$(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(TESTBIN_SRC))
 
 $(UNIT_BIN): $(B)/%: $(B)/obj/%.o $(LIBS_ALL)
 	$(LINK) $< -Wl,--start-group $(LIBS_ALL) -Wl,--end-group $(PKG_LIBS) -lcmocka -lm
 $(FUZZ_BIN): $(B)/%: $(B)/obj/%.o $(B)/obj/tests/fuzz/corpus_main.o $(LIBS_ALL)
 	$(LINK) $< $(B)/obj/tests/fuzz/corpus_main.o -Wl,--start-group $(LIBS_ALL) -Wl,--end-group $(PKG_LIBS) -lm
-$(BENCH_BIN): $(B)/%: $(B)/obj/%.o $(LIBS_ALL)
+$(BENCH_BIN) $(TESTBIN_BIN): $(B)/%: $(B)/obj/%.o $(LIBS_ALL)
 	$(LINK) $< -Wl,--start-group $(LIBS_ALL) -Wl,--end-group $(PKG_LIBS) -lm
 
-.PHONY: unit-bins fuzz-bins bench-bins
+.PHONY: unit-bins fuzz-bins bench-bins test-bins
 unit-bins: $(UNIT_BIN)
 fuzz-bins: $(FUZZ_BIN)
 bench-bins: $(BENCH_BIN)
+test-bins: $(TESTBIN_BIN)
 
 .SECONDARY: $(ALL_OBJ)
 -include $(ALL_OBJ:.o=.d)

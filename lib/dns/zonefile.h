@@ -49,7 +49,7 @@ typedef enum err zonefile_rr_fn(void *ctx, const struct rr *rr, struct errinfo *
 /* Zeroed is a good start: origin is the root, no default TTL, $INCLUDE refused. */
 struct zonefile_opts {
     const uint8_t *origin; /* before the first $ORIGIN; NULL: the root */
-    const char *path;      /* for messages, instead of the file's path; read_mem: NULL is "-" */
+    const char *path;      /* read_mem: for messages, and what $INCLUDE is relative to; NULL: "-" */
     bool has_ttl;          /* `ttl` holds as if a $TTL stood before the first line */
     uint32_t ttl;
 
