@@ -1,1 +1,98 @@
-# tests.mk is filled in by the tests
+# What is run rather than built. Included by the Makefile.
+
+SAN_BUILD := build/address-undefined
+TSAN_BUILD := build/thread
+
+.PHONY: help deps demo check check-unit check-integration bench fuzz soak fault asan tsan lint layers format install
+
+help:
+	@echo "make               authd, syncd and zonectl in build/release/bin"
+	@echo "make demo          the main job end to end on loopback, data under ./run"
+	@echo "make check         all tests (installs what they need when run as root)"
+	@echo "make check-unit | check-integration     parts of it"
+	@echo "make bench         measurements beside knot, nsd, bind9 and pdns-server"
+	@echo "make fuzz          fuzz every parser, FUZZ_SECONDS=60 each"
+	@echo "make fault         kill and I/O error sweeps"
+	@echo "make asan | tsan   the programs under sanitizers"
+	@echo "make lint          compiler warnings of clang, clang-tidy, cppcheck, format, layers"
+	@echo "make format        clang-format over all sources"
+	@echo "make install       into PREFIX=/usr/local (DESTDIR works)"
+	@echo "make deps          Debian packages to build with"
+
+deps:
+	@tests/deps.sh build
+
+# The packages may be missing when make starts, and pkg-config with them: so each of these steps
+# installs first and then calls make again.
+demo:
+	@tests/deps.sh build demo
+	@$(MAKE) --no-print-directory all
+	@conf/demo/demo.sh build/release/bin
+
+check:
+	@tests/deps.sh build demo check
+	@$(MAKE) --no-print-directory SAN=address,undefined all unit-bins fuzz-bins test-bins
+	@$(MAKE) --no-print-directory SAN=thread tsan-bins
+	@tests/run.py --san $(SAN_BUILD) --tsan $(TSAN_BUILD)
+
+check-unit:
+	@$(MAKE) --no-print-directory SAN=address,undefined unit-bins fuzz-bins
+	@tests/run.py --san $(SAN_BUILD) --only unit
+
+check-integration:
+	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins
+	@tests/run.py --san $(SAN_BUILD) --only integration
+
+.PHONY: tsan-bins
+tsan-bins: $(addprefix $(B)/,$(shell cat tests/tsan.list))
+
+asan:
+	@$(MAKE) --no-print-directory SAN=address,undefined all
+tsan:
+	@$(MAKE) --no-print-directory SAN=thread all
+
+bench:
+	@tests/deps.sh build demo check bench
+	@$(MAKE) --no-print-directory all bench-bins test-bins
+	@tests/bench/run.py build/release
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tests/deps.sh build check
+	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined VARIANT=fuzz FUZZER=yes fuzzers
+	@tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
+
+fault:
+	@tests/deps.sh build demo check
+	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins
+	@ZL_FAULT_SWEEP=yes ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/fault
+
+SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]')
+
+layers:
+	@tests/layers.sh
+
+format:
+	@clang-format -i $(SOURCES)
+
+lint:
+	@tests/deps.sh build check lint
+	@clang-format --dry-run -Werror $(SOURCES)
+	@tests/layers.sh
+	@$(MAKE) --no-print-directory CC=clang VARIANT=clang all
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppressions-list=tests/cppcheck.supp -I. -D_GNU_SOURCE lib journal authd syncd
+	@clang-tidy --quiet $(filter-out tests/%,$(filter %.c,$(SOURCES))) -- -std=c17 $(CPPFLAGS) \
+	    $$(pkg-config --cflags $(PKGS))
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/doc/zoneledger
+	install -m 755 $(B)/bin/authd $(B)/bin/syncd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(B)/bin/zonectl $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 docs/man/authd.8 docs/man/syncd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 docs/man/zonectl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/man/zoneledger.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 conf/zoneledger.conf.example $(DESTDIR)$(PREFIX)/share/doc/zoneledger/
