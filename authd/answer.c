@@ -1,0 +1,384 @@
+/*   query_parse ─▶ drop | FORMERR, NOTIMP, BADVERS | hand over | a question
+ *   question ─▶ CHAOS, REFUSED | zone ─▶ place ─▶ data, referral, NODATA, NXDOMAIN
+ *                                  ▲                 │ CNAME, DNAME
+ *                                  └─────────────────┘
+ */
+#include "authd/answer.h"
+
+#include <string.h>
+
+#include "authd/answer_internal.h"
+#include "lib/base/mem.h"
+
+struct answerer *answerer_new(const struct zonedb *db)
+{
+    struct answerer *a = xcalloc(1, sizeof(*a));
+
+    a->db = db;
+    msgw_init(&a->w);
+    return a;
+}
+
+/* ---- What a name in a zone gives ---- */
+
+/* Data of the name that is asked for, or of the wildcard that stands for it. Returns the name to go
+ * on with if it was an alias. */
+static const uint8_t *put_alias(struct answerer *a, const uint8_t *name, const struct node *node,
+                                const struct rrset *cname)
+{
+    struct rrset_iter it;
+    const uint8_t *target;
+    uint16_t len;
+
+    rrset_iter_init(&it, cname);
+    if (!put_required(a, SECTION_ANSWER, name, node, cname) || !rrset_next(&it, &target, &len))
+        return NULL;
+    return target;
+}
+
+static bool is_proof(uint16_t type)
+{
+    return type == RR_RRSIG || type == RR_NSEC || type == RR_NSEC3;
+}
+
+/* RFC 8482 4.1: a part of what is there. */
+static bool pick_any(struct rrset *out, const struct node *node)
+{
+    for (uint32_t i = 0; i < node->rrsets; i++) {
+        node_rrset_at(node, i, out);
+        if (!is_proof(out->type))
+            return true;
+    }
+    if (node->rrsets > 0)
+        node_rrset_at(node, 0, out);
+    return node->rrsets > 0;
+}
+
+static const uint8_t *put_data(struct answerer *a, const struct zone *z, const uint8_t *name,
+                               const struct node *node)
+{
+    uint16_t qtype = a->query.qtype;
+    struct rrset s;
+
+    if (qtype == RR_ANY ? pick_any(&s, node) : node_rrset(node, qtype, &s)) {
+        if (put_required(a, SECTION_ANSWER, name, node, &s))
+            additional_note(a, name, &s);
+        return NULL;
+    }
+    if (node_rrset(node, RR_CNAME, &s))
+        return put_alias(a, name, node, &s);
+    put_negative_soa(a, z);
+    return NULL;
+}
+
+static const uint8_t *put_missing(struct answerer *a, const struct zone *z, const uint8_t *name,
+                                  const uint8_t *encloser)
+{
+    uint8_t source[NAME_MAX_OCTETS + 2] = {1, '*'};
+    struct node node;
+
+    /* The name has a label more than its encloser, so the wildcard's name fits as well. */
+    (void)name_copy(source + 2, encloser);
+    if (zone_find(z, source, &node))
+        return put_data(a, z, name, &node);
+    if (!zone_has_below(z, source)) /* else the wildcard exists and owns nothing, RFC 4592 2.2.2 */
+        a->rcode = RCODE_NXDOMAIN;
+    put_negative_soa(a, z);
+    return NULL;
+}
+
+static void put_referral(struct answerer *a, const struct zone *z, const struct place *cut)
+{
+    struct rrset ns, ds;
+
+    if (!node_rrset(&cut->node, RR_NS, &ns) ||
+        !put_required(a, SECTION_AUTHORITY, cut->name, &cut->node, &ns))
+        return;
+    if (a->dnssec && node_rrset(&cut->node, RR_DS, &ds) &&
+        !put_required(a, SECTION_AUTHORITY, cut->name, &cut->node, &ds))
+        return;
+    additional_put_glue(a, z, cut->name, &ns);
+}
+
+/* RFC 6672 2.2: the owner's part of the name replaced by the target; NULL if that is too long. */
+static uint8_t *dname_target(struct answerer *a, const uint8_t *name, const uint8_t *owner,
+                             const uint8_t *target)
+{
+    size_t head = (size_t)(owner - name);
+    uint8_t *made = a->made_names[a->made_count];
+
+    if (head + name_len(target) > NAME_MAX_OCTETS)
+        return NULL;
+    memcpy(made, name, head);
+    (void)name_copy(made + head, target);
+    a->made_count++;
+    return made;
+}
+
+static const uint8_t *put_dname(struct answerer *a, const uint8_t *name, const struct place *at)
+{
+    struct rrset s;
+    struct rrset_iter it;
+    const uint8_t *target;
+    uint8_t *made;
+    uint16_t len;
+    struct rr cname = {.owner = name, .type = RR_CNAME, .rclass = CLASS_IN};
+
+    if (!node_rrset(&at->node, RR_DNAME, &s) ||
+        !put_required(a, SECTION_ANSWER, at->name, &at->node, &s))
+        return NULL;
+    rrset_iter_init(&it, &s);
+    if (!rrset_next(&it, &target, &len))
+        return NULL;
+    if (!(made = dname_target(a, name, at->name, target))) {
+        a->rcode = RCODE_YXDOMAIN;
+        return NULL;
+    }
+    cname.ttl = s.ttl;
+    cname.rdata = made;
+    cname.rdata_len = (uint16_t)name_len(made);
+    if (!msgw_rr(&a->w, SECTION_ANSWER, &cname)) {
+        a->truncated = true;
+        return NULL;
+    }
+    return a->query.qtype == RR_CNAME ? NULL : made;
+}
+
+/* The name to go on with, NULL: the answer is complete. */
+static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, const uint8_t *name,
+                                  bool first)
+{
+    struct place at;
+
+    place_find(&at, z, name, a->query.qtype == RR_DS);
+    switch (at.kind) {
+    case PLACE_NODE:
+        return put_data(a, z, name, &at.node);
+    case PLACE_EMPTY:
+        put_negative_soa(a, z);
+        return NULL;
+    case PLACE_CUT:
+        if (first) /* behind an alias the answer's first owner is ours, RFC 1035 4.1.1 */
+            a->authoritative = false;
+        put_referral(a, z, &at);
+        return NULL;
+    case PLACE_DNAME:
+        return put_dname(a, name, &at);
+    case PLACE_MISSING:
+        return put_missing(a, z, name, at.name);
+    }
+    return NULL;
+}
+
+/* ---- From zone to zone ---- */
+
+/* The deepest zone; but a DS at an apex belongs to the zone above it, if that is ours too
+ * (RFC 4035 3.1.4.1). */
+static const struct served_zone *zone_for(const struct answerer *a, const uint8_t *name)
+{
+    const struct served_zone *z = zonedb_find(a->db, name);
+    const struct served_zone *above;
+
+    if (!z || a->query.qtype != RR_DS || name_is_root(name) || !name_eq(zone_apex(z->zone), name))
+        return z;
+    above = zonedb_find(a->db, name_parent(name));
+    return above ? above : z;
+}
+
+static bool seen(const uint8_t *const *names, unsigned n, const uint8_t *name)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (name_eq(names[i], name))
+            return true;
+    }
+    return false;
+}
+
+static void resolve(struct answerer *a)
+{
+    const uint8_t *names[ANSWER_CHAIN_MAX];
+    const uint8_t *name = a->query.qname_raw;
+
+    for (unsigned n = 0; name && n < ANSWER_CHAIN_MAX && !seen(names, n, name); n++) {
+        const struct served_zone *z = zone_for(a, name);
+
+        if (!z || z->expired) {
+            if (n == 0)
+                a->rcode = z ? RCODE_SERVFAIL : RCODE_REFUSED;
+            break;
+        }
+        names[n] = name;
+        if (n == 0)
+            a->authoritative = true;
+        name = put_in_zone(a, z->zone, name, n == 0);
+    }
+    if (!a->truncated)
+        additional_put(a);
+}
+
+static void answer_question(struct answerer *a, const struct config *c)
+{
+    const struct query *q = &a->query;
+
+    if (q->qclass == CLASS_CH) {
+        answer_chaos(a, c);
+        return;
+    }
+    if (q->qclass != CLASS_IN) {
+        a->rcode = RCODE_REFUSED;
+        return;
+    }
+    switch (q->qtype) {
+    case RR_AXFR:
+    case RR_IXFR:
+        a->rcode = RCODE_REFUSED;
+        break;
+    case RR_OPT: /* never stand in a question */
+    case RR_TSIG:
+        a->rcode = RCODE_FORMERR;
+        break;
+    case RR_TKEY:
+    case RR_MAILA:
+    case RR_MAILB:
+        a->rcode = RCODE_NOTIMP;
+        break;
+    default:
+        resolve(a);
+    }
+}
+
+/* ---- The message around it ---- */
+
+static size_t size_limit(const struct answerer *a, const struct config *c, size_t cap)
+{
+    const struct edns *e = &a->query.edns;
+    size_t limit = cap;
+
+    if (!a->stream) {
+        limit = e->present && e->udp_size > MSG_UDP_MIN_OCTETS ? e->udp_size : MSG_UDP_MIN_OCTETS;
+        if (limit > c->udp_payload)
+            limit = c->udp_payload;
+    }
+    return limit < cap ? limit : cap;
+}
+
+static void make_options(struct answerer *a, const struct config *c, struct edns_reply *opt)
+{
+    struct writer w = writer_of(a->options, sizeof(a->options));
+    size_t n = strnlen(c->server_id, 255);
+
+    if (a->query.edns.nsid.present && n > 0 && a->query.edns.version == 0)
+        edns_put_option(&w, OPTION_NSID, c->server_id, (uint16_t)n); /* RFC 5001 */
+    opt->options = w.pos > 0 ? a->options : NULL;
+    opt->options_len = (uint16_t)w.pos;
+}
+
+/* Header, question, and room for what must come last. */
+static void begin(struct answerer *a, const struct config *c, struct edns_reply *opt, uint8_t *out,
+                  size_t cap)
+{
+    const struct query *q = &a->query;
+    uint16_t copied = q->opcode == OPCODE_QUERY ? MSG_RD | MSG_CD : MSG_RD;
+
+    msgw_begin(&a->w, out, size_limit(a, c, cap), q->id,
+               (uint16_t)(MSG_QR | (q->flags & (MSG_OPCODE_MASK | copied))));
+    if (q->has_question)
+        (void)msgw_question(&a->w, q->qname_raw, q->qtype, q->qclass); /* 271 octets at most */
+    *opt = (struct edns_reply){.udp_size = (uint16_t)c->udp_payload, .dnssec_ok = a->dnssec};
+    if (!q->edns.present)
+        return;
+    make_options(a, c, opt);
+    if (!msgw_reserve(&a->w, edns_octets(opt))) {
+        opt->options_len = 0; /* a long name and a long identity in 512 octets */
+        (void)msgw_reserve(&a->w, edns_octets(opt));
+    }
+}
+
+static size_t finish(struct answerer *a, const struct edns_reply *opt)
+{
+    uint16_t set = (uint16_t)((a->authoritative ? MSG_AA : 0) | (a->truncated ? MSG_TC : 0));
+
+    msgw_set_flags(&a->w, set, 0);
+    msgw_set_rcode(&a->w, a->rcode);
+    if (a->query.edns.present) {
+        msgw_release(&a->w, edns_octets(opt));
+        (void)msgw_opt(&a->w, opt, a->rcode);
+    }
+    return msgw_finish(&a->w);
+}
+
+static void reset(struct answerer *a, bool stream)
+{
+    a->stream = stream;
+    a->dnssec = a->query.edns.present && a->query.edns.dnssec_ok;
+    a->rcode = RCODE_NOERROR;
+    a->authoritative = a->truncated = false;
+    a->owner_count = a->source_count = a->made_count = 0;
+}
+
+/* Keeps room for the signature that syncd will put behind: as long as the query's, plus the time in
+ * a BADTIME error (RFC 8945 5.2.3). */
+static void reserve_signature(struct answerer *a, size_t len)
+{
+    (void)msgw_reserve(&a->w, len - a->query.tsig + 6);
+}
+
+/* The rcode that needs no look at any zone. */
+static bool early_rcode(uint16_t *rcode, enum query_outcome outcome, const struct query *q)
+{
+    switch (outcome) {
+    case QUERY_FORMERR:
+        *rcode = RCODE_FORMERR;
+        return true;
+    case QUERY_NOTIMP:
+        *rcode = RCODE_NOTIMP;
+        return true;
+    case QUERY_BADVERS:
+        *rcode = RCODE_BADVERS;
+        return true;
+    case QUERY_DROP:
+    case QUERY_OK:
+        break;
+    }
+    /* Zone work is for class IN alone (CVE-2026-5946). */
+    *rcode = RCODE_REFUSED;
+    return q->opcode != OPCODE_QUERY && q->qclass != CLASS_IN;
+}
+
+struct answer_made answer_make(struct answerer *a, const struct config *c, const uint8_t *query,
+                               size_t len, bool stream, uint8_t *out, size_t cap)
+{
+    struct answer_made made = {.action = ANSWER_DROP};
+    enum query_outcome outcome = query_parse(&a->query, query, len);
+    struct edns_reply opt;
+
+    if (outcome == QUERY_DROP)
+        return made;
+    reset(a, stream);
+    made.action = ANSWER_SEND;
+    if (!early_rcode(&a->rcode, outcome, &a->query)) {
+        a->rcode = RCODE_NOERROR;
+        made.action =
+            a->query.opcode != OPCODE_QUERY || a->query.tsig ? ANSWER_HAND_OVER : ANSWER_SEND;
+        if (a->query.opcode != OPCODE_QUERY)
+            return made;
+    }
+    begin(a, c, &opt, out, cap);
+    if (made.action == ANSWER_HAND_OVER)
+        reserve_signature(a, len);
+    if (outcome == QUERY_OK && a->rcode == RCODE_NOERROR)
+        answer_question(a, c);
+    made.len = finish(a, &opt);
+    made.rcode = a->rcode;
+    return made;
+}
+
+size_t answer_servfail(struct answerer *a, const struct config *c, uint8_t *out, size_t cap)
+{
+    struct edns_reply opt;
+
+    reset(a, a->stream);
+    a->rcode = RCODE_SERVFAIL;
+    begin(a, c, &opt, out, cap);
+    return finish(a, &opt);
+}

@@ -1,0 +1,86 @@
+/* From a client's message to the answer: RFC 1034 4.3.2 as amended by 2181 (RRsets, truncation),
+ * 2308 (negative answers), 4592 (wildcards), 6604 (rcode of a chain), 6672 (DNAME), 6891 (EDNS),
+ * 8482 (ANY), 8906 (odd messages) and 9471 (glue).
+ *
+ * A pure function of the zones, the settings and the octets: no socket, no clock, no allocation.
+ * The caller is inside a grace period (grace.h) from the call until it has no more use for what it
+ * returned; only the octets in `out` outlive it.
+ *
+ * What ANY gives: one RRset, the first by type number that is not a signature (RFC 8482 4.1).
+ * A chain of CNAME and DNAME is followed through all zones that are served, CHAIN_MAX steps, and
+ * ends with what there is: also where it leaves what we serve, or comes back to itself.
+ */
+#ifndef ZL_AUTHD_ANSWER_H
+#define ZL_AUTHD_ANSWER_H
+
+#include "authd/zonedb.h"
+#include "lib/base/config.h"
+#include "lib/dns/msgwriter.h"
+#include "lib/dns/query.h"
+
+#define ANSWER_CHAIN_MAX 16
+#define ANSWER_OWNERS_MAX 64 /* (owner, type) pairs remembered, to say nothing twice */
+#define ANSWER_OPTIONS_MAX (4 + 255)
+
+enum answer_action {
+    ANSWER_DROP,      /* say nothing */
+    ANSWER_SEND,      /* the answer is in `out` */
+    ANSWER_HAND_OVER, /* for syncd: NOTIFY and UPDATE (out is empty), or a signed query, with its
+                         ready but unsigned answer in `out` */
+};
+
+struct answer_made {
+    enum answer_action action;
+    size_t len;
+    uint16_t rcode; /* the whole one, with EDNS bits */
+};
+
+/* An (owner, type) that stands in the answer already; lent from the query or a zone. */
+struct answer_owner {
+    const uint8_t *name;
+    uint16_t type;
+};
+
+/* An RRset whose names deserve addresses in the additional section. */
+struct answer_source {
+    const uint8_t *owner;
+    struct rrset rrset;
+};
+
+/* Working space of one thread, about 20 KiB; nothing in it outlives a call but what is kept for
+ * speed. */
+struct answerer {
+    const struct zonedb *db;
+
+    struct query query;
+    bool stream;
+    bool dnssec; /* DO: signatures go with what they sign */
+    uint16_t rcode;
+    bool authoritative;
+    bool truncated; /* something that had to be there did not fit */
+
+    struct answer_owner owners[ANSWER_OWNERS_MAX];
+    unsigned owner_count;
+    struct answer_source sources[ANSWER_CHAIN_MAX];
+    unsigned source_count;
+    uint8_t made_names[ANSWER_CHAIN_MAX][NAME_MAX_OCTETS]; /* targets that DNAMEs made */
+    unsigned made_count;
+
+    uint8_t options[ANSWER_OPTIONS_MAX];
+    struct msg_writer w;
+};
+
+/* Heap memory; free() it. */
+struct answerer *answerer_new(const struct zonedb *db);
+
+/* Answers one message. `stream`: it came by TCP or TLS, so that `cap` alone bounds the answer;
+ * otherwise EDNS does. `cap` is 512 at least. Of the configuration, udp_payload, version_text and
+ * server_id count. */
+struct answer_made answer_make(struct answerer *a, const struct config *c, const uint8_t *query,
+                               size_t len, bool stream, uint8_t *out, size_t cap);
+
+/* SERVFAIL to the message that answer_make looked at last, which was ANSWER_HAND_OVER: for when
+ * syncd is away. Unsigned, as authd knows no keys. */
+size_t answer_servfail(struct answerer *a, const struct config *c, uint8_t *out, size_t cap);
+
+#endif

@@ -1,0 +1,135 @@
+/* Addresses for the names in NS, MX, SRV and the like (RFC 1034 4.3.2 step 6, RFC 2782, RFC 9460
+ * 4.1), and glue (RFC 9471). Names that a zone does not own are looked for in the other zones we
+ * serve; wildcards are not expanded for them.
+ */
+#include "authd/answer_internal.h"
+
+/* Names looked up beyond required glue: 13 name servers, as the root has, and nobody needs more
+ * for free (CVE-2024-11187). */
+#define NAMES_MAX 13
+
+static const uint16_t address_types[] = {RR_A, RR_AAAA};
+
+struct additional {
+    struct answerer *a;
+    const struct zone *zone;  /* whose glue it is; NULL: the deepest zone for each name */
+    const uint8_t *cut;       /* set: names at or below it */
+    const uint8_t *not_below; /* set: names that aren't at or below it */
+    const uint8_t *owner;     /* of the RRset, as SVCB's "." means it */
+    uint16_t type;
+    bool required;
+    unsigned names;
+};
+
+static bool type_has_targets(uint16_t type)
+{
+    switch (type) {
+    case RR_NS:
+    case RR_MX:
+    case RR_AFSDB:
+    case RR_RT:
+    case RR_KX:
+    case RR_SRV:
+    case RR_NAPTR:
+    case RR_SVCB:
+    case RR_HTTPS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool said_already(const struct answerer *a, const uint8_t *name, uint16_t type)
+{
+    for (unsigned i = 0; i < a->owner_count; i++) {
+        if (a->owners[i].type == type && name_eq(a->owners[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static const struct zone *zone_of(const struct additional *x, const uint8_t *name)
+{
+    const struct served_zone *z;
+
+    if (x->zone && name_within(name, zone_apex(x->zone)))
+        return x->zone;
+    z = zonedb_find(x->a->db, name);
+    return z && !z->expired ? z->zone : NULL;
+}
+
+static void put_addresses(struct additional *x, const uint8_t *name)
+{
+    const struct zone *z = zone_of(x, name);
+    struct node node;
+    struct rrset s;
+
+    if (!z || !zone_find(z, name, &node))
+        return;
+    for (size_t i = 0; i < sizeof(address_types) / sizeof(address_types[0]); i++) {
+        if (said_already(x->a, name, address_types[i]) || !node_rrset(&node, address_types[i], &s))
+            continue;
+        if (x->required)
+            (void)put_required(x->a, SECTION_ADDITIONAL, name, &node, &s);
+        else
+            (void)put_rrset(x->a, SECTION_ADDITIONAL, name, &node, &s);
+    }
+}
+
+static void on_target(void *ctx, size_t offset, const uint8_t *name, bool compressible)
+{
+    struct additional *x = ctx;
+
+    (void)offset;
+    (void)compressible;
+    if (name_is_root(name)) {
+        if (x->type != RR_SVCB && x->type != RR_HTTPS)
+            return; /* "no such service", RFC 2782 */
+        name = x->owner;
+    }
+    if (x->a->truncated || (x->cut && !name_within(name, x->cut)) ||
+        (x->not_below && name_within(name, x->not_below)) ||
+        (!x->required && x->names++ >= NAMES_MAX))
+        return;
+    put_addresses(x, name);
+}
+
+static void each_target(struct additional *x, const struct rrset *s)
+{
+    struct rrset_iter it;
+    const uint8_t *rdata;
+    uint16_t len;
+
+    rrset_iter_init(&it, s);
+    while (!x->a->truncated && (x->required || x->names < NAMES_MAX) &&
+           rrset_next(&it, &rdata, &len))
+        rdata_each_name(s->type, rdata, len, on_target, x);
+}
+
+void additional_note(struct answerer *a, const uint8_t *owner, const struct rrset *s)
+{
+    if (type_has_targets(s->type) && a->source_count < ANSWER_CHAIN_MAX)
+        a->sources[a->source_count++] = (struct answer_source){.owner = owner, .rrset = *s};
+}
+
+void additional_put(struct answerer *a)
+{
+    struct additional x = {.a = a};
+
+    for (unsigned i = 0; i < a->source_count && !a->truncated; i++) {
+        x.owner = a->sources[i].owner;
+        x.type = a->sources[i].rrset.type;
+        each_target(&x, &a->sources[i].rrset);
+    }
+}
+
+void additional_put_glue(struct answerer *a, const struct zone *z, const uint8_t *cut,
+                         const struct rrset *ns)
+{
+    struct additional must = {
+        .a = a, .zone = z, .cut = cut, .owner = cut, .type = RR_NS, .required = true};
+    struct additional may = {.a = a, .zone = z, .not_below = cut, .owner = cut, .type = RR_NS};
+
+    each_target(&must, ns);
+    each_target(&may, ns);
+}

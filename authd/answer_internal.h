@@ -1,0 +1,51 @@
+/* What the files of answer.c share. */
+#ifndef ZL_AUTHD_ANSWER_INTERNAL_H
+#define ZL_AUTHD_ANSWER_INTERNAL_H
+
+#include "authd/answer.h"
+
+/* ---- Where a name is in its zone (answer_place.c) ---- */
+
+enum place_kind {
+    PLACE_NODE,    /* the name owns records, `node` */
+    PLACE_EMPTY,   /* it owns none, but names below it do (RFC 4592 2.2.2) */
+    PLACE_CUT,     /* it lies at or below a delegation: `node` at `name` owns the NS RRset */
+    PLACE_DNAME,   /* it lies below `name`, where `node` owns a DNAME */
+    PLACE_MISSING, /* it isn't there; `name` is its closest encloser */
+};
+
+struct place {
+    enum place_kind kind;
+    struct node node;
+    const uint8_t *name; /* a part of the name that was looked for */
+};
+
+/* `name` is at or below the apex. `above_cut`: at a cut, the parent's side is wanted (DS). */
+void place_find(struct place *out, const struct zone *z, const uint8_t *name, bool above_cut);
+
+/* ---- Putting RRsets (answer_put.c) ---- */
+
+/* Puts an RRset, and with DO its signatures from the same node, whole or not at all. */
+bool put_rrset(struct answerer *a, enum section section, const uint8_t *owner,
+               const struct node *node, const struct rrset *s);
+/* The same for one that must be there: sets `truncated` if it does not fit. */
+bool put_required(struct answerer *a, enum section section, const uint8_t *owner,
+                  const struct node *node, const struct rrset *s);
+/* The SOA of a negative answer, with the TTL of RFC 2308 3. */
+void put_negative_soa(struct answerer *a, const struct zone *z);
+
+/* ---- The additional section (answer_additional.c) ---- */
+
+/* Remembers an RRset of the answer; its names get their addresses at the end. */
+void additional_note(struct answerer *a, const uint8_t *owner, const struct rrset *s);
+/* Adds addresses for what was noted, as far as there is room. */
+void additional_put(struct answerer *a);
+/* Glue of a referral: what lies at or below the cut must be there (RFC 9471), the rest may. */
+void additional_put_glue(struct answerer *a, const struct zone *z, const uint8_t *cut,
+                         const struct rrset *ns);
+
+/* ---- Class CHAOS (answer_chaos.c) ---- */
+
+void answer_chaos(struct answerer *a, const struct config *c);
+
+#endif

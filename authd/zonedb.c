@@ -1,0 +1,247 @@
+#include "authd/zonedb.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "authd/grace.h"
+#include "lib/base/mem.h"
+
+#define SLOTS_MIN 64 /* power of two */
+
+/* The tag is written before the pointer is published, and only tells that a look at the zone is
+ * worth it: a stale one can cost a reader a zone that is just being put or removed, nothing else.
+ */
+struct slot {
+    _Atomic(struct served_zone *) zone; /* NULL: never used; &removed_mark: used before */
+    _Atomic(uint32_t) tag;
+};
+
+struct table {
+    size_t mask;
+    size_t used; /* slots that are not NULL; the writer's */
+    struct table *retired;
+    struct slot slots[];
+};
+
+struct zonedb {
+    uint8_t key[16];
+
+    _Atomic(struct table *) table;
+    _Atomic(uint32_t) depths[NAME_MAX_LABELS + 1]; /* zones by labels of their apex */
+
+    size_t count; /* the writer's, as all below */
+    struct served_zone *retired_zones;
+    struct table *retired_tables;
+};
+
+static struct served_zone removed_mark;
+
+static struct table *table_new(size_t slots)
+{
+    struct table *t = xcalloc(1, sizeof(*t) + slots * sizeof(t->slots[0]));
+
+    t->mask = slots - 1;
+    return t;
+}
+
+struct zonedb *zonedb_new(const struct clock *clock)
+{
+    struct zonedb *db = xcalloc(1, sizeof(*db));
+
+    clock_random(clock, db->key, sizeof(db->key));
+    atomic_init(&db->table, table_new(SLOTS_MIN));
+    return db;
+}
+
+static void served_free(struct served_zone *z)
+{
+    if (!z || z == &removed_mark)
+        return;
+    zone_unref(z->zone);
+    free(z);
+}
+
+static void retired_free(struct zonedb *db)
+{
+    while (db->retired_zones) {
+        struct served_zone *z = db->retired_zones;
+
+        db->retired_zones = z->retired;
+        served_free(z);
+    }
+    while (db->retired_tables) {
+        struct table *t = db->retired_tables;
+
+        db->retired_tables = t->retired;
+        free(t);
+    }
+}
+
+void zonedb_free(struct zonedb *db)
+{
+    struct table *t;
+
+    if (!db)
+        return;
+    t = atomic_load(&db->table);
+    for (size_t i = 0; i <= t->mask; i++)
+        served_free(atomic_load(&t->slots[i].zone));
+    free(t);
+    retired_free(db);
+    free(db);
+}
+
+/* ---- Readers ---- */
+
+static struct slot *slot_find(struct table *t, const uint8_t *apex, uint64_t hash,
+                              struct served_zone **zone)
+{
+    for (size_t i = (size_t)hash & t->mask;; i = (i + 1) & t->mask) {
+        struct slot *s = &t->slots[i];
+        struct served_zone *z = atomic_load_explicit(&s->zone, memory_order_acquire);
+
+        if (!z)
+            return NULL; /* there always is one: tables are kept at most three quarters full */
+        if (z != &removed_mark &&
+            atomic_load_explicit(&s->tag, memory_order_relaxed) == (uint32_t)(hash >> 32) &&
+            name_eq(zone_apex(z->zone), apex)) {
+            *zone = z;
+            return s;
+        }
+    }
+}
+
+const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex)
+{
+    struct table *t = atomic_load_explicit(&db->table, memory_order_acquire);
+    struct served_zone *z = NULL;
+
+    return slot_find(t, apex, name_hash(apex, db->key), &z) ? z : NULL;
+}
+
+const struct served_zone *zonedb_find(const struct zonedb *db, const uint8_t *name)
+{
+    for (unsigned labels = name_labels(name);; labels--, name = name_parent(name)) {
+        if (atomic_load_explicit(&db->depths[labels], memory_order_relaxed) > 0) {
+            const struct served_zone *z = zonedb_get(db, name);
+
+            if (z)
+                return z;
+        }
+        if (labels == 0)
+            return NULL;
+    }
+}
+
+/* ---- The writer ---- */
+
+static void slot_fill(struct slot *s, struct served_zone *z)
+{
+    atomic_store_explicit(&s->tag, z->tag, memory_order_relaxed);
+    atomic_store_explicit(&s->zone, z, memory_order_release);
+}
+
+/* Into a slot that holds nothing; the name is not in the table. */
+static void table_insert(struct table *t, struct served_zone *z, uint64_t hash)
+{
+    size_t i = (size_t)hash & t->mask;
+    struct served_zone *there;
+
+    while ((there = atomic_load_explicit(&t->slots[i].zone, memory_order_relaxed)) != NULL &&
+           there != &removed_mark)
+        i = (i + 1) & t->mask;
+    t->used += there == NULL;
+    slot_fill(&t->slots[i], z);
+}
+
+/* Makes room for one more zone: beyond three quarters, removed ones counted, a new table. */
+static struct table *table_with_room(struct zonedb *db)
+{
+    struct table *t = atomic_load_explicit(&db->table, memory_order_relaxed);
+    struct table *next;
+    size_t slots = t->mask + 1;
+
+    if (t->used + 1 <= slots / 4 * 3)
+        return t;
+    if (db->count + 1 > slots / 2)
+        slots *= 2;
+    next = table_new(slots);
+    for (size_t i = 0; i <= t->mask; i++) {
+        struct served_zone *z = atomic_load_explicit(&t->slots[i].zone, memory_order_relaxed);
+
+        if (z && z != &removed_mark)
+            table_insert(next, z, name_hash(zone_apex(z->zone), db->key));
+    }
+    atomic_store_explicit(&db->table, next, memory_order_release);
+    t->retired = db->retired_tables;
+    db->retired_tables = t;
+    return next;
+}
+
+static void retire(struct zonedb *db, struct served_zone *z)
+{
+    z->retired = db->retired_zones;
+    db->retired_zones = z;
+}
+
+void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired)
+{
+    const uint8_t *apex = zone_apex(zone);
+    uint64_t hash = name_hash(apex, db->key);
+    struct served_zone *z = xcalloc(1, sizeof(*z));
+    struct served_zone *old = NULL;
+    struct slot *s = slot_find(atomic_load(&db->table), apex, hash, &old);
+
+    *z = (struct served_zone){.zone = zone,
+                              .version = version,
+                              .seq = seq,
+                              .expired = expired,
+                              .tag = (uint32_t)(hash >> 32)};
+    if (s) {
+        slot_fill(s, z);
+        retire(db, old);
+        return;
+    }
+    atomic_fetch_add(&db->depths[name_labels(apex)], 1);
+    table_insert(table_with_room(db), z, hash);
+    db->count++;
+}
+
+bool zonedb_remove(struct zonedb *db, const uint8_t *apex)
+{
+    struct served_zone *old = NULL;
+    struct slot *s = slot_find(atomic_load(&db->table), apex, name_hash(apex, db->key), &old);
+
+    if (!s)
+        return false;
+    atomic_store_explicit(&s->zone, &removed_mark, memory_order_release);
+    atomic_fetch_sub(&db->depths[name_labels(apex)], 1);
+    db->count--;
+    retire(db, old);
+    return true;
+}
+
+void zonedb_reclaim(struct zonedb *db)
+{
+    if (!db->retired_zones && !db->retired_tables)
+        return;
+    grace_wait();
+    retired_free(db);
+}
+
+size_t zonedb_count(const struct zonedb *db)
+{
+    return db->count;
+}
+
+void zonedb_each(struct zonedb *db, zonedb_fn *f, void *ctx)
+{
+    struct table *t = atomic_load(&db->table);
+
+    for (size_t i = 0; i <= t->mask; i++) {
+        struct served_zone *z = atomic_load(&t->slots[i].zone);
+
+        if (z && z != &removed_mark)
+            f(ctx, z);
+    }
+}

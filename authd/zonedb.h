@@ -1,0 +1,62 @@
+/* The zones that authd serves, by the name of their apex: read by all workers without locks,
+ * written by the updater thread alone.
+ *
+ * An open-addressing hash table of pointers to immutable struct served_zone. A look-up hashes a
+ * name and its parents, but only those with as many labels as some zone has, so it is one or two
+ * look-ups for most servers, whatever the number of zones. Replacing a version is one store of a
+ * pointer; the table grows by making a larger one and publishing it.
+ *
+ * Readers are inside a grace period (grace.h) from the look-up until the last use. What the writer
+ * took out is freed by zonedb_reclaim.
+ */
+#ifndef ZL_AUTHD_ZONEDB_H
+#define ZL_AUTHD_ZONEDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/clock.h"
+#include "lib/zone/zone.h"
+
+struct zonedb;
+
+/* One version of one zone, as served. Immutable once published. */
+struct served_zone {
+    struct zone *zone;
+    uint64_t version; /* its number in the store */
+    uint64_t seq;     /* the change that made it */
+    bool expired;     /* answered with SERVFAIL */
+
+    uint32_t tag;                /* the upper half of its hash */
+    struct served_zone *retired; /* the writer's list of what to free */
+};
+
+/* `clock` gives the hash its key. */
+struct zonedb *zonedb_new(const struct clock *clock);
+/* No reader may be left. */
+void zonedb_free(struct zonedb *db);
+
+/* ---- Readers, inside a grace period ---- */
+
+/* The deepest zone whose apex is `name` or above it; NULL if there is none. Any case. */
+const struct served_zone *zonedb_find(const struct zonedb *db, const uint8_t *name);
+/* The zone with this very apex. */
+const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex);
+
+/* ---- The writer ---- */
+
+/* Publishes a version; takes over one reference to `zone`. Replaces the one there is. */
+void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired);
+/* False if there is no such zone. */
+bool zonedb_remove(struct zonedb *db, const uint8_t *apex);
+/* Frees what was replaced and removed, once no reader can see it. Waits for a grace period if there
+ * is anything to free; the caller is not inside one. */
+void zonedb_reclaim(struct zonedb *db);
+
+size_t zonedb_count(const struct zonedb *db);
+/* Calls f for each zone; f may remove the zone it is given. */
+typedef void zonedb_fn(void *ctx, const struct served_zone *z);
+void zonedb_each(struct zonedb *db, zonedb_fn *f, void *ctx);
+
+#endif
