@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ struct commit_job *commit_job_new(enum commit_kind kind, const struct store_zone
 
     job->kind = kind;
     job->row = *row;
+    job->base = *row;
     return job;
 }
 
@@ -86,10 +88,58 @@ static _Noreturn void die_of_io(const struct errinfo *e)
     _exit(74); /* EX_IOERR */
 }
 
+static bool same_stage(const struct store_zone *a, const struct store_zone *b)
+{
+    return a->id == b->id && a->kind == b->kind && a->has_content == b->has_content &&
+           a->version == b->version && a->last_version == b->last_version && a->held == b->held &&
+           a->held_version == b->held_version && a->expired == b->expired &&
+           a->removed == b->removed;
+}
+
+/* The timers and errors of a zone belong to the replicator; whoever else writes the row keeps what
+ * is stored of them. */
+static void keep_state(struct store_zone *row, const struct store_zone *stored)
+{
+    struct store_zone was = *row;
+
+    *row = *stored;
+    (void)name_copy(row->name, was.name);
+    row->kind = was.kind;
+    row->source = was.source;
+    memcpy(row->account, was.account, sizeof(row->account));
+    row->expired = was.expired;
+    row->removed = was.removed;
+    row->held = was.held;
+    row->held_version = was.held_version;
+    row->held_at = was.held_at;
+    memcpy(row->held_by, was.held_by, sizeof(row->held_by));
+    memcpy(row->held_reason, was.held_reason, sizeof(row->held_reason));
+}
+
+/* ERR_CONFLICT if somebody else changed the zone since the job's maker read its row. */
+static enum err job_guard(struct committer *c, struct commit_job *job)
+{
+    struct store_zone stored;
+    enum err rc = store_zone_get(c->store, job->row.name, &stored, &job->error);
+
+    if (rc == ERR_NOT_FOUND && job->base.id == 0)
+        return OK;
+    if (rc)
+        return rc;
+    if (!same_stage(&stored, &job->base))
+        return err_set(ERR_CONFLICT, &job->error, "the zone was changed at the same moment");
+    if (!job->owns_state)
+        keep_state(&job->row, &stored);
+    return OK;
+}
+
 static enum err job_do(struct committer *c, struct commit_job *job)
 {
     struct wall now = clock_wall(c->clock);
+    enum err rc;
 
+    if (job->kind != COMMIT_STATE && (rc = job_guard(c, job)))
+        return rc;
     switch (job->kind) {
     case COMMIT_CHANGE:
         return store_change_put(c->store, &job->row, job->old_zone, job->new_zone, job->changes,

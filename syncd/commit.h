@@ -30,6 +30,8 @@ typedef void commit_done_fn(void *ctx, struct commit_job *job);
 struct commit_job {
     enum commit_kind kind;
     struct store_zone row;     /* in: the row as the caller knows it, with what it wants changed */
+    struct store_zone base;    /* the row as commit_job_new got it; what it is compared with */
+    bool owns_state;           /* replication state in `row` is newer than what is stored */
     struct zone *old_zone;     /* owned; NULL for a first version */
     struct zone *new_zone;     /* owned */
     struct changeset *changes; /* owned */
@@ -45,6 +47,10 @@ struct commit_job {
     struct commit_job *next;
 };
 
+/* `row` as it was read, before the caller changes anything about it in job->row: unless the stored
+ * row still has that version, and is held, expired, removed or not as that one, the job ends in
+ * ERR_CONFLICT (not so for COMMIT_STATE). So of two who change a zone at the same moment, one
+ * learns of it and begins anew. */
 struct commit_job *commit_job_new(enum commit_kind kind, const struct store_zone *row);
 void commit_job_free(struct commit_job *job);
 

@@ -1,0 +1,100 @@
+/* The secondary's work for all zones: schedules, probes, transfers, NOTIFY, and what they commit.
+ *
+ * It makes and removes the rows of zones that the configuration names, keeps a copy of each row,
+ * and decides with refresh.h and sched.h. What touches the world goes through struct
+ * replicator_ops, so that tests drive it with scripted peers and scripted time.
+ * Loop thread only.
+ */
+#ifndef ZL_SYNCD_REPLICATE_H
+#define ZL_SYNCD_REPLICATE_H
+
+#include "lib/base/config.h"
+#include "lib/net/handover.h"
+#include "syncd/commit.h"
+#include "syncd/keyring.h"
+#include "syncd/probe.h"
+#include "syncd/xfrin.h"
+
+struct replicator;
+
+/* The world, as functions. Handles are opaque; results come later, never from within the call. */
+struct replicator_ops {
+    void *ctx;
+    const struct clock *clock;
+
+    void *(*probe)(void *ctx, const struct probe_spec *spec, probe_done_fn *done, void *arg);
+    void (*probe_cancel)(void *ctx, void *handle);
+    void *(*transfer)(void *ctx, const struct xfrin_spec *spec, const struct xfrin_events *events,
+                      void *arg);
+    void (*transfer_cancel)(void *ctx, void *handle);
+    void (*commit)(void *ctx, struct commit_job *job); /* as commit_submit */
+
+    /* replicator_run must be called at `at`, or before. Replaces the time given before. */
+    void (*alarm)(void *ctx, struct mono at);
+
+    /* All rows of the store. */
+    enum err (*rows)(void *ctx, store_zone_fn *f, void *arg, struct errinfo *e);
+    /* The serial of the newest version that came from a primary. ERR_NOT_FOUND. */
+    enum err (*fetched)(void *ctx, const struct store_zone *row, struct serial *out,
+                        struct errinfo *e);
+};
+
+/* Reads all rows, and submits what the configuration changes about them. Takes references to
+ * config and keys; *ops is copied. */
+MUST_USE enum err replicator_new(struct replicator **out, const struct replicator_ops *ops,
+                                 struct config *config, struct keyring *keys, struct errinfo *e);
+/* Ends all work; what was submitted is still committed. State not yet stored is submitted. */
+void replicator_free(struct replicator *r);
+
+/* A new configuration: zones come and go, work with primaries that changed begins anew. */
+void replicator_reload(struct replicator *r, struct config *config, struct keyring *keys);
+
+/* Does what is due. Called by whoever implements ops->alarm. */
+void replicator_run(struct replicator *r);
+
+/* Answers a message handed over by authd (front_message_fn): NOTIFY, signed queries; UPDATE is
+ * NOTIMP. Nothing is appended to `reply` if none shall be sent. */
+void replicator_message(struct replicator *r, const struct ho_frame *message, struct buf *reply);
+/* The NOTIFY part of it. */
+void replicator_notify(struct replicator *r, const struct ho_frame *message, struct buf *reply);
+
+/* Asks the primaries now / fetches the zone whatever the serial. ERR_NOT_FOUND, ERR_CONFLICT (the
+ * zone has no primaries here). */
+MUST_USE enum err replicator_refresh(struct replicator *r, const uint8_t *zone, struct errinfo *e);
+MUST_USE enum err replicator_retransfer(struct replicator *r, const uint8_t *zone,
+                                        struct errinfo *e);
+
+/* An operator's change to the zone is committed; `row` is as stored now. */
+void replicator_row_changed(struct replicator *r, const struct store_zone *row);
+
+/* The row as the replicator knows it, with state that may not be stored yet. ERR_NOT_FOUND. */
+MUST_USE enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_zone *out,
+                                 struct errinfo *e);
+
+struct replicator_status {
+    struct store_zone row;
+    bool configured;     /* it has primaries here */
+    const char *doing;   /* "waiting", "probe queued", "probing", "transfer queued",
+                            "transferring", "committing" */
+    const char *primary; /* name of the one it works with, or NULL */
+};
+MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
+                                    struct replicator_status *out, struct errinfo *e);
+
+/* All zones, in no order. */
+typedef void replicator_status_fn(void *ctx, const struct replicator_status *status);
+void replicator_each(struct replicator *r, replicator_status_fn *f, void *ctx);
+
+/* ---- The real world (replicate_net.c) ---- */
+
+struct replicator_net;
+
+/* Probes and transfers by sockets, commits by the committer, rows from the store in data_dir. */
+struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
+                                          struct committer *committer, const char *data_dir);
+/* After replicator_new, before the loop runs. */
+void replicator_net_attach(struct replicator_net *n, struct replicator *r);
+/* After replicator_free. */
+void replicator_net_free(struct replicator_net *n);
+
+#endif

@@ -1,0 +1,65 @@
+/* One transfer in: TCP to a primary, the stream, then (in a pool thread) the zone from it, our
+ * checks, and the difference to what the store has. What comes out is ready to commit; the served
+ * zone is not touched here.
+ *
+ *    connect ─▶ ask ─▶ stream ─▶ [received] ─▶ pool: build, check, load, diff ─▶ [done]
+ *
+ * Loop thread only, but for the pool's part, which has the transfer to itself.
+ */
+#ifndef ZL_SYNCD_XFRIN_H
+#define ZL_SYNCD_XFRIN_H
+
+#include "lib/base/addr.h"
+#include "lib/store/store.h"
+#include "syncd/loop.h"
+#include "syncd/refresh.h"
+
+struct xfrin_spec {
+    uint8_t zone[NAME_MAX_OCTETS];
+    struct addr address;
+    struct addr source;   /* family 0: any */
+    struct tsig_key *key; /* NULL: unsigned; a reference is taken */
+    uint32_t connect_ms;
+    uint32_t idle_ms; /* without an octet */
+    uint32_t max_s;   /* in all */
+    struct zone_limits limits;
+
+    const char *data_dir; /* of the store; copied */
+    bool any_serial;      /* take any serial, and the same one with other content */
+    bool has_newest;      /* the newest version we fetched has this serial */
+    struct serial newest;
+};
+
+/* What came of it. */
+struct xfrin_result {
+    struct transfer_report report; /* TRANSFER_NEW: to be committed; what follows is there then */
+    struct errinfo error;          /* unless NEW or SAME */
+
+    struct store_zone row; /* the stored row that old_zone belongs to */
+    struct zone *old_zone; /* NULL: none was stored */
+    struct zone *new_zone;
+    struct changeset *changes; /* old_zone -> new_zone */
+    bool same_serial;          /* other content under the same serial */
+    bool older_serial;         /* the serial went backwards, and any was wanted */
+
+    uint64_t records, octets, messages;
+    uint64_t duplicates, ttls_changed;
+    uint32_t ms; /* network and pool together */
+};
+void xfrin_result_done(struct xfrin_result *r); /* frees what it owns */
+
+struct xfrin;
+
+/* Each is called once at most, later, never from within xfrin_start. `done` always is: it may
+ * move things out of *result, the rest is freed behind it, and so is the transfer. */
+struct xfrin_events {
+    void (*received)(void *ctx); /* the network part is over, its place can be given away */
+    void (*done)(void *ctx, struct xfrin_result *result);
+};
+
+struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
+                          const struct xfrin_events *events, void *ctx);
+/* No event is called any more. */
+void xfrin_cancel(struct xfrin *x);
+
+#endif

@@ -1,0 +1,61 @@
+/* The answer to AXFR as a stream of messages (RFC 5936), judged one message at a time.
+ *
+ *    FIRST_SOA ──apex SOA──▶ RECORDS ──any record of the zone──▶ RECORDS
+ *                               └──the same SOA again──▶ DONE ──anything──▶ BROKEN
+ *
+ * Records go into a zone_builder, far away from what is served. Nothing of a stream may be used
+ * before xfrin_stream_feed said XFRIN_DONE: both SOAs are there and equal, octet for octet; the
+ * last message was signed, if the request was; and nothing follows.
+ * Memory: the builder's, within the limits. Threads: one owner.
+ */
+#ifndef ZL_SYNCD_XFRIN_STREAM_H
+#define ZL_SYNCD_XFRIN_STREAM_H
+
+#include "lib/base/clock.h"
+#include "lib/dns/tsig.h"
+#include "lib/zone/zone.h"
+
+enum axfr_state { AXFR_FIRST_SOA, AXFR_RECORDS, AXFR_DONE, AXFR_BROKEN };
+
+/* What a record is to the stream. */
+enum axfr_record {
+    AXFR_RR_OPENING, /* a SOA at the apex, with the RDATA of the first one (or the first one) */
+    AXFR_RR_SOA,     /* any other SOA */
+    AXFR_RR_OTHER,
+};
+
+/* Pure: the state behind a record. */
+enum axfr_state axfr_next(enum axfr_state state, enum axfr_record kind);
+
+enum xfrin_step {
+    XFRIN_MORE,    /* go on reading */
+    XFRIN_DONE,    /* complete and proven */
+    XFRIN_FAILED,  /* transport, protocol, TSIG, or the primary said no */
+    XFRIN_REFUSED, /* well formed, but beyond our limits or with content we don't take */
+};
+
+struct xfrin_stream;
+
+/* `query` is the request as it was sent (copied); `tsig` the exchange it was signed in, or NULL;
+ * it is lent. `limits` may be NULL. */
+struct xfrin_stream *xfrin_stream_new(const uint8_t *apex, const uint8_t *query, size_t query_len,
+                                      struct tsig *tsig, const struct zone_limits *limits);
+void xfrin_stream_free(struct xfrin_stream *s);
+
+/* One message. After anything but XFRIN_MORE the stream is over, and each further call fails.
+ * The text says what is wrong, with the number of message and record. */
+enum xfrin_step xfrin_stream_feed(struct xfrin_stream *s, const uint8_t *wire, size_t len,
+                                  struct wall now, struct errinfo *e);
+
+struct xfrin_counts {
+    uint64_t messages, records, octets;
+};
+struct xfrin_counts xfrin_stream_counts(const struct xfrin_stream *s);
+
+/* The opening SOA, once it came. */
+bool xfrin_stream_soa(const struct xfrin_stream *s, struct soa *out);
+
+/* After XFRIN_DONE: the builder, which the caller frees. NULL in any other state. */
+struct zone_builder *xfrin_stream_take(struct xfrin_stream *s);
+
+#endif
