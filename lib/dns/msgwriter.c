@@ -18,7 +18,7 @@ void msgw_begin(struct msg_writer *w, void *buf, size_t limit, uint16_t id, uint
     w->pos = MSG_HEADER_OCTETS;
     w->limit = limit > MSG_MAX_OCTETS ? MSG_MAX_OCTETS : limit;
     w->reserved = 0;
-    w->recent = w->recent_len = 0;
+    w->recent = 0;
     memset(w->counts, 0, sizeof(w->counts));
     put_u16(w->buf, id);
     put_u16(w->buf + 2, flags);

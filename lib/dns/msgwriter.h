@@ -7,7 +7,8 @@
  *
  * Compression is a tree in a small hash table: a slot stands for (offset of the parent name,
  * label) and gives the offset of the longer name. So a name costs one look-up a label from the root
- * down and never compares more than one label. The table forgets by a list of what was
+ * down and never compares more than one label. Labels that the name shares with the first name of
+ * the message, QNAME mostly, are found without a look-up. The table forgets by a list of what was
  * entered, so a reset costs what the last message used. It enters nothing beyond offset 0x3fff
  * and nothing once it is three quarters full: then names are merely longer.
  *
@@ -32,9 +33,11 @@ struct msg_writer {
     size_t limit;    /* octets the message may have */
     size_t reserved; /* of these, kept free for OPT and TSIG */
     uint16_t counts[4];
-    uint16_t used;   /* slots in use, the newest last in `order` */
-    uint16_t recent; /* offset of an uncompressed name written lately (QNAME, mostly) */
-    uint16_t recent_len;
+    uint16_t used; /* slots in use, the newest last in `order` */
+    uint16_t
+        recent; /* offset of the first name that was written in full (QNAME, mostly), 0: none */
+    uint8_t recent_labels;
+    uint8_t recent_offsets[NAME_MAX_LABELS + 1]; /* of its labels, from `recent` */
 
     uint16_t order[MSGW_SLOTS];
     struct msgw_slot slots[MSGW_SLOTS];

@@ -55,16 +55,21 @@ static uint32_t label_hash(uint16_t parent, const uint8_t *label)
     return (uint32_t)(mix(h, fold8(load_tail(label, n))) >> 32);
 }
 
-static bool label_eq(const uint8_t *a, const uint8_t *b)
+static inline bool fold_eq(uint64_t a, uint64_t b)
+{
+    return a == b || fold8(a) == fold8(b);
+}
+
+static inline bool label_eq(const uint8_t *a, const uint8_t *b)
 {
     size_t n = *a;
 
     if (n != *b)
         return false;
     for (a++, b++; n > 8; n -= 8, a += 8, b += 8)
-        if (fold8(load8(a)) != fold8(load8(b)))
+        if (!fold_eq(load8(a), load8(b)))
             return false;
-    return fold8(load_tail(a, n)) == fold8(load_tail(b, n));
+    return fold_eq(load_tail(a, n), load_tail(b, n));
 }
 
 /* The offset of (parent, label), or 0; *slot is then where it can be entered, MSGW_SLOTS: nowhere.
@@ -106,9 +111,8 @@ void msgw_names_forget(struct msg_writer *w, uint16_t keep)
         w->slots[w->order[--w->used]].at = 0;
 }
 
-/* Where the labels begin; returns how many there are, *len is the octets with the root label. */
-static unsigned label_offsets(uint8_t offsets[NAME_MAX_LABELS + 1], const uint8_t *name,
-                              size_t *len)
+/* Where the labels begin, and the root label at last; returns how many there are without it. */
+static unsigned label_offsets(uint8_t offsets[NAME_MAX_LABELS + 1], const uint8_t *name)
 {
     unsigned n = 0;
     size_t at = 0;
@@ -118,7 +122,6 @@ static unsigned label_offsets(uint8_t offsets[NAME_MAX_LABELS + 1], const uint8_
         at += 1u + name[at];
     }
     offsets[n] = (uint8_t)at;
-    *len = at + 1;
     return n;
 }
 
@@ -141,37 +144,60 @@ static void enter_labels(struct msg_writer *w, size_t start, const uint8_t *name
     }
 }
 
-static bool put_pointer(struct msg_writer *w, uint16_t target)
+/* How many labels, from the root, the name shares with the recent one; *known is where they are. */
+static unsigned shared_with_recent(const struct msg_writer *w, const uint8_t *name,
+                                   const uint8_t *offsets, unsigned labels, uint16_t *known)
 {
-    uint8_t *p = msgw_space(w, 2);
+    const uint8_t *recent = w->buf + w->recent;
+    unsigned n = 0;
 
-    if (p)
-        put_u16(p, (uint16_t)(0xc000u | target));
-    return p != NULL;
+    if (!w->recent)
+        return 0;
+    while (n < labels && n < w->recent_labels &&
+           label_eq(name + offsets[labels - 1 - n],
+                    recent + w->recent_offsets[w->recent_labels - 1 - n]))
+        n++;
+    if (n > 0)
+        *known = (uint16_t)(w->recent + w->recent_offsets[w->recent_labels - n]);
+    return n;
 }
 
-static bool is_recent(const struct msg_writer *w, const uint8_t *name, size_t len)
+static void make_recent(struct msg_writer *w, size_t start, const uint8_t *offsets, unsigned labels)
 {
-    return w->recent && len == w->recent_len && memcmp(w->buf + w->recent, name, len) == 0;
+    if (w->recent || start + offsets[labels] > POINTER_MAX)
+        return;
+    w->recent = (uint16_t)start;
+    w->recent_labels = (uint8_t)labels;
+    memcpy(w->recent_offsets, offsets, labels);
+}
+
+/* Labels before `fresh` and the pointer or root label that ends them. */
+static bool put_octets(struct msg_writer *w, const uint8_t *name, size_t fresh_octets,
+                       uint16_t known)
+{
+    uint8_t *p = msgw_space(w, fresh_octets + (known ? 2u : 1u));
+
+    if (!p)
+        return false;
+    memcpy(p, name, fresh_octets);
+    if (known)
+        put_u16(p + fresh_octets, (uint16_t)(0xc000u | known));
+    else
+        p[fresh_octets] = 0;
+    return true;
 }
 
 bool msgw_put_name(struct msg_writer *w, const uint8_t *name, uint16_t *ref)
 {
     uint8_t offsets[NAME_MAX_LABELS + 1];
-    size_t len;
     size_t start = w->pos;
-    unsigned labels = label_offsets(offsets, name, &len);
-    unsigned fresh = labels; /* labels that are not in the message yet */
-    uint16_t known = 0;      /* offset of the others, 0: the root */
+    unsigned labels = label_offsets(offsets, name);
+    uint16_t known = 0; /* offset of the labels that are in the message, 0: the root */
+    unsigned fresh = labels - shared_with_recent(w, name, offsets, labels, &known);
     uint32_t hash = 0;
     uint32_t slot = MSGW_SLOTS;
-    uint8_t *p;
 
     *ref = 0;
-    if (is_recent(w, name, len)) {
-        *ref = w->recent;
-        return put_pointer(w, w->recent);
-    }
     while (fresh > 0) {
         const uint8_t *label = name + offsets[fresh - 1];
         uint16_t at;
@@ -182,20 +208,13 @@ bool msgw_put_name(struct msg_writer *w, const uint8_t *name, uint16_t *ref)
         known = at;
         fresh--;
     }
-    if (!(p = msgw_space(w, offsets[fresh] + (known ? 2u : 1u))))
+    if (!put_octets(w, name, offsets[fresh], known))
         return false;
-    memcpy(p, name, offsets[fresh]);
-    if (known)
-        put_u16(p + offsets[fresh], (uint16_t)(0xc000u | known));
-    else
-        p[offsets[fresh]] = 0;
-    enter_labels(w, start, name, offsets, fresh, known, hash, slot);
     if (labels == 0)
         return true;
     *ref = fresh == 0 ? known : start <= POINTER_MAX ? (uint16_t)start : 0;
-    if (!known && !w->recent && start <= POINTER_MAX) {
-        w->recent = (uint16_t)start;
-        w->recent_len = (uint16_t)len;
-    }
+    enter_labels(w, start, name, offsets, fresh, known, hash, slot);
+    if (!known)
+        make_recent(w, start, offsets, labels);
     return true;
 }

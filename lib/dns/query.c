@@ -1,5 +1,7 @@
 #include "lib/dns/query.h"
 
+#include <string.h>
+
 #include "lib/dns/message_internal.h"
 
 static bool opcode_known(uint8_t opcode)
@@ -8,11 +10,14 @@ static bool opcode_known(uint8_t opcode)
 }
 
 /* The name stands right behind the header, so a compression pointer in it has nothing to point at
- * and is refused. */
+ * and is refused by msg_skip_name: what it accepts is a plain name as it lies. */
 static bool read_question(struct query *q, struct reader *r)
 {
-    if (!read_name_plain(r, q->qname_raw))
+    size_t start = r->pos;
+
+    if (!msg_skip_name(r))
         return false;
+    memcpy(q->qname_raw, r->msg + start, r->pos - start);
     q->qtype = read_u16(r);
     q->qclass = read_u16(r);
     if (r->failed)
