@@ -37,11 +37,11 @@ void changeset_free(struct changeset *cs);
 MUST_USE enum err changeset_add(struct changeset *cs, const struct rr *rr, struct errinfo *e);
 MUST_USE enum err changeset_remove(struct changeset *cs, const struct rr *rr, struct errinfo *e);
 
-/* Sorts both lists, drops duplicates, cancels what stands in both with the same TTL and octets, and
- * takes `from` and `to` from the SOA records where they are there. */
+/* Sorts both lists, drops duplicates (the lowest TTL stays), cancels what stands in both with the
+ * same TTL and octets, and takes `from` and `to` from the apex SOA records where they are there. */
 void changeset_finish(struct changeset *cs);
 
-/* The change set that undoes this one (which must have a `from`). */
+/* The change set that undoes this one (which must have a `from`, or it is ERR_SERIAL). */
 MUST_USE enum err changeset_invert(struct changeset **out, const struct changeset *cs,
                                    struct errinfo *e);
 
@@ -56,13 +56,16 @@ MUST_USE enum err zone_diff(struct changeset **out, const struct zone *a, const 
                             struct errinfo *e);
 
 /* Applies `cs` to `base` and gives the next version in *out; `base` stays as it is. The result is
- * not yet checked (zone_check_change).
+ * not yet checked (zone_check_change). `base` is NULL for a change set without `from`.
  *
  * Strict (RFC 1995 4): cs->from is the serial of `base`, every deletion exists (rdata_cmp, and this
- * TTL), every addition is new, TTLs in each resulting RRset are equal. Owner:   *out shares
- * unchanged pages with `base`; drop either first with zone_unref. Cost:    in proportion to cs, not
- * to the zone. Threads: any; both arguments are only read. Errors:  ERR_SERIAL, ERR_CONFLICT (the
- * text names owner and type), ERR_LIMIT (zone too big).
+ * TTL), every addition is new, TTLs in each resulting RRset are equal, cs->to is the serial of the
+ * result.
+ *
+ * Owner:   *out shares unchanged pages with `base`; drop either first with zone_unref.
+ * Cost:    in proportion to cs, not to the zone.
+ * Threads: any; both arguments are only read.
+ * Errors:  ERR_SERIAL, ERR_CONFLICT (the text names owner and type), ERR_LIMIT (zone too big).
  */
 MUST_USE enum err zone_apply(struct zone **out, const struct zone *base, const struct changeset *cs,
                              const struct zone_limits *limits, struct errinfo *e);

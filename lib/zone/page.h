@@ -9,6 +9,10 @@
  *   rrset  u16 type, u32 ttl, u16 count, u32 octets of the records, then for each record:
  *          u16 length, RDATA (uncompressed); in canonical order of RDATA
  *
+ * Signatures (RRSIG, SIG) of one owner are an RRset for each type that they cover, in order of that
+ * type: their TTL follows the RRset they sign (RFC 4034 3), so they share none among themselves,
+ * and an answer wants only those of one type.
+ *
  * All integers in network order. The owner is relative to the apex: its labels in wire form, lower
  * case, without the apex and without the root label; k = 0 is the apex itself. That saves the apex
  * in each of a million owners and makes answers cheap: the apex is known already.
@@ -54,22 +58,25 @@ struct node {
     uint8_t rel_len;
 };
 
-/* All records of one owner and type, lent from a page. */
+/* All records of one owner and type (and type covered), lent from a page. */
 struct rrset {
     const uint8_t *rdatas; /* count x (u16 length, RDATA) */
     uint32_t rdatas_len;
     uint32_t ttl;
     uint16_t type;
     uint16_t count;
+    uint16_t covered; /* the type that these RRSIG or SIG records sign; 0 for all other types */
 };
 
 /* Node i (< p->nodes). */
 void page_node(const struct page *p, uint32_t i, struct node *out);
 
-/* First node whose owner is canonically >= the relative name; p->nodes if there is none. */
+/* First node whose owner is canonically >= the relative name (folded); p->nodes if there is none.
+ * `exact` may be NULL. */
 uint32_t page_search(const struct page *p, const uint8_t *rel, size_t rel_len, bool *exact);
 
-/* Canonical order of relative names (labels without a root label), as name_cmp for whole ones. */
+/* Canonical order of relative names (folded labels without a root label), as name_cmp for whole
+ * ones. */
 int rel_name_cmp(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 
 /* Writes the absolute owner into out; returns its length. */
@@ -78,8 +85,12 @@ size_t node_owner(uint8_t out[NAME_MAX_OCTETS], const struct node *n, const uint
 /* RRset i (< n->rrsets). Cost: i steps. */
 void node_rrset_at(const struct node *n, uint32_t i, struct rrset *out);
 
-/* The RRset of a type; false if the node has none. */
+/* The RRset of a type; false if the node has none. For RRSIG and SIG it is the first of several:
+ * ask node_rrsigs for those of one type, or walk with node_rrset_at for all. */
 bool node_rrset(const struct node *n, uint16_t type, struct rrset *out);
+
+/* The RRSIGs that cover a type; false if the node has none. */
+bool node_rrsigs(const struct node *n, uint16_t covered, struct rrset *out);
 
 struct rrset_iter {
     const uint8_t *pos;

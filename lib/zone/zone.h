@@ -26,7 +26,7 @@ struct zone_limits {
     uint64_t max_bytes;   /* of all pages; 0: none */
     uint64_t max_records; /* 0: none */
     uint32_t max_rrset;   /* records in one RRset; 0: none */
-    uint32_t max_types;   /* RRsets at one owner; 0: none */
+    uint32_t max_types;   /* types at one owner; 0: none */
 };
 
 struct zone *zone_ref(struct zone *z);
@@ -55,8 +55,9 @@ bool zone_has_below(const struct zone *z, const uint8_t *name);
 /* Walks all nodes in canonical order: zone_iter_init(&it, z); while (zone_next(&it, &node)) ... */
 struct zone_iter {
     const struct zone *zone;
-    size_t page;
-    uint32_t node;
+    size_t chunk;  /* of the table of pages */
+    uint32_t page; /* in the chunk */
+    uint32_t node; /* in the page */
 };
 void zone_iter_init(struct zone_iter *it, const struct zone *z);
 /* Starts at the first node with owner >= name. */
@@ -85,8 +86,10 @@ struct zone_builder;
 struct zone_builder *zone_builder_new(const uint8_t *apex, const struct zone_limits *limits);
 void zone_builder_free(struct zone_builder *b);
 
-/* Takes a copy of one record: the owner folded, RDATA as it is. Errors: ERR_CHECK (outside the
- * zone, class not IN, a type that cannot stand in a zone), ERR_LIMIT. */
+/* Takes a copy of one record: the owner folded, RDATA (which rdata_check accepts) as it is.
+ * Errors: ERR_CHECK (outside the zone, class not IN, a type that cannot stand in a zone, a TTL
+ * above 2^31-1), ERR_LIMIT (duplicates count here, since a peer that never stops must be stopped).
+ */
 MUST_USE enum err zone_builder_add(struct zone_builder *b, const struct rr *rr, struct errinfo *e);
 
 struct zone_build_report {
@@ -95,8 +98,11 @@ struct zone_build_report {
 };
 
 /* Sorts, drops duplicates (RFC 2181 5), makes the TTLs of an RRset equal (RFC 2181 5.2: the
- * lowest), cuts pages. The builder is spent afterwards and can only be freed. Does not call
- * zone_check. */
+ * lowest; RRSIGs for each type they cover), cuts pages. The builder is spent afterwards and can
+ * only be freed. Does not call zone_check. `report` may be NULL. Errors: ERR_LIMIT (the text names
+ * owner and type of an RRset that is too large). Of duplicates that differ in the case of names in
+ * RDATA, the one with the lowest octets stays: the result depends on the records alone, not on
+ * their order. */
 MUST_USE enum err zone_builder_finish(struct zone **out, struct zone_builder *b,
                                       struct zone_build_report *report, struct errinfo *e);
 
