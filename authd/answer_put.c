@@ -8,29 +8,6 @@ static void remember(struct answerer *a, const uint8_t *owner, uint16_t type)
         a->owners[a->owner_count++] = (struct answer_owner){.name = owner, .type = type};
 }
 
-/* The signatures that cover `type`: they stand together, as the type covered is the first field of
- * their RDATA and the RRset is in canonical order. */
-static bool sigs_of(struct rrset *out, const struct node *node, uint16_t type)
-{
-    struct rrset all;
-    struct rrset_iter it;
-    const uint8_t *rdata;
-    uint16_t len;
-
-    if (!node_rrset(node, RR_RRSIG, &all))
-        return false;
-    *out = (struct rrset){.type = RR_RRSIG};
-    rrset_iter_init(&it, &all);
-    for (const uint8_t *start = it.pos; rrset_next(&it, &rdata, &len); start = it.pos) {
-        if (len < 2 || get_u16(rdata) != type)
-            continue;
-        if (out->count++ == 0)
-            out->rdatas = start;
-        out->rdatas_len = (uint32_t)(it.pos - out->rdatas);
-    }
-    return out->count > 0;
-}
-
 static bool put_with_ttl(struct answerer *a, enum section section, const uint8_t *owner,
                          const struct node *node, const struct rrset *s, uint32_t ttl)
 {
@@ -45,7 +22,7 @@ static bool put_with_ttl(struct answerer *a, enum section section, const uint8_t
 
     if (!msgw_rrset(&a->w, section, &m))
         return false;
-    if (a->dnssec && s->type != RR_RRSIG && sigs_of(&sigs, node, s->type)) {
+    if (a->dnssec && s->type != RR_RRSIG && node_rrsigs(node, s->type, &sigs)) {
         m.rdatas = sigs.rdatas;
         m.rdatas_len = sigs.rdatas_len;
         m.type = RR_RRSIG;
