@@ -173,7 +173,7 @@ static bool take_ident(char *name, size_t cap, struct wall *at, const struct lin
     if (!take_number(&s, &time, (uint64_t)TIME_MAX))
         return false;
     at->s = (int64_t)s;
-    return value_unescape(name, cap, l->text, (size_t)(lt - 1 - l->text));
+    return value_unescape(name, cap, l->text, (size_t)(lt - 1 - l->text), true);
 }
 
 static enum err take_header(struct journal_commit *c, const char **pos, const char *end,
@@ -274,15 +274,15 @@ static bool take_trailer(struct journal_commit *c, uint8_t zone[NAME_MAX_OCTETS]
     case T_VERSION:
         return take_number(&c->version, v, UINT64_MAX);
     case T_ORIGIN:
-        return value_unescape(c->origin, sizeof(c->origin), v->text, v->len);
+        return value_unescape(c->origin, sizeof(c->origin), v->text, v->len, false);
     case T_SOURCE:
-        return value_unescape(c->source, sizeof(c->source), v->text, v->len);
+        return value_unescape(c->source, sizeof(c->source), v->text, v->len, false);
     case T_KEY:
-        return value_unescape(c->key, sizeof(c->key), v->text, v->len);
+        return value_unescape(c->key, sizeof(c->key), v->text, v->len, false);
     case T_TRANSPORT:
-        return value_unescape(c->transport, sizeof(c->transport), v->text, v->len);
+        return value_unescape(c->transport, sizeof(c->transport), v->text, v->len, false);
     case T_REASON:
-        return value_unescape(c->reason, sizeof(c->reason), v->text, v->len);
+        return value_unescape(c->reason, sizeof(c->reason), v->text, v->len, false);
     case T_WAITING:
         c->waiting = true;
         return v->len == 3 && memcmp(v->text, "yes", 3) == 0;

@@ -249,13 +249,56 @@ static enum err sweep_top_locks(const char *path, struct errinfo *e)
     return rc;
 }
 
+/* "# comment", "<id> refs/...", "^<id>", each with its LF: anything else stops stock git. */
+static bool packed_line_is_good(const char *l, size_t len)
+{
+    struct journal_oid oid;
+
+    if (len == 0 || l[len - 1] != '\n')
+        return false;
+    if (l[0] == '#')
+        return true;
+    if (l[0] == '^')
+        return len == OID_HEX_CHARS + 2 && oid_from_hex(&oid, l + 1, OID_HEX_CHARS);
+    return len > OID_HEX_CHARS + 7 && oid_from_hex(&oid, l, OID_HEX_CHARS) &&
+           strncmp(l + OID_HEX_CHARS, " refs/", 6) == 0;
+}
+
+/* Refs are packed only by hand (`git pack-refs`). A damaged file goes aside: the store sets the
+ * refs again that were in it. */
+static enum err heal_packed_refs(const char *path, struct errinfo *e)
+{
+    char *file = xasprintf("%s/packed-refs", path);
+    char *bad = xasprintf("%s.bad", file);
+    FILE *f = fopen(file, "re");
+    char *l = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    bool good = true;
+    enum err rc = OK;
+
+    while (f && good && (n = getline(&l, &cap, f)) > 0)
+        good = packed_line_is_good(l, (size_t)n);
+    if (f)
+        (void)fclose(f);
+    if (!good && rename(file, bad) < 0)
+        rc = err_sys(errno, e, "moving %s to %s", file, bad);
+    else if (!good)
+        log_error(say("journal: a damaged file is moved aside"), kv_str("file", file),
+                  kv_str("to", bad));
+    free(l);
+    free(file);
+    free(bad);
+    return rc;
+}
+
 enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e)
 {
     char *refs = xasprintf("%s/refs", path);
     enum err rc;
 
     if ((rc = sweep_top_locks(path, e)) == OK && (rc = sweep_ref_locks(refs, e)) == OK &&
-        (rc = heal_packs(pack_dir, e)) == OK)
+        (rc = heal_packed_refs(path, e)) == OK && (rc = heal_packs(pack_dir, e)) == OK)
         /* A process killed behind the rename of a pack left its name in the cache only; objects
          * that are there are not written again, so make the names durable now. */
         rc = dir_sync(pack_dir, e);

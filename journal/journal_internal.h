@@ -229,8 +229,8 @@ MUST_USE enum err part_each_text(struct journal *j, const struct part *part, tex
 
 /* docs/journal-format.md section 4. At most `max` octets of the value are taken. */
 void value_escape(struct buf *out, const char *value, size_t max, bool in_name);
-/* Undoes it; false if `text` has an escape that is none, a NUL, or doesn't fit. */
-bool value_unescape(char *out, size_t cap, const char *text, size_t len);
+/* Undoes it; false if it doesn't fit or isn't what value_escape writes. */
+bool value_unescape(char *out, size_t cap, const char *text, size_t len, bool in_name);
 
 /* The commit object's octets. */
 void commit_encode(struct buf *out, const struct journal_entry *entry, const char *node,

@@ -61,7 +61,7 @@ void value_escape(struct buf *out, const char *value, size_t max, bool in_name)
     }
 }
 
-bool value_unescape(char *out, size_t cap, const char *text, size_t len)
+static bool unescape(char *out, size_t cap, const char *text, size_t len)
 {
     size_t used = 0;
 
@@ -79,4 +79,17 @@ bool value_unescape(char *out, size_t cap, const char *text, size_t len)
     }
     out[used] = 0;
     return true;
+}
+
+bool value_unescape(char *out, size_t cap, const char *text, size_t len, bool in_name)
+{
+    struct buf again = BUF_INIT;
+    bool good = unescape(out, cap, text, len);
+
+    if (good) {
+        value_escape(&again, out, cap, in_name);
+        good = again.len == len && (len == 0 || memcmp(again.data, text, len) == 0);
+    }
+    buf_free(&again);
+    return good;
 }
