@@ -12,7 +12,7 @@
  * entered, so a reset costs what the last message used. It enters nothing beyond offset 0x3fff
  * and nothing once it is three quarters full: then names are merely longer.
  *
- * Memory: none is allocated; a writer is about 6 KiB, keep one a thread. Threads: one owner.
+ * Memory: none is allocated; a writer is about 4 KiB, keep one a thread. Threads: one owner.
  */
 #ifndef ZL_DNS_MSGWRITER_H
 #define ZL_DNS_MSGWRITER_H

@@ -350,6 +350,38 @@ static void fills_64_kib(void **state)
     assert_false(msgw_rr(&w, SECTION_ANSWER, &rr));
 }
 
+/* 0x3fff is the last offset that a pointer can hold. */
+static void points_no_further_than_a_pointer_can(void **state)
+{
+    (void)state;
+    for (size_t start = 0x3ff0; start <= 0x4004; start++) {
+        struct rr pad = {.owner = N(""),
+                         .type = RR_NULL,
+                         .rclass = CLASS_IN,
+                         .rdata = zeros,
+                         .rdata_len = (uint16_t)(start - 12 - 11)};
+        struct rr rr = a_record;
+        size_t second;
+        size_t len;
+
+        begin(MSG_MAX_OCTETS);
+        assert_true(msgw_rr(&w, SECTION_ANSWER, &pad));
+        assert_int_equal(w.pos, start);
+        assert_true(msgw_rr(&w, SECTION_ANSWER, &rr));
+        second = w.pos;
+        assert_true(msgw_rr(&w, SECTION_ANSWER, &rr));
+        /* "com" stands 12 octets behind the start; what it is the end of hangs on it. */
+        assert_int_equal(w.pos - second, start + 12 <= 0x3fff ? 2 + 14 : 17 + 14);
+        rr.owner = N("\4mail\7example\3com");
+        assert_true(msgw_rr(&w, SECTION_ANSWER, &rr));
+        len = msgw_finish(&w);
+        for (unsigned i = 1; i < 3; i++)
+            assert_memory_equal(record(len, i).owner, a_record.owner, 17);
+        assert_memory_equal(record(len, 3).owner, "\4mail", 5);
+        assert_true(name_eq(record(len, 3).owner, rr.owner));
+    }
+}
+
 static unsigned next(uint64_t *seed)
 {
     *seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -414,6 +446,7 @@ int main(void)
         cmocka_unit_test(keeps_room_for_opt),
         cmocka_unit_test(goes_back_to_a_mark),
         cmocka_unit_test(fills_64_kib),
+        cmocka_unit_test(points_no_further_than_a_pointer_can),
         cmocka_unit_test(survives_random_names),
     };
 
