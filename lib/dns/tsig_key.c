@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/bytes.h"
+#include "lib/base/encode.h"
 #include "lib/base/mem.h"
 
 struct alg_desc {
@@ -73,55 +75,6 @@ size_t tsig_alg_octets(enum tsig_alg alg)
     return algs[alg].octets;
 }
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Strict: whole groups of four, padding only at the end, no stray bits under it. */
-static bool secret_decode(uint8_t out[TSIG_SECRET_MAX], size_t *out_len, const char *text, size_t n)
-{
-    uint32_t bits = 0;
-    unsigned in_group = 0;
-    unsigned pad = 0;
-    size_t len = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        int v = base64_value(text[i]);
-
-        if (is_blank(text[i]))
-            continue;
-        if (text[i] == '=' && in_group >= 2 && pad < 2)
-            pad++;
-        else if (v < 0 || pad > 0)
-            return false;
-        bits = bits << 6 | (v < 0 ? 0 : (uint32_t)v);
-        if (++in_group < 4)
-            continue;
-        if (len + 3 - pad > TSIG_SECRET_MAX || bits & (pad ? (1u << 8 * pad) - 1 : 0))
-            return false;
-        for (unsigned k = 0; k < 3 - pad; k++)
-            out[len++] = (uint8_t)(bits >> (16 - 8 * k));
-        bits = 0;
-        in_group = 0;
-        if (pad > 0)
-            pad = 3; /* nothing may follow */
-    }
-    *out_len = len;
-    return in_group == 0 && len > 0;
-}
-
 static EVP_MAC_CTX *hmac_new(enum tsig_alg alg, const uint8_t *secret, size_t len)
 {
     char digest[16];
@@ -142,18 +95,20 @@ static EVP_MAC_CTX *hmac_new(enum tsig_alg alg, const uint8_t *secret, size_t le
 enum err tsig_key_new(struct tsig_key **out, const uint8_t *name, enum tsig_alg alg,
                       const char *secret_base64, size_t secret_len, struct errinfo *e)
 {
-    uint8_t secret[TSIG_SECRET_MAX];
-    size_t len = 0;
+    struct buf secret = BUF_INIT;
     EVP_MAC_CTX *mac = NULL;
     struct tsig_key *k;
     enum err rc = OK;
 
-    if (!secret_decode(secret, &len, secret_base64, secret_len))
+    buf_reserve(&secret, secret_len + 1); /* never moved, so that no copy stays behind */
+    if (!base64_decode(&secret, secret_base64, secret_len) || secret.len == 0 ||
+        secret.len > TSIG_SECRET_MAX)
         rc = err_set(ERR_FORMAT, e, "the TSIG secret is not base64 of 1 to %d octets",
                      TSIG_SECRET_MAX);
-    else if (!(mac = hmac_new(alg, secret, len)))
+    else if (!(mac = hmac_new(alg, secret.data, secret.len)))
         rc = err_set(ERR_UNSUPPORTED, e, "OpenSSL does not offer %s here", algs[alg].text);
-    OPENSSL_cleanse(secret, sizeof(secret));
+    OPENSSL_cleanse(secret.data, secret.cap);
+    buf_free(&secret);
     if (rc)
         return rc;
     k = xcalloc(1, sizeof(*k));
