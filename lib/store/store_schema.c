@@ -1,0 +1,188 @@
+/* The schema, one migration step after the other. A released step is never changed; a new one is
+ * added behind it. docs/store.md describes the tables.
+ *
+ * STRICT tables and CHECK constraints are the last line: what they refuse is a bug of ours. There
+ * are no indexes but those that a statement in store_statements.c walks.
+ */
+#include <stdio.h>
+
+#include "lib/store/store_internal.h"
+
+#define U32 "BETWEEN 0 AND 4294967295"
+#define OID(column) column " BLOB CHECK (length(" column ") = 20)"
+
+static const char *const step_1[] = {
+    /* `id` of a zone is for ever: a removed zone keeps its row and its history. `serial` is NULL
+     * until there is content; `held_version` unless the zone is held. */
+    "CREATE TABLE zone ("
+    " id INTEGER PRIMARY KEY,"
+    " name BLOB NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 255),"
+    " kind INTEGER NOT NULL CHECK (kind IN (1, 2)),"
+    " source INTEGER NOT NULL CHECK (source BETWEEN 1 AND 4),"
+    " account TEXT NOT NULL,"
+    " serial INTEGER CHECK (serial " U32 "),"
+    " version INTEGER NOT NULL CHECK (version BETWEEN 0 AND last_version),"
+    " last_version INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL CHECK (seq >= 0),"
+    " records INTEGER NOT NULL CHECK (records >= 0), " OID(
+        "tip_oid") ","
+                   " expired INTEGER NOT NULL CHECK (expired IN (0, 1)),"
+                   " removed INTEGER NOT NULL CHECK (removed IN (0, 1)),"
+                   " held_version INTEGER,"
+                   " held_at INTEGER NOT NULL,"
+                   " held_by TEXT NOT NULL,"
+                   " held_reason TEXT NOT NULL,"
+                   " primary_serial INTEGER CHECK (primary_serial " U32 "),"
+                   " last_check INTEGER NOT NULL,"
+                   " last_success INTEGER NOT NULL,"
+                   " next_check INTEGER NOT NULL,"
+                   " expires_at INTEGER NOT NULL,"
+                   " failures INTEGER NOT NULL CHECK (failures " U32 "),"
+                   " last_error TEXT NOT NULL,"
+                   " last_primary TEXT NOT NULL,"
+                   " CHECK ((serial IS NULL) = (version = 0))"
+                   ") STRICT",
+
+    /* Content. The key is name_key() of the page's first owner. With a rowid: in a table without
+     * one, blobs of this size overflow and take twice the room (docs/store.md has the figures). */
+    "CREATE TABLE page ("
+    " zone_id INTEGER NOT NULL REFERENCES zone (id),"
+    " key BLOB NOT NULL,"
+    " data BLOB NOT NULL,"
+    " UNIQUE (zone_id, key)"
+    ") STRICT",
+
+    /* Every version ever: never deleted. */
+    "CREATE TABLE version ("
+    " zone_id INTEGER NOT NULL REFERENCES zone (id),"
+    " version INTEGER NOT NULL CHECK (version >= 1),"
+    " seq INTEGER NOT NULL UNIQUE,"
+    " from_serial INTEGER CHECK (from_serial " U32 "),"
+    " serial INTEGER NOT NULL CHECK (serial " U32 "),"
+    " at INTEGER NOT NULL,"
+    " origin INTEGER NOT NULL CHECK (origin BETWEEN 1 AND 8),"
+    " who TEXT NOT NULL,"
+    " source TEXT NOT NULL,"
+    " key_name TEXT NOT NULL,"
+    " transport TEXT NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " added INTEGER NOT NULL CHECK (added >= 0),"
+    " removed INTEGER NOT NULL CHECK (removed >= 0),"
+    " records INTEGER NOT NULL CHECK (records >= 0),"
+    " waiting INTEGER NOT NULL CHECK (waiting IN (0, 1)), " OID("oid") ", " OID(
+        "content_oid") ","
+                       " CHECK ((oid IS NULL) = (content_oid IS NULL)),"
+                       " PRIMARY KEY (zone_id, version)"
+                       ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX version_unjournaled ON version (seq) WHERE oid IS NULL",
+
+    /* The change log. What a change with a version is, its version row tells; `data` is its change
+     * set (NULL for a first version). The blob is last, so that reading the rest skips it. */
+    "CREATE TABLE change ("
+    " seq INTEGER PRIMARY KEY CHECK (seq >= 1),"
+    " zone_id INTEGER NOT NULL REFERENCES zone (id),"
+    " kind INTEGER NOT NULL CHECK (kind IN (1, 2, 3)),"
+    " version INTEGER,"
+    " at INTEGER NOT NULL,"
+    " data BLOB,"
+    " CHECK ((version IS NULL) = (kind = 3)),"
+    " CHECK ((data IS NULL) = (kind <> 2)),"
+    " FOREIGN KEY (zone_id, version) REFERENCES version (zone_id, version)"
+    ") STRICT",
+    "CREATE UNIQUE INDEX change_version ON change (zone_id, version) WHERE version IS NOT NULL",
+
+    /* One row. Sequence numbers come from here, so that a part that is rolled back leaves no gap;
+     * from first_seq on the change log is complete. */
+    "CREATE TABLE log ("
+    " id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " last_seq INTEGER NOT NULL CHECK (last_seq >= 0),"
+    " first_seq INTEGER NOT NULL CHECK (first_seq BETWEEN 1 AND last_seq + 1)"
+    ") STRICT",
+    "INSERT INTO log (id, last_seq, first_seq) VALUES (1, 0, 1)",
+
+    "CREATE TABLE metadata ("
+    " key TEXT PRIMARY KEY,"
+    " value TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}};
+
+unsigned schema_count(void)
+{
+    return sizeof(schema_steps) / sizeof(schema_steps[0]);
+}
+
+/* A PRAGMA that gives one number. */
+static enum err pragma_number(struct store *s, const char *sql, int64_t *out, struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+    enum err err = OK;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(st, 0);
+    else
+        err = sql_error(s, rc, e, sql);
+    (void)sqlite3_finalize(st);
+    return err;
+}
+
+enum err schema_check(struct store *s, unsigned n, unsigned *version, struct errinfo *e)
+{
+    int64_t user_version = 0, app = 0, objects = 0;
+    enum err rc;
+
+    if ((rc = pragma_number(s, "PRAGMA user_version", &user_version, e)) ||
+        (rc = pragma_number(s, "PRAGMA application_id", &app, e)) ||
+        (rc = pragma_number(s, "SELECT count(*) FROM sqlite_schema", &objects, e)))
+        return rc;
+    if (app != SCHEMA_APPLICATION_ID && (app != 0 || user_version != 0 || objects != 0))
+        return err_set(ERR_UNSUPPORTED, e, "%s is the database of another program", s->path);
+    if (user_version < 0 || user_version > (int64_t)n)
+        return err_set(ERR_UNSUPPORTED, e,
+                       "%s has schema %lld, this program knows %u: start the newer version again, "
+                       "or restore a backup from before the upgrade",
+                       s->path, (long long)user_version, n);
+    *version = (unsigned)user_version;
+    return OK;
+}
+
+static enum err step_run(struct store *s, const struct schema_step *step, unsigned to,
+                         struct errinfo *e)
+{
+    char sql[64];
+    enum err rc = OK;
+
+    for (size_t i = 0; !rc && step->statements[i]; i++)
+        rc = sql_exec(s, step->statements[i], e);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %u", to);
+    if (!rc)
+        rc = sql_exec(s, sql, e);
+    return rc ? err_wrap(rc, e, "schema step %u", to) : OK;
+}
+
+enum err schema_migrate(struct store *s, const struct schema_step *list, unsigned n,
+                        struct errinfo *e)
+{
+    unsigned version = 0;
+    char sql[64];
+    enum err rc;
+
+    if ((rc = schema_check(s, n, &version, e)) || version == n)
+        return rc;
+    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", SCHEMA_APPLICATION_ID);
+    if ((rc = store_begin(s, e)) || (rc = sql_exec(s, sql, e)))
+        goto out;
+    for (unsigned i = version; i < n; i++)
+        if ((rc = step_run(s, &list[i], i + 1, e)))
+            goto out;
+    FAULT("store:migrate");
+    rc = store_commit(s, e);
+out:
+    store_rollback(s);
+    return rc;
+}

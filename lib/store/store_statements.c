@@ -1,0 +1,114 @@
+/* Every SQL statement of the store but the schema and the checks: values are always parameters. */
+#include "lib/store/store_internal.h"
+
+#define ZONE_COLUMNS                                                                               \
+    "id, name, kind, source, account, serial, version, last_version, seq, records, tip_oid, "      \
+    "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
+    "last_success, next_check, expires_at, failures, last_error, last_primary"
+#define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
+
+#define SELECT_CHANGE                                                                              \
+    "SELECT " CHANGE_COLUMNS " FROM change c JOIN zone z ON z.id = c.zone_id"                      \
+    " LEFT JOIN version v ON v.zone_id = c.zone_id AND v.version = c.version "
+#define SELECT_VERSION "SELECT " VERSION_COLUMNS " FROM version v "
+
+/* A waiting change is needed while its version may still be served: see store_prune. */
+#define PINNED                                                                                     \
+    "EXISTS (SELECT 1 FROM version v JOIN zone z ON z.id = v.zone_id"                              \
+    " WHERE v.zone_id = change.zone_id AND v.version = change.version"                             \
+    " AND v.waiting = 1 AND v.version > z.version)"
+
+const char *const statement_texts[ST_COUNT] = {
+    [ST_BEGIN_READ] = "BEGIN DEFERRED",
+    [ST_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+    [ST_SAVEPOINT] = "SAVEPOINT part",
+    [ST_RELEASE] = "RELEASE part",
+    [ST_ROLLBACK_TO] = "ROLLBACK TO part",
+
+    [ST_LOG_GET] = "SELECT last_seq, first_seq FROM log",
+    [ST_LOG_NEXT] = "UPDATE log SET last_seq = last_seq + 1 RETURNING last_seq",
+    [ST_LOG_SET_FIRST] = "UPDATE log SET first_seq = ?1",
+
+    [ST_META_GET] = "SELECT value FROM metadata WHERE key = ?1",
+    [ST_META_PUT] = "INSERT INTO metadata (key, value) VALUES (?1, ?2)"
+                    " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+
+    [ST_ZONE_BY_NAME] = SELECT_ZONE "WHERE name = ?1",
+    [ST_ZONE_BY_ID] = SELECT_ZONE "WHERE id = ?1",
+    [ST_ZONE_EACH] = SELECT_ZONE "ORDER BY id",
+    /* Parameters 1 to 9 are the same in the next three. */
+    [ST_ZONE_INSERT] =
+        "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, expires_at,"
+        " failures, last_error, last_primary, kind, source, account, expired, removed,"
+        " held_version, held_at, held_by, held_reason, version, last_version, seq, records)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+        " 0, 0, 0, 0)",
+    [ST_ZONE_UPDATE] =
+        "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4,"
+        " next_check = ?5, expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
+        " kind = ?10, source = ?11, account = ?12, expired = ?13, removed = ?14,"
+        " held_version = ?15, held_at = ?16, held_by = ?17, held_reason = ?18 WHERE name = ?1",
+    [ST_ZONE_UPDATE_STATE] =
+        "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = ?5,"
+        " expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9 WHERE name = ?1",
+    [ST_ZONE_SET_SERVED] = "UPDATE zone SET serial = ?2, version = ?3, last_version = ?3, seq = ?4,"
+                           " records = ?5, expired = 0 WHERE id = ?1",
+    [ST_ZONE_SET_LAST_VERSION] = "UPDATE zone SET last_version = ?2 WHERE id = ?1",
+    [ST_ZONE_SET_TIP] = "UPDATE zone SET tip_oid = ?3 WHERE id = ?1 AND NOT EXISTS ("
+                        "SELECT 1 FROM version v WHERE v.zone_id = ?1 AND v.version > ?2"
+                        " AND v.oid IS NOT NULL)",
+
+    [ST_PAGES] = "SELECT key, data FROM page WHERE zone_id = ?1 ORDER BY key",
+    [ST_PAGE_INSERT] = "INSERT INTO page (zone_id, key, data) VALUES (?1, ?2, ?3)",
+    [ST_PAGE_UPDATE] = "UPDATE page SET data = ?3 WHERE zone_id = ?1 AND key = ?2",
+    [ST_PAGE_DELETE] = "DELETE FROM page WHERE zone_id = ?1 AND key = ?2",
+
+    [ST_CHANGE_INSERT] = "INSERT INTO change (seq, zone_id, kind, version, at, data)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ST_CHANGE_EACH] = SELECT_CHANGE "WHERE c.seq > ?1 AND c.seq >= (SELECT first_seq FROM log)"
+                                     " ORDER BY c.seq LIMIT ?2",
+    [ST_CHANGE_UNJOURNALED] =
+        "SELECT " CHANGE_COLUMNS " FROM version v INDEXED BY version_unjournaled"
+        " JOIN change c ON c.seq = v.seq JOIN zone z ON z.id = c.zone_id"
+        " WHERE v.oid IS NULL ORDER BY v.seq LIMIT ?1",
+    [ST_CHANGE_COUNT_UNJOURNALED] =
+        "SELECT count(*) FROM version v INDEXED BY version_unjournaled WHERE v.oid IS NULL",
+    [ST_CHANGES_BACK] = SELECT_CHANGE "WHERE c.zone_id = ?1 AND c.version > ?2 AND c.version <= ?3"
+                                      " AND v.waiting = 0 ORDER BY c.version DESC",
+    [ST_CHANGES_WAITING] = SELECT_CHANGE
+    "WHERE c.zone_id = ?1 AND c.version > ?2 AND c.version <= ?3 AND v.waiting = 1"
+    " ORDER BY c.version",
+    /* length() of a blob reads only its header. */
+    [ST_CHANGE_WEIGHT] = "SELECT coalesce(sum(coalesce(length(data), 0) + ?1), 0) FROM change"
+                         " WHERE seq >= (SELECT first_seq FROM log)",
+    [ST_CHANGE_OLDEST] =
+        "SELECT c.seq, coalesce(length(c.data), 0), c.version IS NULL OR v.oid IS NOT NULL,"
+        " v.waiting = 1 AND v.version > z.version"
+        " FROM change c JOIN zone z ON z.id = c.zone_id"
+        " LEFT JOIN version v ON v.zone_id = c.zone_id AND v.version = c.version"
+        " WHERE c.seq >= (SELECT first_seq FROM log) ORDER BY c.seq",
+    [ST_CHANGE_DELETE] = "DELETE FROM change WHERE seq < ?1 AND NOT " PINNED,
+
+    [ST_VERSION_INSERT] =
+        "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
+        " key_name, transport, reason, added, removed, records, waiting)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    [ST_VERSION_EACH] =
+        SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version < ?2 ORDER BY v.version DESC LIMIT ?3",
+    [ST_VERSION_GET] = SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version = ?2",
+    [ST_VERSION_BY_SEQ] = "SELECT v.zone_id, " VERSION_COLUMNS " FROM version v WHERE v.seq = ?1",
+    [ST_VERSION_BY_SERIAL] =
+        SELECT_VERSION "WHERE v.zone_id = ?1 AND v.serial = ?2 ORDER BY v.version DESC LIMIT 1",
+    [ST_VERSION_BY_TIME] = SELECT_VERSION
+    "WHERE v.zone_id = ?1 AND v.at <= ?2 AND v.waiting = 0 ORDER BY v.version DESC LIMIT 1",
+    [ST_VERSION_BY_OID] = SELECT_VERSION
+    "WHERE v.zone_id = ?1 AND v.oid BETWEEN ?2 AND ?3 ORDER BY v.version DESC LIMIT 2",
+    [ST_VERSION_NEWEST_WAITING] = SELECT_VERSION
+    "WHERE v.zone_id = ?1 AND v.version > ?2 AND v.waiting = 1 ORDER BY v.version DESC LIMIT 1",
+    [ST_VERSION_SERVED_BEFORE] = SELECT_VERSION
+    "WHERE v.zone_id = ?1 AND v.version < ?2 AND v.waiting = 0 ORDER BY v.version DESC LIMIT 1",
+    [ST_VERSION_SET_OID] = "UPDATE version SET oid = ?3, content_oid = ?4"
+                           " WHERE zone_id = ?1 AND version = ?2",
+};
