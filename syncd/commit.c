@@ -88,6 +88,19 @@ static _Noreturn void die_of_io(const struct errinfo *e)
     _exit(74); /* EX_IOERR */
 }
 
+void commit_copy_state(struct store_zone *to, const struct store_zone *from)
+{
+    to->has_primary_serial = from->has_primary_serial;
+    to->primary_serial = from->primary_serial;
+    to->last_check = from->last_check;
+    to->last_success = from->last_success;
+    to->next_check = from->next_check;
+    to->expires_at = from->expires_at;
+    to->failures = from->failures;
+    memcpy(to->last_error, from->last_error, sizeof(to->last_error));
+    memcpy(to->last_primary, from->last_primary, sizeof(to->last_primary));
+}
+
 static bool same_stage(const struct store_zone *a, const struct store_zone *b)
 {
     return a->id == b->id && a->kind == b->kind && a->has_content == b->has_content &&
@@ -96,24 +109,26 @@ static bool same_stage(const struct store_zone *a, const struct store_zone *b)
            a->removed == b->removed;
 }
 
-/* The timers and errors of a zone belong to the replicator; whoever else writes the row keeps what
- * is stored of them. */
-static void keep_state(struct store_zone *row, const struct store_zone *stored)
+/* The row to write: the stored one (whose commit id, say, the journal may have moved on) with what
+ * the job is free to change. Timers and errors belong to the replicator alone. */
+static void merge_row(struct commit_job *job, const struct store_zone *stored)
 {
-    struct store_zone was = *row;
+    struct store_zone want = job->row;
+    struct store_zone *row = &job->row;
 
     *row = *stored;
-    (void)name_copy(row->name, was.name);
-    row->kind = was.kind;
-    row->source = was.source;
-    memcpy(row->account, was.account, sizeof(row->account));
-    row->expired = was.expired;
-    row->removed = was.removed;
-    row->held = was.held;
-    row->held_version = was.held_version;
-    row->held_at = was.held_at;
-    memcpy(row->held_by, was.held_by, sizeof(row->held_by));
-    memcpy(row->held_reason, was.held_reason, sizeof(row->held_reason));
+    row->kind = want.kind;
+    row->source = want.source;
+    memcpy(row->account, want.account, sizeof(row->account));
+    row->expired = want.expired;
+    row->removed = want.removed;
+    row->held = want.held;
+    row->held_version = want.held_version;
+    row->held_at = want.held_at;
+    memcpy(row->held_by, want.held_by, sizeof(row->held_by));
+    memcpy(row->held_reason, want.held_reason, sizeof(row->held_reason));
+    if (job->owns_state)
+        commit_copy_state(row, &want);
 }
 
 /* ERR_CONFLICT if somebody else changed the zone since the job's maker read its row. */
@@ -128,8 +143,7 @@ static enum err job_guard(struct committer *c, struct commit_job *job)
         return rc;
     if (!same_stage(&stored, &job->base))
         return err_set(ERR_CONFLICT, &job->error, "the zone was changed at the same moment");
-    if (!job->owns_state)
-        keep_state(&job->row, &stored);
+    merge_row(job, &stored);
     return OK;
 }
 

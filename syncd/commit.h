@@ -54,6 +54,9 @@ struct commit_job {
 struct commit_job *commit_job_new(enum commit_kind kind, const struct store_zone *row);
 void commit_job_free(struct commit_job *job);
 
+/* Copies the replication state (primary_serial to last_primary), nothing else. */
+void commit_copy_state(struct store_zone *to, const struct store_zone *from);
+
 /* Opens the store for writing in `data_dir` and starts the writer thread. `hint` is called in the
  * loop thread after each transaction with its last seq. Errors: as store_open_writer. */
 typedef void commit_hint_fn(void *ctx, uint64_t seq);

@@ -126,8 +126,11 @@ struct refresh {
     enum refresh_cause cause;
     unsigned at;    /* primary of the step */
     uint64_t asked; /* bit i: primary i was asked */
+    int notifier;   /* primary that sent the NOTIFY which began the round, or -1 */
     bool any_serial;
+    bool urgent;                 /* a NOTIFY came while the step was queued */
     bool current, alive, missed; /* some primary: has our serial; answered; has what we can't get */
+    bool gained;                 /* a new version came in */
 
     /* what came while the step ran, or must wait a little */
     bool want_notify, want_refresh, want_retransfer;
