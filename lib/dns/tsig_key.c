@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/params.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -83,7 +84,7 @@ static EVP_MAC_CTX *hmac_new(enum tsig_alg alg, const uint8_t *secret, size_t le
     EVP_MAC_CTX *c = mac ? EVP_MAC_CTX_new(mac) : NULL;
 
     EVP_MAC_free(mac);
-    (void)strcpy(digest, algs[alg].digest);
+    (void)snprintf(digest, sizeof(digest), "%s", algs[alg].digest);
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
     params[1] = OSSL_PARAM_construct_end();
     if (c && EVP_MAC_init(c, secret, len, params))
