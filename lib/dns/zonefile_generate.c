@@ -12,6 +12,7 @@
 
 #define NUMBER_MAX 0x7fffffff
 #define WIDTH_MAX 255
+#define WRONG_MODIFIER "${offset,width,base} is wrong or gives too big a number"
 
 struct range {
     int64_t start, stop, step;
@@ -194,14 +195,14 @@ static enum err generate_one(struct zonefile_reader *r, struct generate *g, int6
     enum err rc;
 
     if (!expand(&g->text, t->p, t->len, number))
-        return zonefile_fail(r, ERR_FORMAT, t->p, "bad ${offset,width,base} in the owner");
+        return zonefile_fail(r, ERR_FORMAT, t->p, WRONG_MODIFIER);
     rc = name_from_text(owner, (const char *)g->text.data, g->text.len, s->origin, &r->why);
     if (rc) {
         (void)err_wrap(rc, &r->why, "owner for %lld", (long long)number);
         return zonefile_fail_why(r, rc, t->p);
     }
     if (!expand(&g->text, g->rdata_template.data, g->rdata_template.len, number))
-        return zonefile_fail(r, ERR_FORMAT, rdata_at, "bad ${offset,width,base} in the RDATA");
+        return zonefile_fail(r, ERR_FORMAT, rdata_at, WRONG_MODIFIER);
     r->rdata.len = 0;
     rc = rdata_from_text(&r->rdata, head.type, (const char *)g->text.data, g->text.len, s->origin,
                          &r->why);
