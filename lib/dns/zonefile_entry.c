@@ -100,26 +100,23 @@ enum err zonefile_name(struct zonefile_reader *r, uint8_t out[NAME_MAX_OCTETS],
 
 /* ---- TTL, class, type ---- */
 
-/* The types that make up nearly all of a big zone, without a search. 0: none of them. */
-static uint16_t common_type(const uint8_t *p, uint32_t len)
+/* type_from_text is a search; a zone file has few types and says each many times. */
+static bool find_type(uint16_t *out, struct zonefile_reader *r, const struct token *t)
 {
-    switch (len) {
-    case 1:
-        return (p[0] | 0x20) == 'a' ? RR_A : 0;
-    case 2:
-        if ((p[0] | 0x20) == 'n' && (p[1] | 0x20) == 's')
-            return RR_NS;
-        return (p[0] | 0x20) == 'm' && (p[1] | 0x20) == 'x' ? RR_MX : 0;
-    case 3:
-        return (p[0] | 0x20) == 't' && (p[1] | 0x20) == 'x' && (p[2] | 0x20) == 't' ? RR_TXT : 0;
-    case 4:
-        return (p[0] | 0x20) == 'a' && (p[1] | 0x20) == 'a' && (p[2] | 0x20) == 'a' &&
-                       (p[3] | 0x20) == 'a'
-                   ? RR_AAAA
-                   : 0;
-    default:
-        return 0;
+    struct type_seen *seen = &r->types[(t->len * 8 + t->p[0] + t->p[t->len - 1]) % TYPES_SEEN];
+
+    if (seen->len == t->len && memcmp(seen->text, t->p, t->len) == 0) {
+        *out = seen->type;
+        return true;
     }
+    if (!type_from_text(out, (const char *)t->p, t->len))
+        return false;
+    if (t->len <= sizeof(seen->text)) {
+        memcpy(seen->text, t->p, t->len);
+        seen->len = t->len;
+        seen->type = *out;
+    }
+    return true;
 }
 
 static enum err type_token(struct entry_head *h, struct zonefile_reader *r, const struct token *t)
@@ -128,10 +125,7 @@ static enum err type_token(struct entry_head *h, struct zonefile_reader *r, cons
     uint16_t rclass;
 
     h->type_token = t;
-    h->type = common_type(t->p, t->len);
-    if (h->type)
-        return OK;
-    if (type_from_text(&h->type, (const char *)t->p, t->len)) {
+    if (find_type(&h->type, r, t)) {
         if (type_is_data(h->type))
             return OK;
         return zonefile_fail(r, ERR_FORMAT, t->p, "type %s cannot stand in a zone",
@@ -217,9 +211,12 @@ enum err zonefile_emit(struct zonefile_reader *r, const uint8_t *owner, struct e
                     .type = head->type,
                     .rclass = CLASS_IN,
                     .rdata_len = (uint16_t)r->rdata.len};
-    enum err rc = complete_ttl(r, head);
+    enum err rc;
 
-    if (rc)
+    if (r->rdata.len > ZONEFILE_RDATA_MAX)
+        return zonefile_fail(r, ERR_FORMAT, head->type_token->p, "RDATA of more than %d octets",
+                             ZONEFILE_RDATA_MAX);
+    if ((rc = complete_ttl(r, head)))
         return rc;
     if (r->opts.max_records && r->records >= r->opts.max_records)
         return zonefile_fail(r, ERR_LIMIT, at, "more than %llu records",
@@ -228,6 +225,8 @@ enum err zonefile_emit(struct zonefile_reader *r, const uint8_t *owner, struct e
     rr.ttl = head->ttl;
     rc = r->f(r->ctx, &rr, &r->why);
     if (rc) {
+        if (!r->why.text[0])
+            (void)err_set(rc, &r->why, "refused");
         r->fatal = rc != ERR_FORMAT && rc != ERR_CHECK;
         return zonefile_fail_why(r, rc, at);
     }

@@ -69,7 +69,9 @@ enum err zonefile_open(struct zonefile_source *s, struct zonefile_reader *r, con
         rc = err_sys(errno, e, "%s", path);
     else if (!S_ISREG(st.st_mode))
         rc = err_set(ERR_IO, e, "%s: not a regular file", path);
-    else if ((rc = check_size(r, (uint64_t)st.st_size, e)) == OK)
+    else if ((rc = check_size(r, (uint64_t)st.st_size, e)))
+        (void)err_wrap(rc, e, "%s", path);
+    else
         rc = read_whole(s, fd, (size_t)st.st_size, &len, path, e);
     (void)close(fd);
     if (rc)

@@ -15,6 +15,7 @@
 #include "lib/dns/zonefile.h"
 
 #define ZONEFILE_TTL_MAX 0x7fffffffu
+#define ZONEFILE_RDATA_MAX 65535
 
 /* ---- Tokens ---- */
 
@@ -84,6 +85,14 @@ struct zonefile_source {
     bool has_owner;
 };
 
+/* A type's text as it stood in the file. */
+#define TYPES_SEEN 32
+struct type_seen {
+    uint32_t len; /* 0: none */
+    uint16_t type;
+    char text[10];
+};
+
 struct zonefile_reader {
     struct zonefile_opts opts; /* with the defaults filled in */
     zonefile_rr_fn *f;
@@ -95,6 +104,7 @@ struct zonefile_reader {
     uint64_t records;
     uint64_t bytes;
 
+    struct type_seen types[TYPES_SEEN];
     struct buf rdata;   /* of the present record */
     struct buf scratch; /* text put together again */
 

@@ -6,8 +6,6 @@
 
 #include "lib/dns/zonefile_internal.h"
 
-#define RDATA_MAX 65535
-
 size_t zonefile_plain_name(uint8_t out[NAME_MAX_OCTETS], const uint8_t *p, size_t n,
                            const uint8_t *origin, size_t origin_len)
 {
@@ -105,7 +103,8 @@ static size_t plain_strings(uint8_t *out, const struct token *t, size_t count)
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++, t++) {
-        if ((t->flags & ~(unsigned)TOKEN_QUOTED) || t->len > 255 || n + 1 + t->len > RDATA_MAX)
+        if ((t->flags & ~(unsigned)TOKEN_QUOTED) || t->len > 255 ||
+            n + 1 + t->len > ZONEFILE_RDATA_MAX)
             return 0;
         out[n++] = (uint8_t)t->len;
         memcpy(out + n, t->p, t->len);
@@ -114,7 +113,7 @@ static size_t plain_strings(uint8_t *out, const struct token *t, size_t count)
     return n;
 }
 
-/* Gives 0 for what is not plain. `out` has room for RDATA_MAX octets. */
+/* Gives 0 for what is not plain. `out` has room for ZONEFILE_RDATA_MAX octets. */
 static size_t plain_rdata(uint8_t *out, uint16_t type, const struct token *t, size_t count,
                           const struct zonefile_source *s)
 {
@@ -181,7 +180,7 @@ enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, size_t i, cons
     enum err rc;
 
     r->rdata.len = 0;
-    buf_reserve(&r->rdata, RDATA_MAX);
+    buf_reserve(&r->rdata, ZONEFILE_RDATA_MAX);
     r->rdata.len = plain_rdata(r->rdata.data, type, lx->tokens + i, lx->count - i, s);
     if (r->rdata.len > 0)
         return OK;
@@ -189,9 +188,5 @@ enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, size_t i, cons
         at = lx->tokens[i].p - (lx->tokens[i].flags & TOKEN_QUOTED);
     zonefile_rest(r, i, &text, &len);
     rc = rdata_from_text(&r->rdata, type, (const char *)text, len, s->origin, &r->why);
-    if (rc)
-        return zonefile_fail_why(r, rc, at);
-    if (r->rdata.len > RDATA_MAX)
-        return zonefile_fail(r, ERR_FORMAT, at, "RDATA has more than %d octets", RDATA_MAX);
-    return OK;
+    return rc ? zonefile_fail_why(r, rc, at) : OK;
 }

@@ -165,9 +165,9 @@ static void test_limits(void **state)
     opts.max_bytes = 20;
     assert_string_equal(read_a(&out, &opts), "b.ex. 1 IN NS a.ex.\n");
     opts.max_bytes = 19;
-    assert_non_null(strstr(read_a(&out, &opts), "limit a:1:10: more than 19 octets of text"));
+    assert_non_null(strstr(read_a(&out, &opts), "/b: more than 19 octets of text"));
     opts.max_bytes = 10;
-    assert_non_null(strstr(read_a(&out, &opts), "limit "));
+    assert_non_null(strstr(read_a(&out, &opts), "limit a: more"));
     assert_int_equal(zonefile_read_file("none", NULL, append, &out, NULL), ERR_NOT_FOUND);
     assert_int_equal(zonefile_read_file("sub", NULL, append, &out, NULL), ERR_IO);
     buf_free(&out);
