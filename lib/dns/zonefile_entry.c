@@ -124,7 +124,7 @@ static enum err type_token(struct entry_head *h, struct zonefile_reader *r, cons
     char text[TOKEN_TEXT_MAX];
     uint16_t rclass;
 
-    h->type_token = t;
+    h->type_at = t->p;
     if (find_type(&h->type, r, t)) {
         if (type_is_data(h->type))
             return OK;
@@ -197,7 +197,7 @@ static enum err complete_ttl(struct zonefile_reader *r, struct entry_head *h)
     } else if (r->has_minimum) {
         h->ttl = r->minimum;
     } else {
-        return zonefile_fail(r, ERR_FORMAT, h->type_token->p,
+        return zonefile_fail(r, ERR_FORMAT, h->type_at,
                              "no TTL, and neither a $TTL nor a record with one before");
     }
     return OK;
@@ -214,7 +214,7 @@ enum err zonefile_emit(struct zonefile_reader *r, const uint8_t *owner, struct e
     enum err rc;
 
     if (r->rdata.len > ZONEFILE_RDATA_MAX)
-        return zonefile_fail(r, ERR_FORMAT, head->type_token->p, "RDATA of more than %d octets",
+        return zonefile_fail(r, ERR_FORMAT, head->type_at, "RDATA of more than %d octets",
                              ZONEFILE_RDATA_MAX);
     if ((rc = complete_ttl(r, head)))
         return rc;
@@ -250,7 +250,7 @@ static enum err record(struct zonefile_reader *r)
         return zonefile_fail(r, ERR_FORMAT, at, "no owner, and none before that could be used");
     }
     if ((rc = zonefile_head(&head, r, lx->blank_owner ? 0 : 1)) ||
-        (rc = zonefile_rdata(r, head.type, head.rdata, head.type_token->p)))
+        (rc = zonefile_rdata(r, head.type, head.rdata, head.type_at)))
         return rc;
     return zonefile_emit(r, s->owner, &head, at);
 }

@@ -166,7 +166,8 @@ static enum err include_path(char **out, const struct zonefile_reader *r, const 
     if (r->opts.include_root) {
         root = realpath(r->opts.include_root, NULL);
         if (!root || !path_below(path, root)) {
-            rc = err_set(ERR_DENIED, e, "%s lies outside of %s", joined, r->opts.include_root);
+            rc = ERR_DENIED;
+            (void)err_set(rc, e, "%s lies outside of %s", joined, r->opts.include_root);
             goto out;
         }
     }

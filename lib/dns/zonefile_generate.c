@@ -81,7 +81,7 @@ static bool read_modifier(struct modifier *m, const uint8_t **p, const uint8_t *
         if (!read_number(&m->width, p, end) || m->width > WIDTH_MAX)
             return false;
         if (read_char(p, end, ',')) {
-            if (*p == end || !memchr("doxXnN", **p, 6))
+            if (*p == end || **p == 0 || !strchr("doxXnN", **p))
                 return false;
             m->base = (char)*(*p)++;
         }
@@ -189,7 +189,7 @@ static enum err generate_one(struct zonefile_reader *r, struct generate *g, int6
 {
     const struct zonefile_source *s = r->source;
     const struct token *t = g->owner;
-    const uint8_t *rdata_at = g->head.type_token[1].p;
+    const uint8_t *rdata_at = s->lex.tokens[g->head.rdata].p;
     struct entry_head head = g->head;
     uint8_t owner[NAME_MAX_OCTETS];
     enum err rc;
@@ -235,7 +235,7 @@ enum err zonefile_generate(struct zonefile_reader *r)
     if ((rc = zonefile_head(&g.head, r, 3)))
         return rc;
     if (g.head.rdata >= lx->count)
-        return zonefile_fail(r, ERR_FORMAT, g.head.type_token->p, "no RDATA behind the type");
+        return zonefile_fail(r, ERR_FORMAT, g.head.type_at, "no RDATA behind the type");
     g.owner = &t[2];
     rdata_template(&g.rdata_template, r, g.head.rdata);
     for (int64_t n = range.start; n <= range.stop && rc == OK; n += range.step)

@@ -131,7 +131,7 @@ enum err zonefile_entry(struct zonefile_reader *r);
 
 /* Owner, TTL, class and type as they stand before RDATA. */
 struct entry_head {
-    const struct token *type_token;
+    const uint8_t *type_at;
     size_t rdata; /* index of the first token of RDATA */
     uint32_t ttl;
     uint16_t type;
