@@ -253,7 +253,7 @@ static void test_long(void **state)
     buf_str(&text, "\nb 1 TYPE65280 ( \\# 65535");
     for (int i = 0; i < 65535; i++)
         buf_str(&text, "\n bb ; x");
-    buf_str(&text, ")\n");
+    buf_str(&text, "\n)\n");
     assert_int_equal(zonefile_read_mem(text.data, text.len, &opts, append, &out, &e), OK);
     assert_int_equal(out.len, 2 * strlen("a.ex. 1 IN TYPE65280 \\# 65535 \n") + 4 * 65535);
     text.len = 0;
