@@ -4,8 +4,9 @@
  *                               └──the same SOA again──▶ DONE ──anything──▶ BROKEN
  *
  * Records go into a zone_builder, far away from what is served. Nothing of a stream may be used
- * before xfrin_stream_feed said XFRIN_DONE: both SOAs are there and equal, octet for octet; the
- * last message was signed, if the request was; and nothing follows.
+ * before xfrin_stream_feed said XFRIN_DONE: both SOAs are there and equal (but for the case of
+ * their names, which compression may change); the last message was signed, if the request was; and
+ * nothing follows in it. If anything follows later, xfrin_stream_take gives nothing.
  * Memory: the builder's, within the limits. Threads: one owner.
  */
 #ifndef ZL_SYNCD_XFRIN_STREAM_H

@@ -1,0 +1,256 @@
+#include "syncd/tcpconn.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/mem.h"
+
+#define IN_BYTES (256 * 1024) /* a few of the largest messages */
+
+struct tcpconn {
+    int fd;
+    struct tcpconn_spec spec;
+    struct tcpconn_events events;
+    void *ctx;
+
+    struct event *reading;
+    struct event *writing; /* connecting, then while octets wait to be sent */
+    struct event *failing; /* tells of an error that happened in tcpconn_open */
+    bool connected;
+    enum err rc;
+    struct errinfo error;
+
+    struct buf out;
+    size_t sent;
+    uint64_t received;
+    uint8_t *in;
+    size_t in_start, in_end;
+};
+
+static struct timeval tv_of(uint32_t ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
+enum err peer_socket(int *fd, int type, const struct addr *peer, const struct addr *source,
+                     struct errinfo *e)
+{
+    int s = socket(peer->family == 6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage ss;
+    char text[ADDR_TEXT_MAX];
+    int one = 1;
+
+    if (s < 0)
+        return err_sys(errno, e, "socket");
+    if (source->family != 0) {
+        socklen_t n = addr_to_sockaddr(&ss, source);
+
+        (void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+        if (bind(s, (struct sockaddr *)&ss, n) != 0) {
+            int bound = errno;
+
+            (void)close(s);
+            addr_to_text(text, source);
+            return err_sys(bound, e, "cannot use %s as source address", text);
+        }
+    }
+    if (type == SOCK_STREAM)
+        (void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    *fd = s;
+    return OK;
+}
+
+static void over(struct tcpconn *c, enum err rc)
+{
+    c->rc = rc;
+    if (c->reading)
+        (void)event_del(c->reading);
+    if (c->writing)
+        (void)event_del(c->writing);
+    c->events.over(c->ctx, rc, &c->error);
+}
+
+static void on_failing(evutil_socket_t fd, short what, void *ctx)
+{
+    struct tcpconn *c = ctx;
+
+    (void)fd;
+    (void)what;
+    over(c, c->rc);
+}
+
+/* ---- Reading ---- */
+
+/* Makes room for the largest message behind what is there. */
+static void make_room(struct tcpconn *c)
+{
+    if (c->in_start == 0)
+        return;
+    memmove(c->in, c->in + c->in_start, c->in_end - c->in_start);
+    c->in_end -= c->in_start;
+    c->in_start = 0;
+}
+
+/* Hands out whole messages; false if the connection may be gone. */
+static bool deliver(struct tcpconn *c)
+{
+    while (c->in_end - c->in_start >= 2) {
+        const uint8_t *p = c->in + c->in_start;
+        size_t len = get_u16(p);
+
+        if (c->in_end - c->in_start < 2 + len)
+            break;
+        c->in_start += 2 + len;
+        if (!c->events.message(c->ctx, p + 2, len))
+            return false;
+    }
+    make_room(c);
+    return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+    struct tcpconn *c = ctx;
+    ssize_t n;
+
+    if (what & EV_TIMEOUT) {
+        over(c,
+             err_set(ERR_TIMEOUT, &c->error, "nothing came for %u ms", (unsigned)c->spec.idle_ms));
+        return;
+    }
+    n = recv(fd, c->in + c->in_end, IN_BYTES - c->in_end, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0) {
+        over(c, err_sys(errno, &c->error, "reading"));
+    } else if (n == 0) {
+        over(c, err_set(ERR_CLOSED, &c->error, "the primary closed the connection%s",
+                        c->in_end ? " in the middle of a message" : ""));
+    } else {
+        c->in_end += (size_t)n;
+        c->received += (size_t)n;
+        (void)deliver(c);
+    }
+}
+
+/* ---- Connecting and writing ---- */
+
+static void flush(struct tcpconn *c)
+{
+    while (c->sent < c->out.len) {
+        ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) /* anything but "full" is told by the reading side too */
+            break;
+        c->sent += (size_t)n;
+    }
+    if (c->sent == c->out.len)
+        c->out.len = c->sent = 0;
+    else
+        (void)event_add(c->writing, NULL);
+}
+
+static void on_connected(struct tcpconn *c)
+{
+    struct timeval idle = tv_of(c->spec.idle_ms);
+    socklen_t n = sizeof(int);
+    int error = 0;
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
+        error = errno;
+    if (error) {
+        over(c, err_sys(error, &c->error, "connecting"));
+        return;
+    }
+    c->connected = true;
+    c->in = xmalloc(IN_BYTES);
+    (void)event_add(c->reading, &idle);
+    c->events.ready(c->ctx);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *ctx)
+{
+    struct tcpconn *c = ctx;
+
+    (void)fd;
+    if (what & EV_TIMEOUT)
+        over(c, err_set(ERR_TIMEOUT, &c->error, "no connection within %u ms",
+                        (unsigned)c->spec.connect_ms));
+    else if (c->connected)
+        flush(c);
+    else
+        on_connected(c);
+}
+
+static enum err open_now(struct tcpconn *c, struct event_base *base)
+{
+    struct timeval tv = tv_of(c->spec.connect_ms);
+    struct sockaddr_storage ss;
+    socklen_t n = addr_to_sockaddr(&ss, &c->spec.peer);
+    enum err rc = peer_socket(&c->fd, SOCK_STREAM, &c->spec.peer, &c->spec.source, &c->error);
+
+    if (rc)
+        return rc;
+    if (connect(c->fd, (struct sockaddr *)&ss, n) != 0 && errno != EINPROGRESS)
+        return err_sys(errno, &c->error, "connecting");
+    c->reading = event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->writing = event_new(base, c->fd, EV_WRITE, on_writable, c);
+    if (!c->reading || !c->writing || event_add(c->writing, &tv) != 0)
+        return err_set(ERR_LIMIT, &c->error, "the event loop is full");
+    return OK;
+}
+
+struct tcpconn *tcpconn_open(struct event_base *base, const struct tcpconn_spec *spec,
+                             const struct tcpconn_events *events, void *ctx)
+{
+    struct tcpconn *c = xcalloc(1, sizeof(*c));
+
+    c->fd = -1;
+    c->spec = *spec;
+    c->events = *events;
+    c->ctx = ctx;
+    c->rc = open_now(c, base);
+    if (c->rc) {
+        struct timeval now = {0};
+
+        c->failing = evtimer_new(base, on_failing, c);
+        if (!c->failing || evtimer_add(c->failing, &now) != 0)
+            abort(); /* as for want of memory */
+    }
+    return c;
+}
+
+void tcpconn_close(struct tcpconn *c)
+{
+    if (!c)
+        return;
+    if (c->reading)
+        event_free(c->reading);
+    if (c->writing)
+        event_free(c->writing);
+    if (c->failing)
+        event_free(c->failing);
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    buf_free(&c->out);
+    free(c->in);
+    free(c);
+}
+
+void tcpconn_send(struct tcpconn *c, const uint8_t *wire, size_t len)
+{
+    buf_u16(&c->out, (uint16_t)len);
+    buf_put(&c->out, wire, len);
+    flush(c);
+}
+
+uint64_t tcpconn_received(const struct tcpconn *c)
+{
+    return c->received;
+}

@@ -1,0 +1,47 @@
+/* A DNS connection to a peer by TCP (RFC 7766): messages with two octets of length before each.
+ * Nonblocking, on libevent. Loop thread only.
+ */
+#ifndef ZL_SYNCD_TCPCONN_H
+#define ZL_SYNCD_TCPCONN_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "lib/base/addr.h"
+#include "lib/base/err.h"
+
+struct tcpconn;
+
+/* Never called from within tcpconn_open or tcpconn_send. The connection may be closed in any of
+ * them. */
+struct tcpconn_events {
+    void (*ready)(void *ctx);
+    /* One whole message, lent. False: the connection is closed, or nothing more is wanted. */
+    bool (*message)(void *ctx, const uint8_t *wire, size_t len);
+    /* It is over, by the peer (ERR_CLOSED), time (ERR_TIMEOUT) or the network (ERR_IO). Still to be
+     * closed. */
+    void (*over)(void *ctx, enum err rc, const struct errinfo *e);
+};
+
+struct tcpconn_spec {
+    struct addr peer;
+    struct addr source; /* family 0: any */
+    uint32_t connect_ms;
+    uint32_t idle_ms; /* without an octet from the peer, once connected */
+};
+
+/* Nonblocking, with close-on-exec, bound to `source` unless its family is 0. ERR_IO. */
+MUST_USE enum err peer_socket(int *fd, int type, const struct addr *peer, const struct addr *source,
+                              struct errinfo *e);
+
+struct tcpconn *tcpconn_open(struct event_base *base, const struct tcpconn_spec *spec,
+                             const struct tcpconn_events *events, void *ctx);
+void tcpconn_close(struct tcpconn *c); /* NULL is fine */
+
+/* Queues one message of at most 65535 octets; once it is ready. */
+void tcpconn_send(struct tcpconn *c, const uint8_t *wire, size_t len);
+
+/* Octets received so far. */
+uint64_t tcpconn_received(const struct tcpconn *c);
+
+#endif
