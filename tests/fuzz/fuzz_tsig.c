@@ -46,7 +46,7 @@ static void verify_all_ways(const uint8_t *wire, size_t len)
 
     if (!msg_layout_read(&l, wire, len))
         return;
-    (void)tsig_verify_request(&t, the_key(), wire, len, l.tsig, now);
+    must(tsig_verify_request(&t, the_key(), wire, len, l.tsig, now) != TSIG_OK || l.tsig != 0);
     must(tsig_sign_response(&t, reply, &reply_len, sizeof(reply), now));
     must(tsig_sign_request(&t, the_key(), request, &request_len, sizeof(request), now));
     must(tsig_verify_response(&t, wire, len, l.tsig, now) != TSIG_OK);
@@ -93,7 +93,7 @@ static void sign_and_verify(struct reader *r)
     o = tsig_verify_request(&server, the_key(), wire, len, l.tsig, now);
     must(o == (v.fudge_s < 100 ? TSIG_BADTIME : TSIG_OK));
     len = l.tsig;
-    (void)tsig_sign_response(&server, reply, &len, sizeof(reply), now);
+    must(tsig_sign_response(&server, reply, &len, sizeof(reply), now) || len == l.tsig);
     wire[3] ^= 0x10; /* CD: the frame stays what it was, but not what was signed */
     len = l.tsig + tsig_octets(&v, tsig_alg_octets(TSIG_HMAC_SHA256));
     must(tsig_verify_request(&server, the_key(), wire, len, l.tsig, now) == TSIG_BADSIG);
