@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -26,7 +27,7 @@ void sha256_bytes(uint8_t out[32], const void *p, size_t n)
         abort();
 }
 
-void hex_encode(char *out, const uint8_t *p, size_t n)
+void hex_write(char *out, const uint8_t *p, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
 
@@ -46,7 +47,7 @@ static int hex_value(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool hex_decode(uint8_t *out, const char *text, size_t chars)
+bool hex_read(uint8_t *out, const char *text, size_t chars)
 {
     for (size_t i = 0; i + 1 < chars; i += 2) {
         int hi = hex_value(text[i]);
@@ -61,14 +62,14 @@ bool hex_decode(uint8_t *out, const char *text, size_t chars)
 
 void journal_oid_hex(char out[JOURNAL_HEX_MAX], const struct journal_oid *oid)
 {
-    hex_encode(out, oid->id, sizeof(oid->id));
+    hex_write(out, oid->id, sizeof(oid->id));
 }
 
 bool oid_from_hex(struct journal_oid *out, const char *text, size_t len)
 {
     char again[JOURNAL_HEX_MAX];
 
-    if (len != OID_HEX_CHARS || !hex_decode(out->id, text, len))
+    if (len != OID_HEX_CHARS || !hex_read(out->id, text, len))
         return false;
     journal_oid_hex(again, out); /* lower case only */
     return memcmp(again, text, len) == 0;
@@ -150,6 +151,7 @@ enum err file_replace(const char *path, const char *text, struct errinfo *e)
         rc = err_sys(errno, e, "writing %s", tmp);
     if (fd >= 0 && close(fd) < 0 && rc == OK)
         rc = err_sys(errno, e, "closing %s", tmp);
+    FAULT("journal:before_rename");
     if (rc == OK && rename(tmp, path) < 0)
         rc = err_sys(errno, e, "renaming %s", tmp);
     if (rc == OK)

@@ -23,9 +23,9 @@
 /* ---- Small things (journal.c) ---- */
 
 void sha256_bytes(uint8_t out[32], const void *p, size_t n);
-void hex_encode(char *out, const uint8_t *p, size_t n); /* 2n digits and a NUL */
+void hex_write(char *out, const uint8_t *p, size_t n); /* 2n digits and a NUL */
 /* `chars` digits (even); lower or upper case. false if one is none. */
-bool hex_decode(uint8_t *out, const char *text, size_t chars);
+bool hex_read(uint8_t *out, const char *text, size_t chars);
 bool oid_from_hex(struct journal_oid *out, const char *text, size_t len);
 static inline bool oid_eq(const struct journal_oid *a, const struct journal_oid *b)
 {

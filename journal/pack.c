@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "lib/base/fault.h"
 #include "lib/base/mem.h"
 
 #define PACK_HEADER_BYTES 12
@@ -222,6 +223,7 @@ enum err pack_index(const char *dir, char name[PACK_NAME_MAX], pack_feed_fn *fee
     if ((g = git_indexer_new(&ix, dir, 0, NULL, NULL)) < 0)
         return err_git(g, e, "starting a pack in %s", dir);
     if ((rc = feed(ctx, ix, &st, e)) == OK) {
+        FAULT("journal:before_commit");
         if ((g = git_indexer_commit(ix, &st)) < 0)
             rc = err_git(g, e, "finishing a pack in %s", dir);
         else
@@ -278,14 +280,16 @@ enum err pack_install(struct journal *j, const uint8_t *data, size_t len, struct
     char *keep;
     enum err rc;
 
-    hex_encode(hex, data + len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
+    hex_write(hex, data + len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
     keep = xasprintf("%s/pack-%s.keep", j->pack_dir, hex);
     if ((rc = keep_file(keep, e)))
         goto out;
+    FAULT("journal:after_keep");
     if ((rc = pack_index(j->pack_dir, name, feed_memory, &m, e)))
         (void)unlink(keep);
     else
         rc = odb_refresh(j, e);
+    FAULT("journal:after_pack");
 out:
     free(keep);
     return rc;

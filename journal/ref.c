@@ -62,7 +62,7 @@ void journal_ref_name(char out[JOURNAL_REF_MAX], const uint8_t *zone)
         escape_name(&b, name);
     if (b.len > REF_ESCAPED_MAX || (strcmp(buf_cstr(&b), "%2E") == 0 && !name_is_root(name))) {
         sha256_bytes(hash, name, len);
-        hex_encode(hex, hash, sizeof(hash));
+        hex_write(hex, hash, sizeof(hash));
         buf_free(&b);
         buf_printf(&b, "%%h-%s", hex);
     }
@@ -77,7 +77,7 @@ static int take_octet(const char **p)
 
     if (**p != '%')
         return **p == 0 || **p == '.' ? -1 : (uint8_t) * (*p)++;
-    if ((*p)[1] == 0 || !hex_decode(&v, *p + 1, 2))
+    if ((*p)[1] == 0 || !hex_read(&v, *p + 1, 2))
         return -1;
     *p += 3;
     return v;

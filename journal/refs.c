@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -84,6 +85,7 @@ enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_
     if (!journal_has(j, commit))
         return err_set(ERR_NOT_FOUND, e, "journal: %s: its commit is not in the journal", name);
     memcpy(id.id, commit->id, sizeof(id.id));
+    FAULT("journal:before_ref");
     for (unsigned step = 0; (g = create(j, name, &id)) < 0; step++)
         if (!clear_the_way(j, name, step))
             return err_git(g, e, "journal: setting %s", name);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -177,7 +178,7 @@ static enum err insert_commit(struct repack *r, const struct commit_item *c, str
     struct part part;
     enum err rc;
 
-    hex_encode(name, c->zone_hash, sizeof(c->zone_hash));
+    hex_write(name, c->zone_hash, sizeof(c->zone_hash));
     if ((rc = insert(r, &c->oid, NULL, e)))
         return rc;
     if (!is_wanted(r, &c->tree))
@@ -295,13 +296,18 @@ static enum err drop_old(struct repack *r, const char *name, struct errinfo *e)
 {
     static const char *const ends[] = {".pack", ".idx", ".keep", ".rev", ".bitmap"};
     const char *dir = r->j->pack_dir;
-    enum err rc = drop_file(dir, "multi-pack-index", "", e);
+    enum err rc;
+
+    FAULT("journal:before_drop");
+    rc = drop_file(dir, "multi-pack-index", "", e);
 
     for (size_t i = 0; i < r->old_count && rc == OK; i++) {
         if (strcmp(r->old[i].name, name) == 0)
             continue;
-        for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]) && rc == OK; k++)
+        for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]) && rc == OK; k++) {
             rc = drop_file(dir, r->old[i].name, ends[k], e);
+            FAULT("journal:after_drop");
+        }
     }
     return rc ? rc : dir_sync(dir, e);
 }
@@ -314,7 +320,7 @@ static enum err merge(struct repack *r, struct errinfo *e)
 
     if ((rc = collect_ids(r, e)) || (rc = write_merged(r, &pack, e)))
         goto out;
-    hex_encode(name + strlen(name), pack.data + pack.len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
+    hex_write(name + strlen(name), pack.data + pack.len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
     if ((rc = check_merged(r, name, e)) || (rc = drop_old(r, name, e)) ||
         (rc = odb_refresh(r->j, e)))
         goto out;

@@ -84,7 +84,7 @@ enum err part_children(struct part children[DIGITS], const struct object *tree, 
         if (!take_entry(&r, &part, name, sizeof(name)))
             return err_set(ERR_CORRUPT, e, "a tree of the journal is damaged");
         pair[1] = name[0];
-        if (!hex_decode(digit, pair, 2) || (name[0] >= 'A' && name[0] <= 'F') || digit[0] <= last)
+        if (!hex_read(digit, pair, 2) || (name[0] >= 'A' && name[0] <= 'F') || digit[0] <= last)
             return err_set(ERR_CORRUPT, e, "a tree of the journal has a strange entry");
         last = digit[0];
         children[digit[0]] = part;

@@ -69,7 +69,7 @@ static bool unescape(char *out, size_t cap, const char *text, size_t len)
         uint8_t c = (uint8_t)text[i];
 
         if (c == '%') {
-            if (len - i < 3 || !hex_decode(&c, text + i + 1, 2))
+            if (len - i < 3 || !hex_read(&c, text + i + 1, 2))
                 return false;
             i += 2;
         }

@@ -103,7 +103,8 @@ static size_t plain_strings(uint8_t *out, const struct token *t, size_t count)
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++, t++) {
-        if ((t->flags & TOKEN_ESCAPED) || t->len > 255 || n + 1 + t->len > ZONEFILE_RDATA_MAX)
+        if ((t->flags & ~(unsigned)TOKEN_QUOTED) || t->len > 255 ||
+            n + 1 + t->len > ZONEFILE_RDATA_MAX)
             return 0;
         out[n++] = (uint8_t)t->len;
         memcpy(out + n, t->p, t->len);
@@ -118,7 +119,7 @@ static size_t plain_rdata(uint8_t *out, uint16_t type, const struct token *t, si
 {
     size_t n;
 
-    if (count == 0 || t[0].flags & TOKEN_ESCAPED)
+    if (count == 0 || t[0].flags & (TOKEN_ESCAPED | TOKEN_MIXED))
         return 0;
     switch (type) {
     case RR_A:
@@ -143,25 +144,19 @@ static size_t plain_rdata(uint8_t *out, uint16_t type, const struct token *t, si
     }
 }
 
-/* SvcParams alone know quotes inside of a word: alpn="h2,h3" (RFC 9460 2.1). */
-static bool is_glued(uint16_t type, const struct token *t)
+void zonefile_rest(struct zonefile_reader *r, size_t i, const uint8_t **text, size_t *len)
 {
-    return t->adjacent && (type == RR_SVCB || type == RR_HTTPS);
-}
-
-void zonefile_rest(struct zonefile_reader *r, uint16_t type, const struct lexer *lx, size_t i,
-                   const uint8_t **text, size_t *len)
-{
+    const struct lexer *lx = &r->source->lex;
     const struct token *t = lx->tokens;
 
     *text = lx->end;
     *len = 0;
     if (i >= lx->count)
         return;
-    if (!lx->folded && !lx->adjacent) {
+    if (!lx->folded) {
         const struct token *last = &t[lx->count - 1];
 
-        *text = token_start(&t[i]);
+        *text = t[i].p - (t[i].flags & TOKEN_QUOTED);
         *len = (size_t)(last->p + last->len + (last->flags & TOKEN_QUOTED) - *text);
         return;
     }
@@ -169,18 +164,17 @@ void zonefile_rest(struct zonefile_reader *r, uint16_t type, const struct lexer 
     for (; i < lx->count; i++) {
         size_t quote = t[i].flags & TOKEN_QUOTED;
 
-        if (r->scratch.len > 0 && !is_glued(type, &t[i]))
-            buf_u8(&r->scratch, ' ');
         buf_put(&r->scratch, t[i].p - quote, t[i].len + 2 * quote);
+        buf_u8(&r->scratch, ' ');
     }
     *text = r->scratch.data;
-    *len = r->scratch.len;
+    *len = r->scratch.len - 1;
 }
 
-enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, const struct lexer *lx, size_t i,
-                        const uint8_t *at)
+enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, size_t i, const uint8_t *at)
 {
     const struct zonefile_source *s = r->source;
+    const struct lexer *lx = &s->lex;
     const uint8_t *text;
     size_t len;
     enum err rc;
@@ -190,7 +184,9 @@ enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, const struct l
     r->rdata.len = plain_rdata(r->rdata.data, type, lx->tokens + i, lx->count - i, s);
     if (r->rdata.len > 0)
         return OK;
-    zonefile_rest(r, type, lx, i, &text, &len);
+    if (i < lx->count)
+        at = lx->tokens[i].p - (lx->tokens[i].flags & TOKEN_QUOTED);
+    zonefile_rest(r, i, &text, &len);
     rc = rdata_from_text(&r->rdata, type, (const char *)text, len, s->origin, &r->why);
     return rc ? zonefile_fail_why(r, rc, at) : OK;
 }
