@@ -1,0 +1,66 @@
+#include "lib/net/config_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/dns/name.h"
+#include "lib/dns/tsig.h"
+
+struct seen {
+    uint8_t name[NAME_MAX_OCTETS];
+    const struct config_zone *zone;
+};
+
+static int seen_cmp(const void *a, const void *b)
+{
+    const struct seen *x = a;
+    const struct seen *y = b;
+
+    return name_cmp(x->name, y->name);
+}
+
+static enum err check_keys(const struct config *c, struct errinfo *e)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        const struct config_key *k = &c->keys[i];
+        uint8_t name[NAME_MAX_OCTETS];
+        enum tsig_alg alg;
+
+        if (name_from_text(name, k->name, strlen(k->name), NULL, e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s: key '%s'", c->path, k->name);
+        if (!tsig_alg_from_text(&alg, k->algorithm))
+            return err_set(ERR_FORMAT, e, "%s: key '%s': there is no algorithm '%s'", c->path,
+                           k->name, k->algorithm);
+    }
+    return OK;
+}
+
+static enum err check_zones(const struct config *c, struct seen *seen, struct errinfo *e)
+{
+    for (size_t i = 0; i < c->zone_count; i++) {
+        const struct config_zone *z = &c->zones[i];
+
+        seen[i].zone = z;
+        if (name_from_text(seen[i].name, z->name, strlen(z->name), NULL, e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: zone '%s'", c->path, z->line, z->name);
+    }
+    qsort(seen, c->zone_count, sizeof(*seen), seen_cmp);
+    for (size_t i = 1; i < c->zone_count; i++) {
+        if (name_eq(seen[i - 1].name, seen[i].name))
+            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s' stands there twice (as '%s')", c->path,
+                           seen[i].zone->line, seen[i].zone->name, seen[i - 1].zone->name);
+    }
+    return OK;
+}
+
+enum err config_check(const struct config *c, struct errinfo *e)
+{
+    struct seen *seen = xcalloc(c->zone_count, sizeof(*seen));
+    enum err rc;
+
+    if ((rc = check_keys(c, e)) == OK)
+        rc = check_zones(c, seen, e);
+    free(seen);
+    return rc;
+}
