@@ -1,0 +1,213 @@
+#include "syncd/history.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/mem.h"
+
+enum err history_open(struct history *h, const char *data_dir, struct errinfo *e)
+{
+    *h = (struct history){.store = NULL};
+    h->journal_path = xasprintf("%s/journal.git", data_dir);
+    return store_open_reader(&h->store, data_dir, e);
+}
+
+void history_close(struct history *h)
+{
+    store_close(h->store);
+    journal_close(h->journal);
+    free(h->journal_path);
+    *h = (struct history){.store = NULL};
+}
+
+enum err history_journal(struct journal **out, struct history *h, struct errinfo *e)
+{
+    enum err rc = h->journal ? OK : journal_open(&h->journal, h->journal_path, "reader", false, e);
+
+    if (rc == OK)
+        *out = h->journal;
+    return rc;
+}
+
+/* ---- Naming a version ---- */
+
+static bool all_of(const char *s, int (*is)(int))
+{
+    if (!*s)
+        return false;
+    for (; *s; s++) {
+        if (!is((unsigned char)*s))
+            return false;
+    }
+    return true;
+}
+
+/* "2h ago" */
+static bool parse_ago(const char *s, struct wall now, struct wall *out)
+{
+    static const char units[] = "smhdw";
+    static const int64_t factors[] = {1, 60, 3600, 86400, 604800};
+    int64_t n = 0;
+    const char *p = s;
+    const char *unit;
+
+    for (; isdigit((unsigned char)*p) && n < 100000000; p++)
+        n = n * 10 + (*p - '0');
+    if (p == s || !*p || !(unit = strchr(units, *p)) || strcmp(p + 1, " ago") != 0)
+        return false;
+    out->s = now.s - n * factors[unit - units];
+    return true;
+}
+
+static bool parse_time(const char *s, struct wall now, struct wall *out)
+{
+    static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
+                                          "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
+
+    if (parse_ago(s, now, out))
+        return true;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        struct tm tm = {.tm_isdst = 0};
+        const char *end = strptime(s, formats[i], &tm);
+
+        if (end && (*end == 0 || strcmp(end, "Z") == 0)) {
+            out->s = (int64_t)timegm(&tm);
+            return true;
+        }
+    }
+    return false;
+}
+
+struct newest_waiting {
+    bool found;
+    struct store_version version;
+};
+
+static enum err on_newest(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct newest_waiting *w = ctx;
+
+    (void)e;
+    w->found = v->waiting;
+    w->version = *v;
+    return OK;
+}
+
+static enum err find_waiting(struct store_version *out, struct history *h,
+                             const struct store_zone *z, struct errinfo *e)
+{
+    struct newest_waiting w = {.found = false};
+    enum err rc = store_version_each(h->store, z->id, 0, 1, on_newest, &w, e);
+
+    if (rc)
+        return rc;
+    if (!z->held || !w.found)
+        return err_set(ERR_NOT_FOUND, e, "no version is waiting");
+    *out = w.version;
+    return OK;
+}
+
+static enum err find_number(struct store_version *out, struct history *h,
+                            const struct store_zone *z, const char *digits, bool serial,
+                            struct errinfo *e)
+{
+    char *end = NULL;
+    unsigned long long n = strtoull(digits, &end, 10);
+    enum err rc;
+
+    if (serial && n > UINT32_MAX)
+        return err_set(ERR_FORMAT, e, "'%s' is too large for a serial", digits);
+    if (serial)
+        rc = store_version_by_serial(h->store, z->id, (struct serial){(uint32_t)n}, out, e);
+    else
+        rc = store_version_get(h->store, z->id, n, out, e);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(rc, e, "no version with %s %s; 'zonectl log' lists them",
+                       serial ? "serial" : "number", digits);
+    return rc;
+}
+
+enum err history_find(struct store_version *out, struct history *h, const struct store_zone *z,
+                      const char *spec, struct wall now, struct errinfo *e)
+{
+    struct wall at;
+    enum err rc;
+
+    if (strcmp(spec, "current") == 0) {
+        if (!z->has_content)
+            return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
+        return store_version_get(h->store, z->id, z->version, out, e);
+    }
+    if (strcmp(spec, "waiting") == 0)
+        return find_waiting(out, h, z, e);
+    if (spec[0] == 'v' && all_of(spec + 1, isdigit))
+        return find_number(out, h, z, spec + 1, false, e);
+    if (all_of(spec, isdigit))
+        return find_number(out, h, z, spec, true, e);
+    if (parse_time(spec, now, &at)) {
+        rc = store_version_by_time(h->store, z->id, at, out, e);
+        return rc == ERR_NOT_FOUND ? err_set(rc, e, "no version is as old as %s", spec) : rc;
+    }
+    if (strlen(spec) >= 7 && strlen(spec) <= 2 * STORE_OID_BYTES && all_of(spec, isxdigit)) {
+        rc = store_version_by_oid(h->store, z->id, spec, out, e);
+        return rc == ERR_NOT_FOUND ? err_set(rc, e, "no version has commit %s", spec) : rc;
+    }
+    return err_set(ERR_FORMAT, e,
+                   "'%s' does not name a version: use v12, a serial, a commit id of 7 digits or "
+                   "more, a time such as 2026-05-29T10:00Z or '2h ago', current, or waiting",
+                   spec);
+}
+
+/* ---- Contents ---- */
+
+static struct journal_oid commit_of(const struct store_version *v)
+{
+    struct journal_oid oid;
+
+    memcpy(oid.id, v->oid, sizeof(oid.id));
+    return oid;
+}
+
+enum err history_content(struct zone **out, struct history *h, const struct store_zone *z,
+                         const struct store_version *v, struct errinfo *e)
+{
+    struct journal *j = NULL;
+    struct journal_oid commit = commit_of(v);
+    enum err rc;
+
+    if (z->has_content && v->version == z->version)
+        return store_zone_load(out, h->store, z, e);
+    if (!v->journaled)
+        return store_zone_load_version(out, h->store, z, v->version, e);
+    if ((rc = history_journal(&j, h, e)))
+        return rc;
+    return journal_zone_load(out, j, z->name, &commit, e);
+}
+
+enum err history_diff(struct changeset **out, struct history *h, const struct store_zone *z,
+                      const struct store_version *a, const struct store_version *b,
+                      struct errinfo *e)
+{
+    struct journal *j = NULL;
+    struct zone *za = NULL;
+    struct zone *zb = NULL;
+    enum err rc;
+
+    if (a->journaled && b->journaled) {
+        struct journal_oid from = commit_of(a);
+        struct journal_oid to = commit_of(b);
+
+        rc = history_journal(&j, h, e);
+        return rc ? rc : journal_diff(out, j, z->name, &from, &to, e);
+    }
+    if ((rc = history_content(&za, h, z, a, e)) || (rc = history_content(&zb, h, z, b, e)))
+        goto out;
+    rc = zone_diff(out, za, zb, e);
+out:
+    zone_unref(za);
+    zone_unref(zb);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/* Reading versions of a zone, wherever they are: in the journal, or only in the change log yet.
+ *
+ * A struct history holds a reading connection to the store and a reading handle of the journal;
+ * it belongs to one pool job at a time.
+ */
+#ifndef ZL_SYNCD_HISTORY_H
+#define ZL_SYNCD_HISTORY_H
+
+#include "journal/journal.h"
+#include "lib/store/store.h"
+
+struct history {
+    struct store *store;
+    struct journal *journal; /* opened at first need */
+    char *journal_path;
+};
+
+MUST_USE enum err history_open(struct history *h, const char *data_dir, struct errinfo *e);
+void history_close(struct history *h); /* fine on a zeroed one */
+MUST_USE enum err history_journal(struct journal **out, struct history *h, struct errinfo *e);
+
+/* What an operator may write for a version:
+ *   current          what is served
+ *   waiting          the newest one fetched while the zone is held
+ *   v12              version 12 of this zone
+ *   2026052901       the newest version with this serial (digits only)
+ *   2026-05-29[T10:00[:00]][Z], or "2h ago" (s, m, h, d, w)   what was served then (UTC)
+ *   1a2b3c4          the version with this commit id (7 hex digits or more)
+ * ERR_FORMAT, ERR_NOT_FOUND, ERR_CONFLICT (ambiguous); the text says which forms there are. */
+MUST_USE enum err history_find(struct store_version *out, struct history *h,
+                               const struct store_zone *z, const char *spec, struct wall now,
+                               struct errinfo *e);
+
+/* The content of a version. */
+MUST_USE enum err history_content(struct zone **out, struct history *h, const struct store_zone *z,
+                                  const struct store_version *v, struct errinfo *e);
+
+/* What leads from version a to version b; cheap when the journal has both. */
+MUST_USE enum err history_diff(struct changeset **out, struct history *h,
+                               const struct store_zone *z, const struct store_version *a,
+                               const struct store_version *b, struct errinfo *e);
+
+#endif

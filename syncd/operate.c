@@ -1,0 +1,221 @@
+#include "syncd/operate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/dns/zonefile.h"
+
+static void origin_set(struct origin *o, enum origin_kind kind, const char *source,
+                       const struct operator_act *act)
+{
+    *o = (struct origin){.kind = kind};
+    (void)snprintf(o->who, sizeof(o->who), "%s", act->who);
+    (void)snprintf(o->source, sizeof(o->source), "%s", source);
+    (void)snprintf(o->reason, sizeof(o->reason), "%s", act->reason);
+    (void)snprintf(o->transport, sizeof(o->transport), "unix");
+}
+
+/* True if the change set does nothing but move the serial: one SOA out, one in, alike but for it.
+ */
+static bool only_serial(const struct changeset *cs)
+{
+    struct soa a;
+    struct soa b;
+    const struct rr *out = cs->removed.rrs;
+    const struct rr *in = cs->added.rrs;
+
+    if (cs->removed.n == 0 && cs->added.n == 0)
+        return true;
+    if (cs->removed.n != 1 || cs->added.n != 1 || out->type != RR_SOA || in->type != RR_SOA ||
+        out->ttl != in->ttl || !soa_parse(&a, out->rdata, out->rdata_len) ||
+        !soa_parse(&b, in->rdata, in->rdata_len))
+        return false;
+    return name_eq(a.mname, b.mname) && name_eq(a.rname, b.rname) && a.refresh_s == b.refresh_s &&
+           a.retry_s == b.retry_s && a.expire_s == b.expire_s && a.minimum_s == b.minimum_s;
+}
+
+/* Fills a job with the step from `old_zone` to `new_zone`; takes both over, also on error. */
+static enum err job_change(struct commit_job **out, const struct store_zone *row,
+                           struct zone *old_zone, struct zone *new_zone, struct errinfo *e)
+{
+    struct commit_job *job = commit_job_new(COMMIT_CHANGE, row);
+    enum err rc;
+
+    job->old_zone = old_zone;
+    job->new_zone = new_zone;
+    if ((rc = zone_diff(&job->changes, old_zone, new_zone, e))) {
+        commit_job_free(job);
+        return rc;
+    }
+    *out = job;
+    return OK;
+}
+
+static void hold(struct store_zone *row, const struct store_version *target,
+                 const struct operator_act *act)
+{
+    row->held = true;
+    row->held_version = target->version;
+    row->held_at = act->now;
+    (void)snprintf(row->held_by, sizeof(row->held_by), "%s", act->who);
+    (void)snprintf(row->held_reason, sizeof(row->held_reason), "%s", act->reason);
+}
+
+enum err operate_rollback(struct commit_job **out, struct store_version *target, struct history *h,
+                          const struct store_zone *row, const char *spec,
+                          const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job = NULL;
+    struct store_version v;
+    struct zone *current = NULL;
+    struct zone *old = NULL;
+    struct zone *next = NULL;
+    char source[64];
+    enum err rc;
+
+    if (!row->has_content)
+        return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
+    if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
+        (rc = store_zone_load(&current, h->store, row, e)) ||
+        (rc = history_content(&old, h, row, &v, e)))
+        goto out;
+    if (row->kind == ZONE_LOCAL)
+        rc = zone_with_serial(&next, old, serial_next(zone_serial(current)), e);
+    else
+        next = zone_ref(old);
+    if (rc || (rc = job_change(&job, row, zone_ref(current), zone_ref(next), e)))
+        goto out;
+    if (only_serial(job->changes)) {
+        rc = err_set(ERR_EXISTS, e, "version %llu has the content that is served already",
+                     (unsigned long long)v.version);
+        goto out;
+    }
+    if (row->kind == ZONE_SECONDARY)
+        hold(&job->row, &v, act);
+    (void)snprintf(source, sizeof(source), "v%llu", (unsigned long long)v.version);
+    origin_set(&job->origin, ORIGIN_ROLLBACK, source, act);
+    *target = v;
+    *out = job;
+    job = NULL;
+out:
+    commit_job_free(job);
+    zone_unref(current);
+    zone_unref(old);
+    zone_unref(next);
+    return rc;
+}
+
+enum err operate_release(struct commit_job **out, struct history *h, const struct store_zone *row,
+                         const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job = NULL;
+    struct zone *waiting = NULL;
+    struct zone *current = NULL;
+    enum err rc;
+
+    if (!row->held)
+        return err_set(ERR_CONFLICT, e, "the zone is not held");
+    rc = store_zone_load_waiting(&waiting, h->store, row, e);
+    if (rc == ERR_NOT_FOUND) {
+        job = commit_job_new(COMMIT_SERVED, row);
+    } else if (rc == OK) {
+        if ((rc = store_zone_load(&current, h->store, row, e)) ||
+            (rc = job_change(&job, row, zone_ref(current), zone_ref(waiting), e)))
+            goto out;
+    } else {
+        goto out;
+    }
+    rc = OK;
+    job->row.held = false;
+    job->row.held_version = 0;
+    job->row.held_at.s = 0;
+    job->row.held_by[0] = 0;
+    job->row.held_reason[0] = 0;
+    origin_set(&job->origin, ORIGIN_RELEASE, "", act);
+    *out = job;
+out:
+    zone_unref(waiting);
+    zone_unref(current);
+    return rc;
+}
+
+/* ---- Import ---- */
+
+static enum err on_record(void *ctx, const struct rr *rr, struct errinfo *e)
+{
+    return zone_builder_add(ctx, rr, e);
+}
+
+static enum err zone_from_text(struct zone **out, const uint8_t *apex, const char *file_name,
+                               const char *text, size_t len, const struct zone_limits *limits,
+                               struct errinfo *e)
+{
+    struct zone_builder *b = zone_builder_new(apex, limits);
+    struct zonefile_opts opts = {.origin = apex, .path = file_name};
+    struct zone_build_report report;
+    struct zone *z = NULL;
+    enum err rc;
+
+    if ((rc = zonefile_read_mem(text, len, &opts, on_record, b, e)) ||
+        (rc = zone_builder_finish(&z, b, &report, e)) || (rc = zone_check(z, e)))
+        goto out;
+    *out = z;
+    z = NULL;
+out:
+    zone_unref(z);
+    zone_builder_free(b);
+    return rc;
+}
+
+/* Gives *fresh the serial that it must have behind `current`. */
+static enum err move_serial(struct zone **fresh, const struct zone *current, struct errinfo *e)
+{
+    struct zone *moved = NULL;
+    enum err rc;
+
+    if (serial_cmp(zone_serial(*fresh), zone_serial(current)) == SERIAL_NEWER)
+        return OK;
+    if ((rc = zone_with_serial(&moved, *fresh, serial_next(zone_serial(current)), e)))
+        return rc;
+    zone_unref(*fresh);
+    *fresh = moved;
+    return OK;
+}
+
+enum err operate_import(struct commit_job **out, struct history *h, const struct store_zone *row,
+                        const char *file_name, const char *text, size_t len,
+                        const struct zone_limits *limits, const struct operator_act *act,
+                        struct errinfo *e)
+{
+    struct commit_job *job = NULL;
+    struct zone *current = NULL;
+    struct zone *fresh = NULL;
+    enum err rc;
+
+    if (row->id && row->kind == ZONE_SECONDARY && !row->removed)
+        return err_set(ERR_CONFLICT, e,
+                       "the zone comes from primaries; change it there, or take it out of the "
+                       "configuration first");
+    if ((rc = zone_from_text(&fresh, row->name, file_name, text, len, limits, e)) ||
+        (row->has_content && ((rc = store_zone_load(&current, h->store, row, e)) ||
+                              (rc = move_serial(&fresh, current, e)))) ||
+        (rc = job_change(&job, row, current ? zone_ref(current) : NULL, zone_ref(fresh), e)))
+        goto out;
+    if (current && only_serial(job->changes) && !row->removed) {
+        rc = err_set(ERR_EXISTS, e, "the file has the content that is served already");
+        goto out;
+    }
+    job->row.kind = ZONE_LOCAL;
+    job->row.source = SOURCE_OPERATOR;
+    job->row.removed = false;
+    job->row.held = false;
+    origin_set(&job->origin, ORIGIN_IMPORT, file_name, act);
+    *out = job;
+    job = NULL;
+out:
+    commit_job_free(job);
+    zone_unref(current);
+    zone_unref(fresh);
+    return rc;
+}

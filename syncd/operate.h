@@ -1,0 +1,42 @@
+/* What an operator can do to a zone: import, roll back, release. Each function works in a pool
+ * thread, reads what it needs, and gives the commit job that does it: the one way of all changes.
+ */
+#ifndef ZL_SYNCD_OPERATE_H
+#define ZL_SYNCD_OPERATE_H
+
+#include "syncd/commit.h"
+#include "syncd/history.h"
+
+struct operator_act {
+    const char *who;    /* from the socket's peer credentials */
+    const char *reason; /* "" if none was given */
+    struct wall now;
+};
+
+/* A rollback to `spec` (history_find). A zone of our own gets the old content under a serial that
+ * goes forward, so that secondaries follow. A zone from a primary gets the old version as it was,
+ * serial too, and is held: newer versions are fetched and wait until release. *job is not
+ * submitted. job->changes is what would change; *target the version rolled back to. Errors:
+ * history_find's; ERR_EXISTS if that content is what is served already. */
+MUST_USE enum err operate_rollback(struct commit_job **job, struct store_version *target,
+                                   struct history *h, const struct store_zone *row,
+                                   const char *spec, const struct operator_act *act,
+                                   struct errinfo *e);
+
+/* Ends the hold. With a waiting version it becomes the served one; otherwise only the hold goes.
+ * ERR_CONFLICT if the zone is not held. */
+MUST_USE enum err operate_release(struct commit_job **job, struct history *h,
+                                  const struct store_zone *row, const struct operator_act *act,
+                                  struct errinfo *e);
+
+/* A zone of our own from a zone file's text: made, or brought to this content. The file's serial
+ * is taken if it is newer than ours, otherwise ours goes forward by one.
+ * `row` is the present row, or one with id 0 and the name for a zone that is new.
+ * ERR_FORMAT with file:line:column; ERR_CHECK; ERR_CONFLICT if the zone comes from primaries;
+ * ERR_EXISTS if nothing would change. */
+MUST_USE enum err operate_import(struct commit_job **job, struct history *h,
+                                 const struct store_zone *row, const char *file_name,
+                                 const char *text, size_t len, const struct zone_limits *limits,
+                                 const struct operator_act *act, struct errinfo *e);
+
+#endif

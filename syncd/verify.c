@@ -1,0 +1,257 @@
+#include "syncd/verify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+
+#define FAULTS_MAX 10000 /* more say nothing new */
+
+struct verify {
+    struct verify_report *report;
+    struct history *history;
+    struct journal *journal;
+};
+
+/* Walks the versions of one zone, newest first. */
+struct version_walk {
+    struct verify *v;
+    const struct store_zone *zone;
+    uint64_t next_expected;           /* version number that must come now */
+    bool has_child_served;            /* the served version seen before this one */
+    struct journal_oid parent_wanted; /* commit that the child named as its parent */
+    struct store_version tip_served, tip_waiting;
+    bool has_tip_served, has_tip_waiting;
+};
+
+void verify_report_free(struct verify_report *r)
+{
+    free(r->faults);
+    free(r->zones);
+    *r = (struct verify_report){.faults = NULL};
+}
+
+void verify_fault_add(struct verify_report *r, const uint8_t *zone, enum verify_level level,
+                      const char *text)
+{
+    struct verify_fault *f;
+
+    if (r->fault_count >= FAULTS_MAX)
+        return;
+    r->faults = xgrow(r->faults, &r->fault_cap, r->fault_count + 1, sizeof(*r->faults));
+    f = &r->faults[r->fault_count++];
+    f->zone[0] = 0;
+    if (zone)
+        (void)name_to_text(f->zone, zone);
+    f->level = level;
+    (void)snprintf(f->text, sizeof(f->text), "%s", text);
+}
+
+static void fault(struct verify *v, const uint8_t *zone, enum verify_level level, const char *fmt,
+                  ...) __attribute__((format(printf, 4, 5)));
+
+static void fault(struct verify *v, const uint8_t *zone, enum verify_level level, const char *fmt,
+                  ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    verify_fault_add(v->report, zone, level, text);
+}
+
+static void on_store_fault(void *ctx, const uint8_t *zone, bool data_lost, const char *text)
+{
+    struct verify *v = ctx;
+
+    fault(v, zone, data_lost ? VERIFY_LOST : VERIFY_REPAIRABLE, "store: %s", text);
+}
+
+/* ---- One version against its commit ---- */
+
+static void check_trailers(struct version_walk *w, const struct store_version *sv,
+                           const struct journal_commit *c)
+{
+    unsigned long long n = sv->version;
+
+    if (memcmp(c->content_id.id, sv->content_oid, sizeof(sv->content_oid)) != 0)
+        fault(w->v, w->zone->name, VERIFY_LOST,
+              "version %llu: its commit has another content id than the store recorded", n);
+    if (!serial_eq(c->to, sv->serial) || c->seq != sv->seq || c->version != sv->version ||
+        c->waiting != sv->waiting || strcmp(c->origin, origin_name(sv->origin.kind)) != 0)
+        fault(w->v, w->zone->name, VERIFY_LOST,
+              "version %llu: its commit's trailers disagree with the store", n);
+}
+
+static void check_parent(struct version_walk *w, const struct store_version *sv,
+                         const struct journal_commit *c)
+{
+    struct journal_oid self;
+
+    memcpy(self.id, sv->oid, sizeof(self.id));
+    if (!sv->waiting && w->has_child_served &&
+        memcmp(self.id, w->parent_wanted.id, sizeof(self.id)) != 0)
+        fault(w->v, w->zone->name, VERIFY_LOST,
+              "version %llu: the version after it does not follow it in the journal",
+              (unsigned long long)sv->version);
+    if (!sv->waiting) {
+        w->has_child_served = true;
+        w->parent_wanted = c->parent;
+    }
+}
+
+static void check_commit(struct version_walk *w, const struct store_version *sv)
+{
+    struct journal_commit c;
+    struct journal_oid oid;
+    struct errinfo why = {0};
+
+    memcpy(oid.id, sv->oid, sizeof(oid.id));
+    w->v->report->versions++;
+    if (!journal_has(w->v->journal, &oid) ||
+        journal_commit_get(w->v->journal, &oid, &c, &why) != OK) {
+        char hex[JOURNAL_HEX_MAX];
+        journal_oid_hex(hex, &oid);
+        fault(w->v, w->zone->name, VERIFY_LOST,
+              "version %llu (serial %u): commit %s is missing%s%s", (unsigned long long)sv->version,
+              sv->serial.v, hex, why.text[0] ? ": " : "", why.text);
+        w->has_child_served = w->has_child_served && sv->waiting;
+        return;
+    }
+    check_trailers(w, sv, &c);
+    check_parent(w, sv, &c);
+}
+
+static enum err on_version(void *ctx, const struct store_version *sv, struct errinfo *e)
+{
+    struct version_walk *w = ctx;
+
+    (void)e;
+    if (sv->version != w->next_expected)
+        fault(w->v, w->zone->name, VERIFY_LOST, "version %llu is not in the store",
+              (unsigned long long)w->next_expected);
+    w->next_expected = sv->version - 1;
+    if (!sv->journaled)
+        return OK;
+    if (!sv->waiting && !w->has_tip_served) {
+        w->tip_served = *sv;
+        w->has_tip_served = true;
+    }
+    if (sv->waiting && !w->has_tip_waiting) {
+        w->tip_waiting = *sv;
+        w->has_tip_waiting = true;
+    }
+    check_commit(w, sv);
+    return OK;
+}
+
+/* ---- One zone ---- */
+
+static void check_ref(struct verify *v, const struct store_zone *z, enum journal_line line,
+                      const struct store_version *tip)
+{
+    struct journal_oid is;
+    struct errinfo why = {0};
+    enum err rc = journal_ref_get(v->journal, line, z->name, &is, &why);
+
+    if (rc != OK)
+        fault(v, z->name, VERIFY_REPAIRABLE, "its ref cannot be read (%s); a restart sets it again",
+              why.text);
+    else if (memcmp(is.id, tip->oid, sizeof(is.id)) != 0)
+        fault(v, z->name, VERIFY_REPAIRABLE,
+              "its ref does not point at the newest version; a restart sets it again");
+}
+
+static void check_content(struct verify *v, const struct store_zone *z, const struct zone *content,
+                          const struct store_version *served)
+{
+    struct journal_oid id;
+    struct errinfo why = {0};
+
+    if (!served->journaled || served->version != z->version)
+        return;
+    if (journal_content_id(&id, content, &why) != OK)
+        fault(v, z->name, VERIFY_REPAIRABLE, "content id: %s", why.text);
+    else if (memcmp(id.id, served->content_oid, sizeof(id.id)) != 0)
+        fault(v, z->name, VERIFY_LOST, "the stored content is not what version %llu recorded",
+              (unsigned long long)z->version);
+}
+
+static void expect_served(struct verify_report *r, const struct store_zone *z,
+                          const struct zone *content)
+{
+    struct verify_zone *vz;
+
+    r->zones = xgrow(r->zones, &r->zone_cap, r->zone_count + 1, sizeof(*r->zones));
+    vz = &r->zones[r->zone_count++];
+    *vz = (struct verify_zone){
+        .expired = z->expired, .serial = z->serial, .version = z->version, .seq = z->seq};
+    (void)name_copy(vz->name, z->name);
+    zone_sha256(vz->sha256, content);
+}
+
+static enum err walk_versions(struct version_walk *w, struct errinfo *e)
+{
+    uint64_t before = 0;
+    enum err rc;
+
+    while (w->next_expected > 0) {
+        uint64_t was = w->next_expected;
+
+        rc = store_version_each(w->v->history->store, w->zone->id, before, 256, on_version, w, e);
+        if (rc)
+            return rc;
+        if (w->next_expected == was) {
+            fault(w->v, w->zone->name, VERIFY_LOST, "versions 1 to %llu are not in the store",
+                  (unsigned long long)was);
+            break;
+        }
+        before = w->next_expected + 1;
+    }
+    return OK;
+}
+
+static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e)
+{
+    struct verify *v = ctx;
+    struct version_walk w = {.v = v, .zone = z, .next_expected = z->last_version};
+    struct zone *content = NULL;
+    struct errinfo why = {0};
+    enum err rc = walk_versions(&w, e);
+
+    if (rc)
+        return rc;
+    if (w.has_tip_served)
+        check_ref(v, z, LINE_SERVED, &w.tip_served);
+    if (w.has_tip_waiting)
+        check_ref(v, z, LINE_WAITING, &w.tip_waiting);
+    if (!z->has_content)
+        return OK;
+    if (store_zone_load(&content, v->history->store, z, &why) != OK) {
+        fault(v, z->name, VERIFY_LOST, "its stored content cannot be read: %s", why.text);
+        return OK;
+    }
+    if (w.has_tip_served)
+        check_content(v, z, content, &w.tip_served);
+    if (!z->removed)
+        expect_served(v->report, z, content);
+    zone_unref(content);
+    return OK;
+}
+
+enum err verify_run(struct verify_report *r, struct history *h, struct errinfo *e)
+{
+    struct verify v = {.report = r, .history = h};
+    enum err rc;
+
+    if ((rc = history_journal(&v.journal, h, e)) || (rc = store_read_begin(h->store, e)))
+        return rc;
+    if ((rc = store_verify(h->store, on_store_fault, &v, e)) == OK &&
+        (rc = store_unjournaled_count(h->store, &r->unjournaled, e)) == OK)
+        rc = store_zone_each(h->store, on_zone, &v, e);
+    store_read_end(h->store);
+    return rc;
+}
