@@ -1,0 +1,433 @@
+#include "syncd/api.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "syncd/api_internal.h"
+
+#define BUSY_MAX 32                    /* requests under way */
+#define HEADERS_MAX 16384              /* octets */
+#define BODY_MAX ((ev_ssize_t)1 << 31) /* an import of a large zone */
+#define IO_TIMEOUT_S 60
+
+/* ---- Answers ---- */
+
+static int status_of(enum err rc)
+{
+    switch (rc) {
+    case OK:
+        return 200;
+    case ERR_FORMAT:
+        return 400;
+    case ERR_NOT_FOUND:
+        return 404;
+    case ERR_EXISTS:
+    case ERR_CONFLICT:
+    case ERR_SERIAL:
+        return 409;
+    case ERR_CHECK:
+        return 422;
+    case ERR_DENIED:
+    case ERR_AUTH:
+        return 403;
+    case ERR_LIMIT:
+        return 507;
+    case ERR_BUSY:
+    case ERR_TIMEOUT:
+    case ERR_CLOSED:
+        return 503;
+    case ERR_UNSUPPORTED:
+        return 501;
+    case ERR_IO:
+    case ERR_CORRUPT:
+        return 500;
+    }
+    return 500;
+}
+
+static void request_free(struct api_request *r)
+{
+    if (r->http && r->api)
+        r->api->busy--;
+    evhttp_clear_headers(&r->query);
+    json_decref(r->body);
+    json_decref(r->result);
+    buf_free(&r->text);
+    commit_job_free(r->job);
+    verify_report_free(&r->verify);
+    config_unref(r->config);
+    free(r->raw);
+    free(r);
+}
+
+static void send_json(struct evhttp_request *http, int status, json_t *j)
+{
+    struct evbuffer *out = evbuffer_new();
+    char *text = json_dumps(j, JSON_COMPACT);
+
+    (void)evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
+                            "application/json");
+    (void)evhttp_add_header(evhttp_request_get_output_headers(http), "X-Content-Type-Options",
+                            "nosniff");
+    if (out && text)
+        (void)evbuffer_add_printf(out, "%s\n", text);
+    evhttp_send_reply(http, status, NULL, out);
+    free(text);
+    if (out)
+        evbuffer_free(out);
+}
+
+static void send_text(struct evhttp_request *http, const struct buf *text)
+{
+    struct evbuffer *out = evbuffer_new();
+
+    (void)evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
+                            "text/plain; charset=utf-8");
+    if (out)
+        (void)evbuffer_add(out, text->data, text->len);
+    evhttp_send_reply(http, 200, NULL, out);
+    if (out)
+        evbuffer_free(out);
+}
+
+static void send_error(struct evhttp_request *http, enum err rc, const char *text)
+{
+    json_t *j = json_pack("{s:s, s:s}", "error", text, "kind", err_name(rc));
+
+    send_json(http, status_of(rc), j);
+    json_decref(j);
+}
+
+void api_answer(struct api_request *r)
+{
+    if (r->rc != OK)
+        send_error(r->http, r->rc, r->error.text);
+    else if (r->text.len)
+        send_text(r->http, &r->text);
+    else if (r->result)
+        send_json(r->http, 200, r->result);
+    else
+        evhttp_send_reply(r->http, 204, NULL, NULL);
+    request_free(r);
+}
+
+/* ---- Arguments ---- */
+
+const char *api_arg(const struct api_request *r, const char *name)
+{
+    const char *v = evhttp_find_header(&r->query, name);
+
+    if (!v && r->body)
+        v = json_string_value(json_object_get(r->body, name));
+    return v ? v : "";
+}
+
+bool api_arg_true(const struct api_request *r, const char *name)
+{
+    const char *v = evhttp_find_header(&r->query, name);
+
+    if (v)
+        return strcmp(v, "true") == 0 || strcmp(v, "1") == 0;
+    return r->body && json_is_true(json_object_get(r->body, name));
+}
+
+/* ---- The way of a request ---- */
+
+static void finish(struct api_request *r)
+{
+    if (r->rc == OK && r->route->after)
+        r->route->after(r);
+    else
+        api_answer(r);
+}
+
+static void on_committed(void *ctx, struct commit_job *job)
+{
+    struct api_request *r = ctx;
+    char zone[NAME_TEXT_MAX];
+
+    r->rc = job->rc;
+    (void)name_to_text(zone, job->row.name);
+    if (job->rc == OK) {
+        replicator_row_changed(r->api->env.replicator, &job->row);
+        log_info(say("an operator changed a zone"), kv_str("zone", zone),
+                 kv_str("action", origin_name(job->origin.kind)), kv_str("who", r->who),
+                 kv_u64("serial", job->row.serial.v), kv_u64("version", job->row.version),
+                 kv_str("reason", job->origin.reason));
+        journaler_wake(r->api->env.journaler);
+        if (r->result)
+            (void)json_object_set_new(r->result, "zone", api_json_zone(&job->row, r->config));
+    } else if (job->rc == ERR_CONFLICT) {
+        (void)err_set(job->rc, &r->error, "zone %s changed at the same moment; try again", zone);
+    } else {
+        r->error = job->error;
+    }
+    finish(r);
+}
+
+static void on_worked(void *ctx)
+{
+    struct api_request *r = ctx;
+    struct commit_job *job = r->job;
+
+    if (r->rc != OK || !job) {
+        finish(r);
+        return;
+    }
+    r->job = NULL;
+    job->done = on_committed;
+    job->ctx = r;
+    commit_submit(r->api->env.committer, job);
+}
+
+static void work(void *ctx)
+{
+    struct api_request *r = ctx;
+
+    r->route->handle(r);
+}
+
+/* ---- Routing ---- */
+
+static bool zone_from_path(struct api_request *r, const char *text, size_t len)
+{
+    char *part = xmemdup(text, len + 1);
+    char *decoded;
+    size_t n = 0;
+    bool ok;
+
+    part[len] = 0;
+    decoded = evhttp_uridecode(part, 0, &n);
+    ok = decoded && name_from_text(r->zone, decoded, n, NULL, &r->error) == OK;
+    if (ok)
+        (void)name_fold(r->zone, r->zone);
+    free(decoded);
+    free(part);
+    return ok;
+}
+
+/* Matches one row; the "{}" in it takes everything up to the next slash. */
+static bool path_matches(const char *pattern, const char *path, const char **zone, size_t *len)
+{
+    const char *hole = strstr(pattern, "{}");
+    size_t head = hole ? (size_t)(hole - pattern) : 0;
+
+    if (!hole)
+        return strcmp(pattern, path) == 0;
+    if (strncmp(pattern, path, head) != 0)
+        return false;
+    *zone = path + head;
+    *len = strcspn(*zone, "/");
+    return *len > 0 && strcmp(*zone + *len, hole + 2) == 0;
+}
+
+static const struct api_route *find_route(struct api_request *r, const char *path,
+                                          bool *other_method)
+{
+    size_t n;
+    const struct api_route *routes = api_routes(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *zone = NULL;
+        size_t len = 0;
+
+        if (!path_matches(routes[i].path, path, &zone, &len))
+            continue;
+        if (routes[i].method != evhttp_request_get_command(r->http)) {
+            *other_method = true;
+            continue;
+        }
+        r->has_zone = zone != NULL;
+        if (zone && !zone_from_path(r, zone, len)) {
+            r->rc = err_wrap(ERR_FORMAT, &r->error, "zone name");
+            return NULL;
+        }
+        return &routes[i];
+    }
+    return NULL;
+}
+
+static enum err take_body(struct api_request *r)
+{
+    struct evbuffer *in = evhttp_request_get_input_buffer(r->http);
+    json_error_t je;
+
+    r->raw_len = evbuffer_get_length(in);
+    r->raw = xmalloc(r->raw_len + 1);
+    (void)evbuffer_copyout(in, r->raw, r->raw_len);
+    r->raw[r->raw_len] = 0;
+    if (r->route->takes_text || r->raw_len == 0)
+        return OK;
+    r->body = json_loadb((const char *)r->raw, r->raw_len, JSON_REJECT_DUPLICATES, &je);
+    if (!json_is_object(r->body))
+        return err_set(ERR_FORMAT, &r->error, "the body is not a JSON object: %s", je.text);
+    return OK;
+}
+
+static void peer_name(struct api_request *r)
+{
+    struct bufferevent *bev =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(r->http));
+    struct ucred cred = {.uid = (uid_t)-1};
+    socklen_t len = sizeof(cred);
+    struct passwd pw;
+    struct passwd *got = NULL;
+    char scratch[4096];
+
+    (void)snprintf(r->who, sizeof(r->who), "unknown");
+    if (getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+        return;
+    if (getpwuid_r(cred.uid, &pw, scratch, sizeof(scratch), &got) == 0 && got)
+        (void)snprintf(r->who, sizeof(r->who), "%s", got->pw_name);
+    else
+        (void)snprintf(r->who, sizeof(r->who), "uid %u", (unsigned)cred.uid);
+}
+
+static void on_request(struct evhttp_request *http, void *ctx)
+{
+    struct api *a = ctx;
+    struct api_request *r = xcalloc(1, sizeof(*r));
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
+    bool other_method = false;
+
+    r->api = a;
+    r->http = http;
+    r->config = config_ref(a->config);
+    r->now = clock_wall(loop_clock(a->env.loop));
+    a->busy++;
+    TAILQ_INIT(&r->query);
+    if (query)
+        (void)evhttp_parse_query_str(query, &r->query);
+    if (a->busy > BUSY_MAX) {
+        r->rc = err_set(ERR_BUSY, &r->error, "too many requests at the same time");
+        api_answer(r);
+        return;
+    }
+    r->route = find_route(r, path ? path : "", &other_method);
+    if (!r->route && r->rc == OK)
+        r->rc = err_set(ERR_NOT_FOUND, &r->error,
+                        other_method ? "this path has no such method" : "there is no such path");
+    if (r->rc == OK)
+        r->rc = take_body(r);
+    if (r->rc != OK) {
+        api_answer(r);
+        return;
+    }
+    peer_name(r);
+    if (r->route->where == API_POOL) {
+        loop_work(a->env.loop, work, on_worked, r);
+    } else {
+        r->route->handle(r);
+        finish(r);
+    }
+}
+
+/* ---- Socket ---- */
+
+static enum err socket_group(const char *path, const char *group, struct errinfo *e)
+{
+    struct group gr;
+    struct group *got = NULL;
+    char scratch[16384];
+
+    if (!group[0])
+        return OK;
+    if (getgrnam_r(group, &gr, scratch, sizeof(scratch), &got) != 0 || !got)
+        return err_set(ERR_NOT_FOUND, e, "socket-group: there is no group '%s'", group);
+    if (chown(path, (uid_t)-1, got->gr_gid) != 0)
+        return err_sys(errno, e, "socket-group: %s", path);
+    return OK;
+}
+
+static enum err control_listen(int *out, const char *path, const char *group, struct errinfo *e)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    enum err rc = OK;
+    mode_t old;
+    int fd;
+
+    if (strlen(path) >= sizeof(sun.sun_path))
+        return err_set(ERR_LIMIT, e, "'%s' is too long for a socket's path", path);
+    (void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_sys(errno, e, "control socket");
+    (void)unlink(path);
+    old = umask(0117); /* 0660 from the first moment */
+    if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 || listen(fd, 64) != 0)
+        rc = err_sys(errno, e, "control socket %s", path);
+    (void)umask(old);
+    if (rc == OK)
+        rc = socket_group(path, group, e);
+    if (rc) {
+        (void)close(fd);
+        return rc;
+    }
+    *out = fd;
+    return OK;
+}
+
+enum err api_start(struct api **out, const struct api_env *env, struct errinfo *e)
+{
+    struct api *a = xcalloc(1, sizeof(*a));
+    enum err rc;
+    int fd = -1;
+
+    a->env = *env;
+    a->config = config_ref(env->config);
+    a->socket_path = xasprintf("%s/control.sock", env->config->run_dir);
+    if ((rc = control_listen(&fd, a->socket_path, env->config->socket_group, e)))
+        goto fail;
+    a->http = evhttp_new(loop_base(env->loop));
+    if (!a->http || evhttp_accept_socket(a->http, fd) != 0) {
+        (void)close(fd);
+        rc = err_set(ERR_LIMIT, e, "cannot start the control surface");
+        goto fail;
+    }
+    evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
+                                            EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE);
+    evhttp_set_max_headers_size(a->http, HEADERS_MAX);
+    evhttp_set_max_body_size(a->http, BODY_MAX);
+    evhttp_set_timeout(a->http, IO_TIMEOUT_S);
+    evhttp_set_gencb(a->http, on_request, a);
+    *out = a;
+    return OK;
+fail:
+    api_stop(a);
+    return rc;
+}
+
+void api_set_config(struct api *a, struct config *config)
+{
+    struct config *old = a->config;
+
+    a->config = config_ref(config);
+    config_unref(old);
+}
+
+void api_stop(struct api *a)
+{
+    if (!a)
+        return;
+    if (a->http)
+        evhttp_free(a->http);
+    (void)unlink(a->socket_path);
+    config_unref(a->config);
+    free(a->socket_path);
+    free(a);
+}

@@ -1,0 +1,32 @@
+/* The control surface: HTTP and JSON on the Unix socket RUN_DIR/control.sock. zonectl is its
+ * client. Who may connect may act: the socket's mode and group are the gate (0660), and the peer's
+ * user name goes into the history. Routes are rows of one table (api_routes.c); docs/api.md lists
+ * them.
+ */
+#ifndef ZL_SYNCD_API_H
+#define ZL_SYNCD_API_H
+
+#include "lib/base/config.h"
+#include "syncd/commit.h"
+#include "syncd/front.h"
+#include "syncd/journaler.h"
+#include "syncd/replicate.h"
+
+/* What the handlers work on; all lent, all outlive the API. `config` changes with a reload. */
+struct api_env {
+    struct loop *loop;
+    struct committer *committer;
+    struct journaler *journaler;
+    struct front *front;
+    struct replicator *replicator;
+    struct config *config;
+};
+
+struct api;
+
+MUST_USE enum err api_start(struct api **out, const struct api_env *env, struct errinfo *e);
+void api_stop(struct api *a);
+/* After a reload; takes a reference of its own. */
+void api_set_config(struct api *a, struct config *config);
+
+#endif

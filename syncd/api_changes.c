@@ -1,0 +1,252 @@
+/* History and what changes it: log, diff, export, rollback, release, import. */
+#include "syncd/api_internal.h"
+
+#include <stdlib.h>
+
+#include "lib/base/mem.h"
+
+#define LOG_LIMIT 50
+#define LOG_LIMIT_MAX 10000
+
+static json_t *json_oid(bool is_there, const uint8_t oid[STORE_OID_BYTES])
+{
+    struct journal_oid o;
+    char hex[JOURNAL_HEX_MAX];
+
+    if (!is_there)
+        return json_null();
+    for (size_t i = 0; i < sizeof(o.id); i++)
+        o.id[i] = oid[i];
+    journal_oid_hex(hex, &o);
+    return json_string(hex);
+}
+
+/* Text that a peer or a file may have coloured: JSON wants UTF-8, so other octets become '?'. */
+static json_t *json_safe(const char *text)
+{
+    json_t *j = json_string(text);
+    char *copy;
+
+    if (j)
+        return j;
+    copy = xstrdup(text);
+    for (char *p = copy; *p; p++) {
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    }
+    j = json_string(copy);
+    free(copy);
+    return j;
+}
+
+json_t *api_json_version(const struct store_zone *z, const struct store_version *v)
+{
+    return json_pack(
+        "{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
+        "version", (json_int_t)v->version, "serial", (json_int_t)v->serial.v, "previous_serial",
+        v->has_from ? json_integer(v->from.v) : json_null(), "at", api_json_time(v->at), "origin",
+        origin_name(v->origin.kind), "who", json_safe(v->origin.who), "source",
+        json_safe(v->origin.source), "key", json_safe(v->origin.key), "transport",
+        json_safe(v->origin.transport), "reason", json_safe(v->origin.reason), "added",
+        (json_int_t)v->added, "removed", (json_int_t)v->removed, "records", (json_int_t)v->records,
+        "waiting", (int)v->waiting, "current", (int)(z->has_content && v->version == z->version),
+        "commit", json_oid(v->journaled, v->oid), "content_id",
+        json_oid(v->journaled, v->content_oid));
+}
+
+json_t *api_json_records(const struct rr_list *list)
+{
+    json_t *array = json_array();
+    struct buf line = BUF_INIT;
+
+    for (size_t i = 0; i < list->n; i++) {
+        line.len = 0;
+        rr_to_text(&line, &list->rrs[i]);
+        if (line.len && line.data[line.len - 1] == '\n')
+            line.len--;
+        (void)json_array_append_new(array, json_stringn((const char *)line.data, line.len));
+    }
+    buf_free(&line);
+    return array;
+}
+
+struct log_walk {
+    const struct store_zone *zone;
+    json_t *versions;
+};
+
+static enum err on_version(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct log_walk *w = ctx;
+
+    (void)e;
+    (void)json_array_append_new(w->versions, api_json_version(w->zone, v));
+    return OK;
+}
+
+/* A decimal argument; `def` if there is none. */
+static enum err arg_number(uint64_t *out, struct api_request *r, const char *name, uint64_t def)
+{
+    const char *text = api_arg(r, name);
+    char *end = NULL;
+
+    *out = def;
+    if (!text[0])
+        return OK;
+    *out = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end)
+        return err_set(ERR_FORMAT, &r->error, "%s: '%s' is not a number", name, text);
+    return OK;
+}
+
+void api_get_log(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct log_walk w = {.zone = &row, .versions = json_array()};
+    uint64_t limit = 0;
+    uint64_t before = 0;
+
+    if ((r->rc = arg_number(&limit, r, "limit", LOG_LIMIT)) == OK &&
+        (r->rc = arg_number(&before, r, "before", 0)) == OK &&
+        (r->rc = api_history(&h, &row, r)) == OK)
+        r->rc = store_version_each(h.store, row.id, before,
+                                   (uint32_t)(limit > LOG_LIMIT_MAX ? LOG_LIMIT_MAX : limit),
+                                   on_version, &w, &r->error);
+    r->result = w.versions;
+    history_close(&h);
+}
+
+static json_t *json_change(const struct changeset *cs)
+{
+    return json_pack("{s:o, s:o}", "removed", api_json_records(&cs->removed), "added",
+                     api_json_records(&cs->added));
+}
+
+void api_get_diff(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct store_version a;
+    struct store_version b;
+    struct changeset *cs = NULL;
+    const char *from = api_arg(r, "from");
+    const char *to = api_arg(r, "to");
+
+    if (!from[0]) {
+        r->rc = err_set(ERR_FORMAT, &r->error, "'from' is missing: which version?");
+        return;
+    }
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = history_find(&a, &h, &row, from, r->now, &r->error)) == OK &&
+        (r->rc = history_find(&b, &h, &row, to[0] ? to : "current", r->now, &r->error)) == OK &&
+        (r->rc = history_diff(&cs, &h, &row, &a, &b, &r->error)) == OK) {
+        r->result = json_change(cs);
+        (void)json_object_set_new(r->result, "from", api_json_version(&row, &a));
+        (void)json_object_set_new(r->result, "to", api_json_version(&row, &b));
+    }
+    changeset_free(cs);
+    history_close(&h);
+}
+
+void api_get_export(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct store_version v;
+    struct zone *z = NULL;
+    const char *spec = api_arg(r, "version");
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = history_find(&v, &h, &row, spec[0] ? spec : "current", r->now, &r->error)) == OK &&
+        (r->rc = history_content(&z, &h, &row, &v, &r->error)) == OK)
+        zone_to_text(&r->text, z);
+    zone_unref(z);
+    history_close(&h);
+}
+
+static struct operator_act act_of(const struct api_request *r)
+{
+    return (struct operator_act){.who = r->who, .reason = api_arg(r, "reason"), .now = r->now};
+}
+
+/* With dry_run the job is only shown. */
+static void show_job(struct api_request *r, struct commit_job *job)
+{
+    bool dry = api_arg_true(r, "dry_run");
+
+    if (!r->result)
+        r->result = json_object();
+    if (job->changes) {
+        json_t *change = json_change(job->changes);
+        (void)json_object_update(r->result, change);
+        json_decref(change);
+    }
+    (void)json_object_set_new(r->result, "dry_run", json_boolean(dry));
+    (void)json_object_set_new(r->result, "hold", json_boolean(job->row.held));
+    if (dry)
+        commit_job_free(job);
+    else
+        r->job = job;
+}
+
+void api_post_rollback(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct store_version target;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+    const char *to = api_arg(r, "to");
+
+    if (!to[0]) {
+        r->rc = err_set(ERR_FORMAT, &r->error, "'to' is missing: to which version?");
+        return;
+    }
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_rollback(&job, &target, &h, &row, to, &act, &r->error)) == OK) {
+        r->result = json_pack("{s:o}", "target", api_json_version(&row, &target));
+        show_job(r, job);
+    }
+    history_close(&h);
+}
+
+void api_post_release(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_release(&job, &h, &row, &act, &r->error)) == OK)
+        show_job(r, job);
+    history_close(&h);
+}
+
+void api_put_import(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+    const struct config *c = r->config;
+    struct zone_limits limits = {.max_bytes = c->max_zone_bytes,
+                                 .max_records = c->max_zone_records,
+                                 .max_rrset = c->max_rrset_records,
+                                 .max_types = c->max_owner_types};
+    const char *file = api_arg(r, "file");
+
+    r->rc = api_history(&h, &row, r);
+    if (r->rc == ERR_NOT_FOUND && h.store) {
+        row = (struct store_zone){.kind = ZONE_LOCAL, .source = SOURCE_OPERATOR};
+        (void)name_copy(row.name, r->zone);
+        r->rc = OK;
+    }
+    if (r->rc == OK)
+        r->rc = operate_import(&job, &h, &row, file[0] ? file : "zone file", (const char *)r->raw,
+                               r->raw_len, &limits, &act, &r->error);
+    if (r->rc == OK)
+        show_job(r, job);
+    history_close(&h);
+}

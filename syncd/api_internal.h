@@ -1,0 +1,85 @@
+/* What the files of the control surface share. */
+#ifndef ZL_SYNCD_API_INTERNAL_H
+#define ZL_SYNCD_API_INTERNAL_H
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <jansson.h>
+
+#include "syncd/api.h"
+#include "syncd/operate.h"
+#include "syncd/verify.h"
+
+struct api {
+    struct api_env env;
+    struct config *config;
+    struct evhttp *http;
+    char *socket_path;
+    unsigned busy; /* requests under way, bounded */
+};
+
+/* One request on its way: loop thread -> pool (work) -> loop thread (then writer) -> answer. */
+struct api_request {
+    struct api *api;
+    struct evhttp_request *http;
+    const struct api_route *route;
+
+    struct config *config; /* a reference */
+    uint8_t zone[NAME_MAX_OCTETS];
+    bool has_zone;
+    struct evkeyvalq query; /* of the URL */
+    json_t *body;           /* NULL unless the body is JSON */
+    uint8_t *raw;           /* the body as it came, for routes that take text */
+    size_t raw_len;
+    char who[64];
+    struct wall now;
+
+    enum err rc;
+    struct errinfo error;
+    json_t *result;         /* answered as JSON, unless text is there */
+    struct buf text;        /* answered as text/plain if not empty */
+    struct commit_job *job; /* submitted before answering */
+    struct verify_report verify;
+    size_t verify_asked, verify_told;
+};
+
+enum api_where { API_POOL, API_LOOP };
+
+typedef void api_handler(struct api_request *r); /* sets rc, error, result, text, job */
+
+struct api_route {
+    enum evhttp_cmd_type method;
+    const char *path; /* "{}" stands for a zone */
+    enum api_where where;
+    bool takes_text;
+    api_handler *handle;
+    api_handler *after; /* in the loop thread before the answer; may keep the request, or NULL */
+    const char *help;
+};
+
+const struct api_route *api_routes(size_t *n);
+
+/* Answers and frees the request. Loop thread. */
+void api_answer(struct api_request *r);
+
+/* A text argument from the query or the JSON body; "" if it is not there. Lent. */
+const char *api_arg(const struct api_request *r, const char *name);
+bool api_arg_true(const struct api_request *r, const char *name);
+
+/* JSON of a wall time (null for none), of a zone row, of a version. */
+json_t *api_json_time(struct wall t);
+json_t *api_json_name(const uint8_t *name);
+json_t *api_json_zone(const struct store_zone *z, const struct config *c);
+json_t *api_json_version(const struct store_zone *z, const struct store_version *v);
+json_t *api_json_records(const struct rr_list *list);
+
+/* Opens the history and reads the zone's row. */
+MUST_USE enum err api_history(struct history *h, struct store_zone *row, struct api_request *r);
+
+/* Handlers (api_zones.c, api_changes.c, api_verify.c). */
+api_handler api_get_status, api_get_zones, api_get_zone, api_put_refresh, api_put_retransfer;
+api_handler api_get_log, api_get_diff, api_get_export, api_post_rollback, api_post_release,
+    api_put_import;
+api_handler api_post_verify, api_after_verify;
+
+#endif

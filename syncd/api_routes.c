@@ -1,0 +1,34 @@
+#include "syncd/api_internal.h"
+
+#define BASE "/api/v1/servers/localhost"
+
+static const struct api_route routes[] = {
+    {EVHTTP_REQ_GET, BASE "/status", API_POOL, false, api_get_status, NULL,
+     "This node: store, journal, authd, and a count of zones by state."},
+    {EVHTTP_REQ_GET, BASE "/zones", API_POOL, false, api_get_zones, NULL, "All zones."},
+    {EVHTTP_REQ_GET, BASE "/zones/{}", API_POOL, false, api_get_zone, NULL, "One zone."},
+    {EVHTTP_REQ_PUT, BASE "/zones/{}/refresh", API_LOOP, false, api_put_refresh, NULL,
+     "Ask the primaries for their serial now."},
+    {EVHTTP_REQ_PUT, BASE "/zones/{}/axfr-retrieve", API_LOOP, false, api_put_retransfer, NULL,
+     "Transfer the zone now, whatever the serial."},
+    {EVHTTP_REQ_GET, BASE "/zones/{}/log", API_POOL, false, api_get_log, NULL,
+     "Versions, newest first. Query: limit, before (a version number)."},
+    {EVHTTP_REQ_GET, BASE "/zones/{}/diff", API_POOL, false, api_get_diff, NULL,
+     "Records that differ between two versions. Query: from, to."},
+    {EVHTTP_REQ_GET, BASE "/zones/{}/export", API_POOL, false, api_get_export, NULL,
+     "A version as a zone file. Query: version (default: current)."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/rollback", API_POOL, false, api_post_rollback, NULL,
+     "Serve an old version again. Body: to, reason, dry_run."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/release", API_POOL, false, api_post_release, NULL,
+     "End the hold that a rollback began. Body: reason."},
+    {EVHTTP_REQ_PUT, BASE "/zones/{}/import", API_POOL, true, api_put_import, NULL,
+     "A zone of our own from the zone file in the body. Query: file, reason, dry_run."},
+    {EVHTTP_REQ_POST, BASE "/verify", API_POOL, false, api_post_verify, api_after_verify,
+     "Check that store, journal and authd agree."},
+};
+
+const struct api_route *api_routes(size_t *n)
+{
+    *n = sizeof(routes) / sizeof(routes[0]);
+    return routes;
+}

@@ -1,0 +1,219 @@
+/* Status and zones: what is, and asking primaries again. */
+#include "syncd/api_internal.h"
+
+#include <string.h>
+
+json_t *api_json_time(struct wall t)
+{
+    char text[WALL_TEXT_MAX];
+
+    if (t.s == 0)
+        return json_null();
+    wall_to_text(text, t);
+    return json_string(text);
+}
+
+json_t *api_json_name(const uint8_t *name)
+{
+    char text[NAME_TEXT_MAX];
+
+    (void)name_to_text(text, name);
+    return json_string(text);
+}
+
+/* The one word an operator looks for, worst first. */
+static const char *state_of(const struct store_zone *z)
+{
+    if (z->removed)
+        return "removed";
+    if (z->expired)
+        return "expired";
+    if (z->failures > 0)
+        return "failing";
+    if (!z->has_content)
+        return "new";
+    return z->held ? "held" : "ok";
+}
+
+static json_t *json_hold(const struct store_zone *z)
+{
+    if (!z->held)
+        return json_null();
+    return json_pack("{s:I, s:o, s:s, s:s}", "version", (json_int_t)z->held_version, "since",
+                     api_json_time(z->held_at), "by", z->held_by, "reason", z->held_reason);
+}
+
+static const struct config_zone *find_config(const struct config *c, const uint8_t *zone)
+{
+    uint8_t name[NAME_MAX_OCTETS];
+
+    for (size_t i = 0; i < c->zone_count; i++) {
+        if (name_from_text(name, c->zones[i].name, strlen(c->zones[i].name), NULL, NULL) == OK &&
+            name_eq(name, zone))
+            return &c->zones[i];
+    }
+    return NULL;
+}
+
+static json_t *json_primaries(const struct store_zone *z, const struct config *c)
+{
+    const struct config_zone *cz = z->kind == ZONE_SECONDARY ? find_config(c, z->name) : NULL;
+    json_t *list = json_array();
+
+    for (size_t i = 0; cz && i < cz->primary_count; i++) {
+        char text[ADDR_TEXT_MAX];
+        addr_to_text(text, &c->primaries[cz->primaries[i]].address);
+        (void)json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+json_t *api_json_zone(const struct store_zone *z, const struct config *c)
+{
+    bool waits = z->held && z->last_version > z->version;
+
+    return json_pack(
+        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
+        "s:i, s:s, s:s}",
+        "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
+        z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", z->account, "state", state_of(z),
+        "masters", json_primaries(z, c), "serial",
+        z->has_content ? json_integer(z->serial.v) : json_null(), "primary_serial",
+        z->has_primary_serial ? json_integer(z->primary_serial.v) : json_null(), "version",
+        (json_int_t)z->version, "records", (json_int_t)z->records, "hold", json_hold(z), "waiting",
+        (int)waits, "last_check", api_json_time(z->last_check), "last_success",
+        api_json_time(z->last_success), "next_check", api_json_time(z->next_check), "expires_at",
+        api_json_time(z->expires_at), "failures", (int)z->failures, "last_error", z->last_error,
+        "last_primary", z->last_primary);
+}
+
+/* ---- Handlers ---- */
+
+struct zone_list {
+    const struct config *config;
+    json_t *array;
+};
+
+static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e)
+{
+    struct zone_list *l = ctx;
+
+    (void)e;
+    (void)json_array_append_new(l->array, api_json_zone(z, l->config));
+    return OK;
+}
+
+enum err api_history(struct history *h, struct store_zone *row, struct api_request *r)
+{
+    char zone[NAME_TEXT_MAX];
+    enum err rc = history_open(h, r->config->data_dir, &r->error);
+
+    if (rc || !row)
+        return rc;
+    rc = store_zone_get(h->store, r->zone, row, &r->error);
+    if (rc == ERR_NOT_FOUND) {
+        (void)name_to_text(zone, r->zone);
+        return err_set(rc, &r->error, "there is no zone %s; 'zonectl zone list' shows all", zone);
+    }
+    return rc;
+}
+
+void api_get_zones(struct api_request *r)
+{
+    struct history h = {0};
+    struct zone_list l = {.config = r->config, .array = json_array()};
+
+    if ((r->rc = api_history(&h, NULL, r)) == OK)
+        r->rc = store_zone_each(h.store, on_zone, &l, &r->error);
+    r->result = l.array;
+    history_close(&h);
+}
+
+void api_get_zone(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+
+    if ((r->rc = api_history(&h, &row, r)) == OK)
+        r->result = api_json_zone(&row, r->config);
+    history_close(&h);
+}
+
+struct state_count {
+    const char *state;
+    json_int_t n;
+};
+
+struct counts {
+    struct state_count states[6];
+    json_t *trouble; /* zones that need a look, in full */
+    const struct config *config;
+    json_int_t zones;
+};
+
+static enum err on_count(void *ctx, const struct store_zone *z, struct errinfo *e)
+{
+    struct counts *c = ctx;
+    const char *state = state_of(z);
+
+    (void)e;
+    c->zones++;
+    for (size_t i = 0; i < sizeof(c->states) / sizeof(c->states[0]); i++) {
+        if (strcmp(c->states[i].state, state) == 0)
+            c->states[i].n++;
+    }
+    if (strcmp(state, "ok") != 0 && strcmp(state, "removed") != 0 &&
+        json_array_size(c->trouble) < 1000)
+        (void)json_array_append_new(c->trouble, api_json_zone(z, c->config));
+    return OK;
+}
+
+void api_get_status(struct api_request *r)
+{
+    struct history h = {0};
+    struct journaler_status js;
+    struct counts c = {
+        .states =
+            {{"ok", 0}, {"new", 0}, {"held", 0}, {"failing", 0}, {"expired", 0}, {"removed", 0}},
+        .config = r->config,
+        .trouble = json_array()};
+    json_t *states = json_object();
+    uint64_t last = 0;
+    uint64_t first = 0;
+    uint64_t behind = 0;
+
+    if ((r->rc = api_history(&h, NULL, r)) ||
+        (r->rc = store_seq(h.store, &last, &first, &r->error)) ||
+        (r->rc = store_unjournaled_count(h.store, &behind, &r->error)) ||
+        (r->rc = store_zone_each(h.store, on_count, &c, &r->error))) {
+        json_decref(c.trouble);
+        json_decref(states);
+        goto out;
+    }
+    for (size_t i = 0; i < sizeof(c.states) / sizeof(c.states[0]); i++)
+        (void)json_object_set_new(states, c.states[i].state, json_integer(c.states[i].n));
+    journaler_status(r->api->env.journaler, &js);
+    r->result = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:s}}",
+                          "node", r->config->node, "version", ZL_VERSION, "authd_connected",
+                          (int)front_has_authd(r->api->env.front), "seq", (json_int_t)last, "zones",
+                          c.zones, "states", states, "attention", c.trouble, "journal", "behind",
+                          (json_int_t)behind, "written", (json_int_t)js.written, "packs",
+                          (json_int_t)js.packs, "bytes", (json_int_t)js.pack_bytes, "failing",
+                          (int)js.failing, "last_error", js.last_error);
+out:
+    history_close(&h);
+}
+
+void api_put_refresh(struct api_request *r)
+{
+    r->rc = replicator_refresh(r->api->env.replicator, r->zone, &r->error);
+    if (r->rc == OK)
+        r->result = json_pack("{s:s}", "result", "the primaries are being asked");
+}
+
+void api_put_retransfer(struct api_request *r)
+{
+    r->rc = replicator_retransfer(r->api->env.replicator, r->zone, &r->error);
+    if (r->rc == OK)
+        r->result = json_pack("{s:s}", "result", "a transfer is queued");
+}
