@@ -1,0 +1,115 @@
+#include <curl/curl.h>
+#include <string.h>
+
+#include "syncd/zonectl/zonectl.h"
+
+#define BASE "http://localhost/api/v1/servers/localhost"
+#define REPLY_MAX ((size_t)4 << 30)
+
+void client_escape(struct buf *out, const char *text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (strchr(plain, c)) {
+            buf_u8(out, c);
+        } else {
+            buf_u8(out, '%');
+            buf_u8(out, (uint8_t)hex[c >> 4]);
+            buf_u8(out, (uint8_t)hex[c & 15]);
+        }
+    }
+}
+
+void reply_free(struct reply *r)
+{
+    buf_free(&r->body);
+    json_decref(r->json);
+    r->json = NULL;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ctx)
+{
+    struct reply *r = ctx;
+
+    if (r->body.len + size * n > REPLY_MAX)
+        return 0;
+    buf_put(&r->body, p, size * n);
+    return size * n;
+}
+
+static CURLcode perform(CURL *curl, struct reply *r, const struct options *opt, const char *method,
+                        const char *path, const void *body, size_t body_len)
+{
+    struct buf url = BUF_INIT;
+    CURLcode rc;
+
+    buf_str(&url, BASE);
+    buf_str(&url, path);
+    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, opt->socket);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, buf_cstr(&url));
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (body) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    }
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
+    rc = curl_easy_perform(curl);
+    if (rc == CURLE_OK)
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &r->status);
+    buf_free(&url);
+    return rc;
+}
+
+static int refused(const struct reply *r, const struct options *opt)
+{
+    const char *why = json_string_value(json_object_get(r->json, "error"));
+
+    if (opt->json && r->json) {
+        (void)json_dumpf(r->json, stdout, JSON_INDENT(2));
+        (void)putchar('\n');
+    }
+    (void)fputs("zonectl: ", stderr);
+    print_safe(stderr, why ? why : "syncd refused without saying why");
+    (void)fputc('\n', stderr);
+    return EXIT_REFUSED;
+}
+
+int client_request(struct reply *out, const struct options *opt, const char *method,
+                   const char *path, const void *body, size_t body_len)
+{
+    struct reply r = {.status = 0};
+    CURL *curl = curl_easy_init();
+    CURLcode rc;
+
+    if (!curl) {
+        (void)fputs("zonectl: cannot start the HTTP client\n", stderr);
+        return EXIT_UNREACHABLE;
+    }
+    rc = perform(curl, &r, opt, method, path, body, body_len);
+    curl_easy_cleanup(curl);
+    if (rc != CURLE_OK) {
+        (void)fprintf(stderr,
+                      "zonectl: cannot talk to syncd at %s: %s\n"
+                      "zonectl: is syncd running, and is this its socket? (--config FILE, "
+                      "--run-dir DIR or --socket PATH)\n",
+                      opt->socket, curl_easy_strerror(rc));
+        reply_free(&r);
+        return EXIT_UNREACHABLE;
+    }
+    if (r.body.len && (r.body.data[0] == '{' || r.body.data[0] == '['))
+        r.json = json_loadb((const char *)r.body.data, r.body.len, 0, NULL);
+    if (r.status >= 400) {
+        int code = refused(&r, opt);
+        reply_free(&r);
+        return code;
+    }
+    *out = r;
+    return EXIT_DONE;
+}

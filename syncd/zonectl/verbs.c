@@ -1,0 +1,575 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "syncd/zonectl/zonectl.h"
+
+/* ---- Reading replies ---- */
+
+static const char *str(const json_t *j, const char *key)
+{
+    const char *s = json_string_value(json_object_get(j, key));
+
+    return s ? s : "";
+}
+
+static char *number(const json_t *j, const char *key)
+{
+    const json_t *v = json_object_get(j, key);
+
+    return json_is_integer(v) ? xasprintf("%lld", (long long)json_integer_value(v)) : xstrdup("-");
+}
+
+static void add_number(struct table *t, const json_t *j, const char *key, enum tint tint)
+{
+    char *text = number(j, key);
+
+    table_add(t, text, tint);
+    free(text);
+}
+
+/* With --json the reply is the output. */
+static bool print_json(const struct call *c, const struct reply *r)
+{
+    if (!c->opt->json)
+        return false;
+    if (r->json)
+        (void)json_dumpf(r->json, stdout, JSON_INDENT(2));
+    else
+        (void)fwrite(r->body.data, 1, r->body.len, stdout);
+    (void)putchar('\n');
+    return true;
+}
+
+static char *zone_path(const char *zone, const char *rest)
+{
+    struct buf b = BUF_INIT;
+
+    buf_str(&b, "/zones/");
+    client_escape(&b, zone);
+    buf_str(&b, rest);
+    (void)buf_cstr(&b);
+    return (char *)b.data;
+}
+
+static void query_add(char **path, const char *name, const char *value)
+{
+    struct buf b = BUF_INIT;
+
+    if (!value)
+        return;
+    buf_str(&b, *path);
+    buf_str(&b, strchr(*path, '?') ? "&" : "?");
+    buf_str(&b, name);
+    buf_u8(&b, '=');
+    client_escape(&b, value);
+    (void)buf_cstr(&b);
+    free(*path);
+    *path = (char *)b.data;
+}
+
+static int request(struct reply *r, const struct call *c, const char *method, char *path,
+                   json_t *body)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    int code = client_request(r, c->opt, method, path, text, text ? strlen(text) : 0);
+
+    json_decref(body);
+    free(text);
+    free(path);
+    return code;
+}
+
+/* ---- Printing ---- */
+
+static enum tint state_tint(const char *state)
+{
+    if (strcmp(state, "ok") == 0)
+        return TINT_GOOD;
+    if (strcmp(state, "expired") == 0)
+        return TINT_BAD;
+    if (strcmp(state, "removed") == 0)
+        return TINT_DIM;
+    return TINT_WARN;
+}
+
+static void print_zones(const struct call *c, const json_t *zones)
+{
+    static const char *const titles[] = {"ZONE",      "KIND",       "STATE",
+                                         "SERIAL",    "PRIMARY'S",  "RECORDS",
+                                         "LAST GOOD", "NEXT CHECK", "LAST ERROR"};
+    struct table t = {.titles = titles, .columns = 9};
+    size_t i;
+    const json_t *z;
+
+    json_array_foreach(zones, i, z)
+    {
+        table_add(&t, str(z, "name"), TINT_NONE);
+        table_add(&t, str(z, "kind"), TINT_NONE);
+        table_add(&t, str(z, "state"), state_tint(str(z, "state")));
+        add_number(&t, z, "serial", TINT_NONE);
+        add_number(&t, z, "primary_serial", TINT_NONE);
+        add_number(&t, z, "records", TINT_NONE);
+        table_add(&t, str(z, "last_success"), TINT_DIM);
+        table_add(&t, str(z, "next_check"), TINT_DIM);
+        table_add(&t, str(z, "last_error"), TINT_WARN);
+    }
+    table_print(&t, c->opt);
+}
+
+static void print_line(const struct call *c, enum tint tint, const char *sign, const char *line)
+{
+    char *text = xasprintf("%s%s", sign, line);
+
+    print_tinted(c->opt, tint, text);
+    (void)putchar('\n');
+    free(text);
+}
+
+static void print_change(const struct call *c, const json_t *change)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(json_object_get(change, "removed"), i, line)
+    {
+        print_line(c, TINT_BAD, "-", json_string_value(line));
+    }
+    json_array_foreach(json_object_get(change, "added"), i, line)
+    {
+        print_line(c, TINT_GOOD, "+", json_string_value(line));
+    }
+}
+
+static void print_field(const struct call *c, const char *label, const char *text)
+{
+    (void)printf("%-14s ", label);
+    print_tinted(c->opt, TINT_NONE, *text ? text : "-");
+    (void)putchar('\n');
+}
+
+static void print_number_field(const struct call *c, const char *label, const json_t *j,
+                               const char *key)
+{
+    char *text = number(j, key);
+
+    print_field(c, label, text);
+    free(text);
+}
+
+/* ---- Verbs ---- */
+
+static int run_status(const struct call *c)
+{
+    struct reply r;
+    int code = request(&r, c, "GET", xstrdup("/status"), NULL);
+    const json_t *journal;
+    const json_t *states;
+    const json_t *n;
+    const char *state;
+
+    if (code != EXIT_DONE)
+        return code;
+    if (!print_json(c, &r)) {
+        journal = json_object_get(r.json, "journal");
+        states = json_object_get(r.json, "states");
+        (void)printf("%-14s %s (zoneledger %s)\n", "node", str(r.json, "node"),
+                     str(r.json, "version"));
+        (void)printf("%-14s ", "authd");
+        if (json_is_true(json_object_get(r.json, "authd_connected")))
+            print_tinted(c->opt, TINT_GOOD, "connected");
+        else
+            print_tinted(c->opt, TINT_BAD, "not connected");
+        (void)printf("\n%-14s %lld", "zones",
+                     (long long)json_integer_value(json_object_get(r.json, "zones")));
+        json_object_foreach((json_t *)states, state, n)
+        {
+            if (json_integer_value(n)) {
+                char *text = xasprintf("  %s %lld", state, (long long)json_integer_value(n));
+                print_tinted(c->opt, state_tint(state), text);
+                free(text);
+            }
+        }
+        (void)printf("\n%-14s %lld\n", "changes",
+                     (long long)json_integer_value(json_object_get(r.json, "seq")));
+        (void)printf("%-14s %lld behind, %lld packs, %lld octets%s\n", "journal",
+                     (long long)json_integer_value(json_object_get(journal, "behind")),
+                     (long long)json_integer_value(json_object_get(journal, "packs")),
+                     (long long)json_integer_value(json_object_get(journal, "bytes")),
+                     json_is_true(json_object_get(journal, "failing")) ? ", FAILING:" : "");
+        if (json_is_true(json_object_get(journal, "failing")))
+            print_field(c, "", str(journal, "last_error"));
+        if (json_array_size(json_object_get(r.json, "attention"))) {
+            (void)printf("\nThese need a look:\n");
+            print_zones(c, json_object_get(r.json, "attention"));
+        }
+    }
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_zone_list(const struct call *c)
+{
+    struct reply r;
+    int code = request(&r, c, "GET", xstrdup("/zones"), NULL);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (!print_json(c, &r))
+        print_zones(c, r.json);
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static void print_hold(const struct call *c, const json_t *zone)
+{
+    const json_t *hold = json_object_get(zone, "hold");
+    char *text;
+
+    if (!json_is_object(hold))
+        return;
+    text = xasprintf("at version %lld since %s by %s%s%s",
+                     (long long)json_integer_value(json_object_get(hold, "version")),
+                     str(hold, "since"), str(hold, "by"), *str(hold, "reason") ? ": " : "",
+                     str(hold, "reason"));
+    print_field(c, "held", text);
+    free(text);
+    print_field(c, "waiting",
+                json_is_true(json_object_get(zone, "waiting"))
+                    ? "yes; 'zonectl diff ZONE current waiting' shows it, 'zonectl release' serves "
+                      "it"
+                    : "nothing newer has come");
+}
+
+static int run_zone_show(const struct call *c)
+{
+    struct reply r;
+    int code = request(&r, c, "GET", zone_path(c->args[0], ""), NULL);
+    const json_t *m;
+    size_t i;
+
+    if (code != EXIT_DONE)
+        return code;
+    if (!print_json(c, &r)) {
+        print_field(c, "zone", str(r.json, "name"));
+        print_field(c, "kind", str(r.json, "kind"));
+        print_field(c, "state", str(r.json, "state"));
+        print_number_field(c, "serial", r.json, "serial");
+        print_number_field(c, "version", r.json, "version");
+        print_number_field(c, "records", r.json, "records");
+        json_array_foreach(json_object_get(r.json, "masters"), i, m)
+        {
+            print_field(c, i ? "" : "primaries", json_string_value(m));
+        }
+        print_hold(c, r.json);
+        if (strcmp(str(r.json, "kind"), "Secondary") == 0) {
+            print_number_field(c, "at primary", r.json, "primary_serial");
+            print_field(c, "last check", str(r.json, "last_check"));
+            print_field(c, "last success", str(r.json, "last_success"));
+            print_field(c, "next check", str(r.json, "next_check"));
+            print_field(c, "expires at", str(r.json, "expires_at"));
+            print_number_field(c, "failures", r.json, "failures");
+            print_field(c, "last error", str(r.json, "last_error"));
+        }
+    }
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_ask_primaries(const struct call *c, const char *action)
+{
+    struct reply r;
+    int code = request(&r, c, "PUT", zone_path(c->args[0], action), NULL);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (!print_json(c, &r))
+        (void)printf("%s: %s\n", c->args[0], str(r.json, "result"));
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_refresh(const struct call *c)
+{
+    return run_ask_primaries(c, "/refresh");
+}
+
+static int run_retransfer(const struct call *c)
+{
+    return run_ask_primaries(c, "/axfr-retrieve");
+}
+
+static void print_versions(const struct call *c, const json_t *versions)
+{
+    static const char *const titles[] = {"VERSION", "SERIAL", "WHEN",   "CHANGE",
+                                         "ORIGIN",  "WHO",    "COMMIT", "NOTE"};
+    struct table t = {.titles = titles, .columns = 8};
+    const json_t *v;
+    size_t i;
+
+    json_array_foreach(versions, i, v)
+    {
+        bool current = json_is_true(json_object_get(v, "current"));
+        bool waiting = json_is_true(json_object_get(v, "waiting"));
+        char *text =
+            xasprintf("v%lld", (long long)json_integer_value(json_object_get(v, "version")));
+
+        table_add(&t, text, current ? TINT_BOLD : TINT_NONE);
+        free(text);
+        add_number(&t, v, "serial", current ? TINT_BOLD : TINT_NONE);
+        table_add(&t, str(v, "at"), TINT_DIM);
+        text = xasprintf("+%lld -%lld", (long long)json_integer_value(json_object_get(v, "added")),
+                         (long long)json_integer_value(json_object_get(v, "removed")));
+        table_add(&t, text, TINT_NONE);
+        free(text);
+        table_add(&t, str(v, "origin"),
+                  strcmp(str(v, "origin"), "rollback") == 0 ? TINT_WARN : TINT_NONE);
+        table_add(&t, str(v, "who"), TINT_NONE);
+        text = xasprintf("%.10s", str(v, "commit"));
+        table_add(&t, text, TINT_DIM);
+        free(text);
+        text = xasprintf("%s%s%s",
+                         current   ? "served"
+                         : waiting ? "waiting"
+                                   : "",
+                         (current || waiting) && *str(v, "reason") ? ", " : "", str(v, "reason"));
+        table_add(&t, text, current ? TINT_GOOD : TINT_NONE);
+        free(text);
+    }
+    table_print(&t, c->opt);
+}
+
+static int run_log(const struct call *c)
+{
+    struct reply r;
+    char *path = zone_path(c->args[0], "/log");
+    int code;
+
+    query_add(&path, "limit", c->opt->limit);
+    query_add(&path, "before", c->opt->before);
+    code = request(&r, c, "GET", path, NULL);
+    if (code != EXIT_DONE)
+        return code;
+    if (!print_json(c, &r))
+        print_versions(c, r.json);
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_diff(const struct call *c)
+{
+    struct reply r;
+    char *path = zone_path(c->args[0], "/diff");
+    int code;
+
+    query_add(&path, "from", c->args[1]);
+    query_add(&path, "to", c->arg_count > 2 ? c->args[2] : NULL);
+    code = request(&r, c, "GET", path, NULL);
+    if (code != EXIT_DONE)
+        return code;
+    if (!print_json(c, &r))
+        print_change(c, r.json);
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_show(const struct call *c)
+{
+    struct reply r;
+    char *zone = xstrdup(c->args[0]);
+    char *at = strrchr(zone, '@');
+    char *path;
+    int code;
+
+    /* An '@' of the name itself is written "\@". */
+    if (at && at != zone && at[-1] == '\\')
+        at = NULL;
+    if (at)
+        *at = 0;
+    path = zone_path(zone, "/export");
+    query_add(&path, "version", at ? at + 1 : NULL);
+    code = request(&r, c, "GET", path, NULL);
+    free(zone);
+    if (code != EXIT_DONE)
+        return code;
+    (void)fwrite(r.body.data, 1, r.body.len, stdout);
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+/* Says what an action did, or with --dry-run would do. */
+static void print_done(const struct call *c, const struct reply *r, const char *what)
+{
+    const json_t *zone = json_object_get(r->json, "zone");
+
+    if (print_json(c, r))
+        return;
+    if (c->opt->dry_run || json_array_size(json_object_get(r->json, "added")) +
+                                   json_array_size(json_object_get(r->json, "removed")) <=
+                               40)
+        print_change(c, r->json);
+    if (c->opt->dry_run) {
+        (void)printf("Dry run: nothing was changed.\n");
+        return;
+    }
+    (void)printf("%s: %s; serial %lld is served as version v%lld\n", str(zone, "name"), what,
+                 (long long)json_integer_value(json_object_get(zone, "serial")),
+                 (long long)json_integer_value(json_object_get(zone, "version")));
+    if (json_is_object(json_object_get(zone, "hold")))
+        (void)printf("The zone is held: newer versions from its primaries wait until "
+                     "'zonectl release %s'.\n",
+                     str(zone, "name"));
+}
+
+static json_t *body_of(const struct call *c)
+{
+    json_t *body = json_pack("{s:b}", "dry_run", (int)c->opt->dry_run);
+
+    if (c->opt->to)
+        (void)json_object_set_new(body, "to", json_string(c->opt->to));
+    if (c->opt->reason)
+        (void)json_object_set_new(body, "reason", json_string(c->opt->reason));
+    return body;
+}
+
+static int run_rollback(const struct call *c)
+{
+    struct reply r;
+    int code;
+
+    if (!c->opt->to) {
+        (void)fputs("zonectl: rollback needs --to VERSION (v12, a serial, a commit id, a time)\n",
+                    stderr);
+        return EXIT_USAGE;
+    }
+    code = request(&r, c, "POST", zone_path(c->args[0], "/rollback"), body_of(c));
+    if (code != EXIT_DONE)
+        return code;
+    print_done(c, &r, "rolled back");
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_release(const struct call *c)
+{
+    struct reply r;
+    int code = request(&r, c, "POST", zone_path(c->args[0], "/release"), body_of(c));
+
+    if (code != EXIT_DONE)
+        return code;
+    print_done(c, &r, "released");
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static bool read_file(struct buf *out, const char *path)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    size_t n;
+
+    if (!f) {
+        (void)fprintf(stderr, "zonectl: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    do {
+        buf_reserve(out, 65536);
+        n = fread(out->data + out->len, 1, 65536, f);
+        out->len += n;
+    } while (n > 0);
+    n = (size_t)ferror(f);
+    if (f != stdin)
+        (void)fclose(f);
+    if (n)
+        (void)fprintf(stderr, "zonectl: %s: cannot be read\n", path);
+    return n == 0;
+}
+
+static int run_import(const struct call *c)
+{
+    struct reply r;
+    struct buf text = BUF_INIT;
+    char *path = zone_path(c->args[0], "/import");
+    int code = EXIT_REFUSED;
+
+    query_add(&path, "file", c->args[1]);
+    query_add(&path, "reason", c->opt->reason);
+    query_add(&path, "dry_run", c->opt->dry_run ? "true" : NULL);
+    if (read_file(&text, c->args[1]))
+        code =
+            client_request(&r, c->opt, "PUT", path, text.data ? (void *)text.data : "", text.len);
+    free(path);
+    buf_free(&text);
+    if (code != EXIT_DONE)
+        return code;
+    print_done(c, &r, "imported");
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static void print_faults(const struct call *c, const json_t *faults)
+{
+    static const char *const titles[] = {"ZONE", "WHAT", "FAULT"};
+    struct table t = {.titles = titles, .columns = 3};
+    const json_t *f;
+    size_t i;
+
+    json_array_foreach(faults, i, f)
+    {
+        bool lost = strcmp(str(f, "level"), "lost") == 0;
+
+        table_add(&t, str(f, "zone"), TINT_NONE);
+        table_add(&t, str(f, "level"), lost ? TINT_BAD : TINT_WARN);
+        table_add(&t, str(f, "text"), TINT_NONE);
+    }
+    table_print(&t, c->opt);
+}
+
+static int run_verify(const struct call *c)
+{
+    struct reply r;
+    int code = request(&r, c, "POST", xstrdup("/verify"), NULL);
+
+    if (code != EXIT_DONE)
+        return code;
+    code = (int)json_integer_value(json_object_get(r.json, "exit"));
+    if (!print_json(c, &r)) {
+        const json_t *faults = json_object_get(r.json, "faults");
+
+        if (json_array_size(faults))
+            print_faults(c, faults);
+        (void)printf("%lld zones and %lld versions checked; %zu faults",
+                     (long long)json_integer_value(json_object_get(r.json, "zones")),
+                     (long long)json_integer_value(json_object_get(r.json, "versions")),
+                     json_array_size(faults));
+        if (json_integer_value(json_object_get(r.json, "unjournaled")))
+            (void)printf("; %lld changes are on their way into the journal",
+                         (long long)json_integer_value(json_object_get(r.json, "unjournaled")));
+        (void)putchar('\n');
+    }
+    reply_free(&r);
+    return code;
+}
+
+static const struct verb table[] = {
+    {"status", "", 0, 0, "this node at a glance; zones that need a look", run_status},
+    {"zone list", "", 0, 0, "all zones", run_zone_list},
+    {"zone show", "ZONE", 1, 1, "one zone", run_zone_show},
+    {"refresh", "ZONE", 1, 1, "ask the primaries for their serial now", run_refresh},
+    {"retransfer", "ZONE", 1, 1, "transfer the zone now, whatever the serial", run_retransfer},
+    {"log", "ZONE [--limit N] [--before N]", 1, 1, "its versions, newest first", run_log},
+    {"diff", "ZONE A [B]", 2, 3, "records that differ from version A to B (or current)", run_diff},
+    {"show", "ZONE[@VERSION]", 1, 1, "a version as a zone file", run_show},
+    {"rollback", "ZONE --to VERSION [--reason TEXT] [--dry-run]", 1, 1, "serve an old version",
+     run_rollback},
+    {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
+    {"import", "ZONE FILE [--reason TEXT] [--dry-run]", 2, 2,
+     "a zone of our own from a zone file ('-': standard input)", run_import},
+    {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
+};
+
+const struct verb *verbs(size_t *n)
+{
+    *n = sizeof(table) / sizeof(table[0]);
+    return table;
+}

@@ -1,0 +1,83 @@
+/* zonectl, the operator's command: one verb a row (verbs.c), one HTTP request to syncd's control
+ * socket, one way to print: a table for people, JSON with --json.
+ */
+#ifndef ZL_SYNCD_ZONECTL_ZONECTL_H
+#define ZL_SYNCD_ZONECTL_ZONECTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/err.h"
+
+/* Exit codes: documented in zonectl(1). */
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_LOST = 2, EXIT_UNREACHABLE = 3, EXIT_USAGE = 64 };
+
+struct options {
+    const char *socket; /* path */
+    bool json;
+    bool color;
+    bool dry_run;
+    const char *to;
+    const char *reason;
+    const char *limit;
+    const char *before;
+};
+
+struct call {
+    const struct options *opt;
+    char **args; /* behind the verb */
+    int arg_count;
+};
+
+struct verb {
+    const char *name; /* "log", "zone list" */
+    const char *args; /* for help */
+    int min_args, max_args;
+    const char *help;
+    int (*run)(const struct call *c); /* gives the exit code */
+};
+
+const struct verb *verbs(size_t *n);
+
+/* ---- client.c ---- */
+
+struct reply {
+    long status;
+    struct buf body;
+    json_t *json; /* NULL unless the body is JSON */
+};
+
+/* One request; `path` is behind the base. Prints what went wrong to stderr itself.
+ * Returns EXIT_DONE, EXIT_REFUSED or EXIT_UNREACHABLE; the reply is filled on the first only. */
+int client_request(struct reply *out, const struct options *opt, const char *method,
+                   const char *path, const void *body, size_t body_len);
+void reply_free(struct reply *r);
+
+/* Appends text percent-encoded for a path or query part. */
+void client_escape(struct buf *out, const char *text);
+
+/* ---- print.c ---- */
+
+enum tint { TINT_NONE, TINT_GOOD, TINT_WARN, TINT_BAD, TINT_DIM, TINT_BOLD };
+
+void print_tinted(const struct options *opt, enum tint t, const char *text);
+/* Control characters are shown as '?', so that no text from elsewhere can play with the terminal.
+ */
+void print_safe(FILE *to, const char *text);
+
+struct table {
+    const char *const *titles;
+    size_t columns;
+    struct cell {
+        char *text;
+        enum tint tint;
+    } * cells;
+    size_t count, cap;
+};
+
+void table_add(struct table *t, const char *text, enum tint tint); /* text may be NULL: "-" */
+void table_print(struct table *t, const struct options *opt);      /* and empties it */
+
+#endif
