@@ -304,14 +304,13 @@ static struct commit_job *group_take(struct committer *c)
 /* Waits for work; with a checkpoint due, at most a second. The lock is held. */
 static void wait_for_work(struct committer *c)
 {
-    struct timespec until;
+    struct mono at = mono_add_ms(clock_mono(clock_real()), 1000);
+    struct timespec until = {.tv_sec = at.ms / 1000, .tv_nsec = (at.ms % 1000) * 1000000};
 
     if (!c->commits_since_checkpoint) {
         pthread_cond_wait(&c->there, &c->lock);
         return;
     }
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
     if (pthread_cond_timedwait(&c->there, &c->lock, &until) == ETIMEDOUT && !c->head) {
         pthread_mutex_unlock(&c->lock);
         checkpoint(c);

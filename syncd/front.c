@@ -87,16 +87,15 @@ void front_ask(struct front *f, const uint8_t *zone, uint32_t timeout_ms, front_
     struct ask *a;
 
     (void)name_copy(q.zone, zone);
-    if (!c || ho_send(c->fd, &q, NULL) != OK) {
-        answer(ctx, NULL);
-        return;
-    }
+    /* Even a question that cannot be asked is answered from the loop, never from in here. */
+    if (!c || ho_send(c->fd, &q, NULL) != OK)
+        tv = (struct timeval){0};
     a = xcalloc(1, sizeof(*a));
     *a = (struct ask){.front = f, .id = q.id, .answer = answer, .ctx = ctx, .next = f->asks};
     f->asks = a;
     a->timer = evtimer_new(loop_base(f->loop), on_ask_timeout, a);
     if (!a->timer || evtimer_add(a->timer, &tv) != 0)
-        ask_finish(a, NULL);
+        abort(); /* out of memory */
 }
 
 /* ---- Frames from authd ---- */

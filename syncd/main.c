@@ -1,0 +1,280 @@
+/* syncd: the parts, put together; signals; reload. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "lib/base/log.h"
+#include "lib/net/config_check.h"
+#include "syncd/api.h"
+
+struct syncd {
+    const char *config_path;
+    struct config *config;
+    struct keyring *keys;
+    struct loop *loop;
+    struct committer *committer;
+    struct journaler *journaler;
+    struct front *front;
+    struct replicator *replicator;
+    struct replicator_ops ops;
+    struct replicator_net *net;
+    struct api *api;
+    struct event *signals[3];
+};
+
+/* ---- Glue ---- */
+
+/* Loop thread, after each transaction that changed something. */
+static void on_committed(void *ctx, uint64_t seq)
+{
+    struct syncd *s = ctx;
+
+    if (s->front)
+        front_hint(s->front, seq);
+    if (s->journaler)
+        journaler_wake(s->journaler);
+}
+
+static void on_message(void *ctx, const struct ho_frame *message, struct buf *reply)
+{
+    struct syncd *s = ctx;
+
+    replicator_message(s->replicator, message, reply);
+}
+
+static enum err load_config(struct config **config, struct keyring **keys, const char *path,
+                            struct errinfo *e)
+{
+    struct config *c = NULL;
+    enum err rc;
+
+    if ((rc = config_load(&c, path, e)))
+        return rc;
+    if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
+        config_unref(c);
+        return rc;
+    }
+    *config = c;
+    return OK;
+}
+
+/* The old configuration stays in force unless the whole new one is right. */
+static void reload(struct syncd *s)
+{
+    struct config *config = NULL;
+    struct keyring *keys = NULL;
+    struct errinfo e = {0};
+
+    if (load_config(&config, &keys, s->config_path, &e) != OK) {
+        log_error(say("reload refused, the old configuration stays"), kv_err(&e));
+        return;
+    }
+    if (strcmp(config->data_dir, s->config->data_dir) != 0 ||
+        strcmp(config->run_dir, s->config->run_dir) != 0)
+        log_warning(say("data-dir and run-dir change only with a restart"));
+    log_init("syncd", config->log_level, config->log_format);
+    replicator_reload(s->replicator, config, keys);
+    api_set_config(s->api, config);
+    config_unref(s->config);
+    keyring_unref(s->keys);
+    s->config = config;
+    s->keys = keys;
+    log_info(say("configuration reloaded"), kv_str("file", s->config_path),
+             kv_u64("zones", config->zone_count));
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+    struct syncd *s = ctx;
+
+    (void)what;
+    if (number == SIGHUP) {
+        reload(s);
+        return;
+    }
+    log_info(say("stopping"), kv_str("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+    loop_stop(s->loop);
+}
+
+/* ---- Start and stop ---- */
+
+static enum err make_dir(const char *path, mode_t mode, struct errinfo *e)
+{
+    if (mkdir(path, mode) != 0 && errno != EEXIST)
+        return err_sys(errno, e, "directory %s", path);
+    return OK;
+}
+
+static enum err add_signals(struct syncd *s, struct errinfo *e)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        s->signals[i] = evsignal_new(loop_base(s->loop), numbers[i], on_signal, s);
+        if (!s->signals[i] || evsignal_add(s->signals[i], NULL) != 0)
+            return err_set(ERR_LIMIT, e, "cannot wait for signals");
+    }
+    return OK;
+}
+
+static enum err start_api(struct syncd *s, struct errinfo *e)
+{
+    struct api_env env = {.loop = s->loop,
+                          .committer = s->committer,
+                          .journaler = s->journaler,
+                          .front = s->front,
+                          .replicator = s->replicator,
+                          .config = s->config};
+
+    return api_start(&s->api, &env, e);
+}
+
+/* The store first: its lock is what keeps a second syncd away from everything else. */
+static enum err start(struct syncd *s, struct errinfo *e)
+{
+    const struct config *c = s->config;
+    enum err rc;
+
+    if ((rc = make_dir(c->data_dir, 0750, e)) || (rc = make_dir(c->run_dir, 0750, e)) ||
+        (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
+        (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
+                              c->change_log_bytes, on_committed, s, e)) ||
+        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)))
+        return rc;
+    s->net = replicator_net_new(&s->ops, s->loop, s->committer, c->data_dir);
+    if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
+        return rc;
+    replicator_net_attach(s->net, s->replicator);
+    if ((rc = front_start(&s->front, s->loop, c->run_dir, on_message, s, e)) ||
+        (rc = start_api(s, e)))
+        return rc;
+    return add_signals(s, e);
+}
+
+/* Nothing here is needed for safety: kill -9 is a normal way to stop, too. */
+static void stop(struct syncd *s)
+{
+    struct front *front = s->front;
+
+    api_stop(s->api);
+    s->front = NULL; /* no more hints */
+    front_stop(front);
+    replicator_free(s->replicator);
+    if (s->net)
+        replicator_net_free(s->net);
+    for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++) {
+        if (s->signals[i])
+            event_free(s->signals[i]);
+    }
+    /* The journal thread waits for the writer, so it ends first. */
+    journaler_stop(s->journaler);
+    s->journaler = NULL;
+    committer_stop(s->committer);
+    loop_free(s->loop);
+    keyring_unref(s->keys);
+    config_unref(s->config);
+}
+
+/* ---- Command line ---- */
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'C'},
+    {"help-config", no_argument, NULL, 'H'},  {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+};
+
+static void usage(FILE *to)
+{
+    (void)fputs("usage: syncd [--config FILE] [--check-config]\n\n"
+                "Replicates zones into the store and keeps their history.\n\n"
+                "  -c, --config FILE   default: /etc/zoneledger/zoneledger.conf\n"
+                "      --check-config  read and check it, say what is wrong, and exit\n"
+                "      --help-config   all configuration items\n"
+                "      --version, -h, --help\n",
+                to);
+}
+
+static void help_config(void)
+{
+    struct buf text = BUF_INIT;
+
+    config_help(&text);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    buf_free(&text);
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int parse_options(struct syncd *s, bool *check, int argc, char **argv)
+{
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            s->config_path = optarg;
+            break;
+        case 'C':
+            *check = true;
+            break;
+        case 'H':
+            help_config();
+            return 0;
+        case 'V':
+            (void)puts("syncd " ZL_VERSION);
+            return 0;
+        case 'h':
+            usage(stdout);
+            return 0;
+        default:
+            usage(stderr);
+            return 64;
+        }
+    }
+    if (optind < argc) {
+        usage(stderr);
+        return 64;
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct syncd s = {.config_path = "/etc/zoneledger/zoneledger.conf"};
+    struct errinfo e = {0};
+    bool check = false;
+    int code = parse_options(&s, &check, argc, argv);
+
+    if (code >= 0)
+        return code;
+    if (load_config(&s.config, &s.keys, s.config_path, &e) != OK) {
+        (void)fprintf(stderr, "syncd: %s\n", e.text);
+        return 1;
+    }
+    if (check) {
+        (void)printf("%s: right; %zu zones, %zu primaries, %zu keys\n", s.config_path,
+                     s.config->zone_count, s.config->primary_count, s.config->key_count);
+        keyring_unref(s.keys);
+        config_unref(s.config);
+        return 0;
+    }
+    (void)umask(0027);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)prctl(PR_SET_DUMPABLE, 0); /* secrets stay out of core dumps */
+    log_init("syncd", s.config->log_level, s.config->log_format);
+    if (start(&s, &e) != OK) {
+        log_error(say("cannot start"), kv_err(&e));
+        code = 1;
+    } else {
+        log_info(say("ready"), kv_str("node", s.config->node), kv_str("data", s.config->data_dir),
+                 kv_u64("zones", s.config->zone_count), kv_str("release", ZL_VERSION));
+        loop_run(s.loop);
+        code = 0;
+    }
+    stop(&s);
+    return code;
+}
