@@ -1,0 +1,52 @@
+import shutil
+import tempfile
+
+import pytest
+import zl
+
+
+@pytest.fixture
+def place():
+    """A short directory (Unix sockets have short paths); processes that use it are ended first."""
+    import pathlib
+    p = pathlib.Path(tempfile.mkdtemp(prefix='zl-'))
+    p.chmod(0o755)
+    yield p
+    shutil.rmtree(p, ignore_errors=True)
+
+
+@pytest.fixture
+def node(place):
+    """Factory of nodes; all are stopped, and their logs looked at, when the test ends."""
+    made = []
+
+    def make(name='node', **options):
+        n = zl.Node(place / name, **options)
+        made.append(n)
+        return n
+    yield make
+    errors = []
+    for n in made:
+        try:
+            n.stop()
+        except AssertionError as e:
+            errors.append(e)
+        n.kill()
+    assert not errors, errors[0]
+
+
+@pytest.fixture
+def peer(place):
+    """Factory of real primaries: peer('knot', key=None). Skips where the program is not installed."""
+    made = []
+
+    def make(name, key=None):
+        cls = zl.PEERS[name]
+        if cls.missing():
+            pytest.skip(f'skipped: {cls.program} is not installed')
+        p = cls(place / f'{name}{len(made)}', key)
+        made.append(p)
+        return p
+    yield make
+    for p in made:
+        p.stop()
