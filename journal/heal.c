@@ -237,7 +237,7 @@ static enum err sweep_ref_locks(const char *dir, struct errinfo *e)
     return rc;
 }
 
-static enum err sweep_top_locks(const char *path, struct errinfo *e)
+enum err journal_heal_locks(const char *path, struct errinfo *e)
 {
     char *packed = xasprintf("%s/packed-refs.lock", path);
     enum err rc;
@@ -297,8 +297,8 @@ enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e)
     char *refs = xasprintf("%s/refs", path);
     enum err rc;
 
-    if ((rc = sweep_top_locks(path, e)) == OK && (rc = sweep_ref_locks(refs, e)) == OK &&
-        (rc = heal_packed_refs(path, e)) == OK && (rc = heal_packs(pack_dir, e)) == OK)
+    if ((rc = sweep_ref_locks(refs, e)) == OK && (rc = heal_packed_refs(path, e)) == OK &&
+        (rc = heal_packs(pack_dir, e)) == OK)
         /* A process killed behind the rename of a pack left its name in the cache only; objects
          * that are there are not written again, so make the names durable now. */
         rc = dir_sync(pack_dir, e);

@@ -316,7 +316,8 @@ enum err journal_open(struct journal **out, const char *path, const char *node, 
     }
     if ((rc = library_ready(e)))
         goto out;
-    if (writer && ((rc = lay_out(path, e)) || (rc = journal_heal(path, j->pack_dir, e))))
+    if (writer && ((rc = journal_heal_locks(path, e)) || (rc = lay_out(path, e)) ||
+                   (rc = journal_heal(path, j->pack_dir, e))))
         goto out;
     if ((g = git_repository_open_bare(&j->repo, path)) < 0) {
         rc = err_git(g, e, "opening %s", path);

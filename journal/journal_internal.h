@@ -126,7 +126,9 @@ MUST_USE enum err object_get(struct journal *j, struct packer *p, const struct j
 /* Looks at known packs only, without a refresh. */
 bool odb_has(struct journal *j, const struct journal_oid *oid);
 
-/* What the writer does before the repository is opened (heal.c). */
+/* What the writer does before the repository is opened (heal.c): first the locks of the files at
+ * the top, which it rewrites, then the rest. */
+MUST_USE enum err journal_heal_locks(const char *path, struct errinfo *e);
 MUST_USE enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e);
 
 /* ---- Lines (line.c) ---- */
