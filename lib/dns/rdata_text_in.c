@@ -420,6 +420,8 @@ static bool text_groups(struct text_in *t, size_t groups, size_t octets, char se
 static bool text_bitmap(struct text_in *t)
 {
     uint8_t bits[8192] = {0};
+    uint8_t used[256] = {0}; /* octets of each window */
+    unsigned windows = 0;
     struct word w;
 
     while (!text_at_end(t)) {
@@ -430,18 +432,17 @@ static bool text_bitmap(struct text_in *t)
         if (!type_from_text(&type, w.p, w.len))
             return text_fail(t, "'%.*s' is not a type", (int)w.len, w.p);
         bits[type / 8] |= (uint8_t)(0x80 >> type % 8);
+        if (used[type / 256] < type % 256 / 8 + 1)
+            used[type / 256] = (uint8_t)(type % 256 / 8 + 1);
+        if (windows < type / 256 + 1u)
+            windows = type / 256 + 1u;
     }
-    for (unsigned window = 0; window < 256; window++) {
-        const uint8_t *b = bits + (size_t)window * 32;
-        uint8_t n = 32;
-
-        while (n > 0 && b[n - 1] == 0)
-            n--;
-        if (n == 0)
+    for (unsigned window = 0; window < windows; window++) {
+        if (used[window] == 0)
             continue;
         buf_u8(t->out, (uint8_t)window);
-        buf_u8(t->out, n);
-        buf_put(t->out, b, n);
+        buf_u8(t->out, used[window]);
+        buf_put(t->out, bits + (size_t)window * 32, used[window]);
     }
     return true;
 }

@@ -118,7 +118,9 @@ const struct rr_desc *rr_desc_of(uint16_t type)
 
 const struct rr_desc *rr_desc_by_name(const char *name, size_t len)
 {
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < COUNT && len > 0; i++) {
+        if ((table[i].name[0] ^ name[0]) & ~0x20) /* nearly all are told apart here */
+            continue;
         if (strncasecmp(table[i].name, name, len) == 0 && table[i].name[len] == 0)
             return &table[i];
     }
