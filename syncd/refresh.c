@@ -33,8 +33,13 @@ void refresh_done(struct refresh *r)
     r->primary_count = 0;
 }
 
-void refresh_set_content(struct refresh *r, bool has_serial, struct serial serial)
+void refresh_set_zone(struct refresh *r, bool held, bool expired, bool has_serial,
+                      struct serial serial)
 {
+    if (r->held && !held)
+        r->failed_since_start = false; /* it may expire again, but not before a round has failed */
+    r->held = held;
+    r->expired = expired;
     r->has_serial = has_serial;
     r->serial = serial;
     r->has_content = r->has_content || has_serial;
@@ -132,9 +137,14 @@ static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cau
     return round_next(r, now);
 }
 
+static bool may_expire(const struct refresh *r)
+{
+    return r->has_expiry && !r->expired && !r->held && r->failed_since_start;
+}
+
 static void expire_if_due(struct refresh *r, struct refresh_plan *plan, struct mono now)
 {
-    if (!r->has_expiry || r->expired || !r->failed_since_start || mono_cmp(r->expires, now) > 0)
+    if (!may_expire(r) || mono_cmp(r->expires, now) > 0)
         return;
     r->expired = true;
     r->has_expiry = false;
@@ -218,8 +228,7 @@ bool refresh_alarm(const struct refresh *r, struct mono *at)
         *at = r->due;
         any = true;
     }
-    if (r->has_expiry && !r->expired && r->failed_since_start &&
-        (!any || mono_cmp(r->expires, *at) < 0)) {
+    if (may_expire(r) && (!any || mono_cmp(r->expires, *at) < 0)) {
         *at = r->expires;
         any = true;
     }

@@ -26,6 +26,8 @@
  *    is only a hint: it makes us ask sooner or later, never fetch.
  *  - Expiry runs on monotonic time. At start the wall clock may say that a zone expired while we
  *    were away, or lie; the zone is served until a whole round has failed.
+ *  - A held zone does not expire: what it serves is an operator's choice, and the silence of a
+ *    primary says nothing about it. Its primaries are asked as ever.
  *  - Waits are shortened by up to a tenth, by a hash of the name, so that zones that began together
  *    drift apart.
  */
@@ -105,7 +107,7 @@ struct refresh {
     unsigned primary_count;
 
     struct refresh_primary *primaries;
-    bool has_content, expired;
+    bool has_content, expired, held;
     bool has_serial; /* newest version that we fetched, held or not */
     struct serial serial;
     bool has_timers;
@@ -144,7 +146,7 @@ struct refresh {
 
 /* What the store knows of a zone at start. */
 struct refresh_start {
-    bool has_content, expired;
+    bool has_content, expired, held;
     bool has_serial;
     struct serial serial;
     struct wall next_check, expires_at, last_success; /* 0: none */
@@ -179,9 +181,10 @@ struct refresh_plan refresh_notified(struct refresh *r, int primary, const struc
 /* The operator wants a look now, or a transfer whatever the serial. */
 struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, struct mono now);
 
-/* The content was changed by somebody else (rollback, release); `serial` is the one that primaries
- * are compared with from now on. */
-void refresh_set_content(struct refresh *r, bool has_serial, struct serial serial);
+/* The zone was changed by somebody else: an operator rolled it back and holds it, or released it.
+ * `serial` is the one that primaries are compared with from now on. */
+void refresh_set_zone(struct refresh *r, bool held, bool expired, bool has_serial,
+                      struct serial serial);
 
 /* Persistent form of a moment: wall time, at `now`. */
 struct wall refresh_wall(struct mono at, struct mono now, struct wall wall);

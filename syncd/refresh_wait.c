@@ -146,6 +146,7 @@ void refresh_init(struct refresh *r, const struct refresh_policy *policy, unsign
     *r = (struct refresh){.policy = *policy,
                           .has_content = start->has_content,
                           .expired = start->expired,
+                          .held = start->held,
                           .has_serial = start->has_serial,
                           .serial = start->serial,
                           .failures = start->failures,

@@ -1,0 +1,38 @@
+/* A zone's row as the replicator keeps it: a struct store_zone without the room that its texts
+ * mostly don't use, since there may be a million of them. Wherever a row goes elsewhere, it is a
+ * struct store_zone again.
+ */
+#ifndef ZL_SYNCD_ZONE_ROW_H
+#define ZL_SYNCD_ZONE_ROW_H
+
+#include "lib/store/store.h"
+
+struct zone_row {
+    int64_t id; /* 0: not stored yet */
+    uint8_t *name;
+    enum zone_kind kind;
+    enum zone_source source;
+    bool has_content, expired, removed, held;
+    bool has_primary_serial;
+    struct serial serial;
+    struct serial primary_serial;
+    uint32_t failures;
+    uint64_t version, last_version, seq, records, held_version;
+    struct wall held_at;
+    struct wall last_check, last_success, next_check, expires_at;
+    uint8_t tip_oid[STORE_OID_BYTES];
+
+    char *account; /* NULL is "", as for all that follow */
+    char *held_by, *held_reason;
+    char *last_error, *last_primary;
+};
+
+/* What *to held before is freed; zeroed is fine. */
+void zone_row_set(struct zone_row *to, const struct store_zone *from);
+void zone_row_get(struct store_zone *to, const struct zone_row *from);
+void zone_row_done(struct zone_row *row);
+
+/* Sets one of the texts; cut to what struct store_zone has room for when it gets there. */
+void zone_row_text(char **field, const char *text);
+
+#endif
