@@ -89,7 +89,7 @@ enum err zonefile_name(struct zonefile_reader *r, uint8_t out[NAME_MAX_OCTETS],
     if (t->flags == 0 && zonefile_plain_name(out, t->p, t->len, s->origin, s->origin_len) > 0)
         return OK;
     if (t->flags & TOKEN_QUOTED)
-        return zonefile_fail(r, ERR_FORMAT, t->p - 1, "a quoted string is no %s", what);
+        return zonefile_fail(r, ERR_FORMAT, token_start(t), "a quoted string is no %s", what);
     rc = name_from_text(out, (const char *)t->p, t->len, s->origin, &r->why);
     if (rc) {
         (void)err_wrap(rc, &r->why, "%s %s", what, token_text(text, t));
@@ -250,7 +250,9 @@ static enum err record(struct zonefile_reader *r)
         return zonefile_fail(r, ERR_FORMAT, at, "no owner, and none before that could be used");
     }
     if ((rc = zonefile_head(&head, r, lx->blank_owner ? 0 : 1)) ||
-        (rc = zonefile_rdata(r, head.type, head.rdata, head.type_at)))
+        (rc = zonefile_rdata(r, head.type, lx, head.rdata,
+                             head.rdata < lx->count ? token_start(&lx->tokens[head.rdata])
+                                                    : head.type_at)))
         return rc;
     return zonefile_emit(r, s->owner, &head, at);
 }

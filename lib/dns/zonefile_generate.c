@@ -5,7 +5,7 @@
  * in base d, o, x, X, or as nibbles n, N: hex digits lowest first with dots between them, the dots
  * counting as places (for ip6.arpa). RDATA in one pair of quotes is taken without them, as BIND
  * does it; unlike there, it may also be several words. The last owner stays what it was. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/dns/zonefile_internal.h"
@@ -131,7 +131,7 @@ static void put_number(struct buf *out, int32_t v, const struct modifier *m)
 /* A template with the number put in. False if a ${...} is wrong. */
 static bool expand(struct buf *out, const uint8_t *p, size_t len, int64_t number)
 {
-    const uint8_t *end = p + len;
+    const uint8_t *end = p ? p + len : p; /* "" is a template too */
     struct modifier m;
 
     out->len = 0;
@@ -156,14 +156,14 @@ static bool expand(struct buf *out, const uint8_t *p, size_t len, int64_t number
 }
 
 /* The template of RDATA: the rest of the line, or what stands in its only quotes. */
-static void rdata_template(struct buf *out, struct zonefile_reader *r, size_t i)
+static void rdata_template(struct buf *out, struct zonefile_reader *r, uint16_t type, size_t i)
 {
     const struct lexer *lx = &r->source->lex;
     const uint8_t *p;
     size_t len;
 
     if (i + 1 != lx->count || !(lx->tokens[i].flags & TOKEN_QUOTED)) {
-        zonefile_rest(r, i, &p, &len);
+        zonefile_rest(r, type, lx, i, &p, &len);
         buf_put(out, p, len);
         return;
     }
@@ -182,34 +182,59 @@ struct generate {
     struct entry_head head;
     struct buf rdata_template;
 
-    struct buf text; /* of one name, one RDATA */
+    struct buf text;  /* of one name, one RDATA */
+    struct lexer lex; /* over the latter */
 };
 
-static enum err generate_one(struct zonefile_reader *r, struct generate *g, int64_t number)
+static enum err make_owner(uint8_t out[NAME_MAX_OCTETS], struct zonefile_reader *r,
+                           struct generate *g, int64_t number)
 {
-    const struct zonefile_source *s = r->source;
     const struct token *t = g->owner;
-    const uint8_t *rdata_at = s->lex.tokens[g->head.rdata].p;
-    struct entry_head head = g->head;
-    uint8_t owner[NAME_MAX_OCTETS];
     enum err rc;
 
     if (!expand(&g->text, t->p, t->len, number))
         return zonefile_fail(r, ERR_FORMAT, t->p, WRONG_MODIFIER);
-    rc = name_from_text(owner, (const char *)g->text.data, g->text.len, s->origin, &r->why);
+    rc = name_from_text(out, (const char *)g->text.data, g->text.len, r->source->origin, &r->why);
     if (rc) {
         (void)err_wrap(rc, &r->why, "owner for %lld", (long long)number);
         return zonefile_fail_why(r, rc, t->p);
     }
+    return OK;
+}
+
+/* RDATA is taken apart like any other, only from a text of its own. */
+static enum err make_rdata(struct zonefile_reader *r, struct generate *g, int64_t number)
+{
+    const uint8_t *at = token_start(&r->source->lex.tokens[g->head.rdata]);
+    struct lexer *lx = &g->lex;
+    enum err rc;
+
     if (!expand(&g->text, g->rdata_template.data, g->rdata_template.len, number))
-        return zonefile_fail(r, ERR_FORMAT, rdata_at, WRONG_MODIFIER);
-    r->rdata.len = 0;
-    rc = rdata_from_text(&r->rdata, head.type, (const char *)g->text.data, g->text.len, s->origin,
-                         &r->why);
-    if (rc) {
-        (void)err_wrap(rc, &r->why, "RDATA for %lld", (long long)number);
-        return zonefile_fail_why(r, rc, rdata_at);
+        return zonefile_fail(r, ERR_FORMAT, at, WRONG_MODIFIER);
+    lx->pos = (const uint8_t *)buf_cstr(&g->text);
+    lx->end = lx->pos + g->text.len;
+    switch (lexer_next(lx)) {
+    case LEX_ENTRY:
+        break;
+    case LEX_END:
+        return zonefile_fail(r, ERR_FORMAT, at, "RDATA for %lld is empty", (long long)number);
+    case LEX_ERROR:
+        return zonefile_fail(r, ERR_FORMAT, at, "RDATA for %lld: %s", (long long)number, lx->error);
     }
+    rc = zonefile_rdata(r, g->head.type, lx, 0, at);
+    if (rc)
+        (void)err_wrap(rc, &r->why, "RDATA for %lld", (long long)number);
+    return rc;
+}
+
+static enum err generate_one(struct zonefile_reader *r, struct generate *g, int64_t number)
+{
+    struct entry_head head = g->head;
+    uint8_t owner[NAME_MAX_OCTETS];
+    enum err rc;
+
+    if ((rc = make_owner(owner, r, g, number)) || (rc = make_rdata(r, g, number)))
+        return rc;
     return zonefile_emit(r, owner, &head, r->source->lex.tokens[0].p);
 }
 
@@ -231,16 +256,17 @@ enum err zonefile_generate(struct zonefile_reader *r)
         return zonefile_fail(r, ERR_LIMIT, t[1].p, "$GENERATE of more than %llu records",
                              (unsigned long long)r->opts.generate_max);
     if (t[2].flags & TOKEN_QUOTED)
-        return zonefile_fail(r, ERR_FORMAT, t[2].p - 1, "a quoted string is no owner");
+        return zonefile_fail(r, ERR_FORMAT, token_start(&t[2]), "a quoted string is no owner");
     if ((rc = zonefile_head(&g.head, r, 3)))
         return rc;
     if (g.head.rdata >= lx->count)
         return zonefile_fail(r, ERR_FORMAT, g.head.type_at, "no RDATA behind the type");
     g.owner = &t[2];
-    rdata_template(&g.rdata_template, r, g.head.rdata);
+    rdata_template(&g.rdata_template, r, g.head.type, g.head.rdata);
     for (int64_t n = range.start; n <= range.stop && rc == OK; n += range.step)
         rc = generate_one(r, &g, n);
     buf_free(&g.rdata_template);
     buf_free(&g.text);
+    free(g.lex.tokens);
     return rc;
 }

@@ -22,13 +22,13 @@
 enum {
     TOKEN_QUOTED = 1, /* p and len are what stands between the quotes */
     TOKEN_ESCAPED = 2,
-    TOKEN_MIXED = 4, /* a word with a quoted part: alpn="h2,h3" */
 };
 
 struct token {
     const uint8_t *p; /* into the text */
     uint32_t len;
-    uint32_t flags;
+    uint16_t flags;
+    bool adjacent; /* nothing stands between it and the token before: a"b" is two tokens */
 };
 
 /* One entry is what ends with a line end outside of parentheses. The text is closed by a NUL at
@@ -47,6 +47,7 @@ struct lexer {
     size_t cap;
     bool blank_owner; /* it begins with a blank */
     bool folded;      /* it has parentheses: the text between two tokens isn't just blanks */
+    bool adjacent;    /* it has an adjacent token */
 
     /* an error */
     const uint8_t *error_at;
@@ -145,10 +146,19 @@ enum err zonefile_emit(struct zonefile_reader *r, const uint8_t *owner, struct e
 enum err zonefile_name(struct zonefile_reader *r, uint8_t out[NAME_MAX_OCTETS],
                        const struct token *t, const char *what);
 
-/* RDATA of `type` from the tokens i to the last, into r->rdata. */
-enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, size_t i, const uint8_t *at);
-/* The tokens i to the last as one line of text, lent: a part of the text or r->scratch. */
-void zonefile_rest(struct zonefile_reader *r, size_t i, const uint8_t **text, size_t *len);
+/* RDATA of `type` from the tokens i to the last of lx, into r->rdata; `at` for its errors. */
+enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, const struct lexer *lx, size_t i,
+                        const uint8_t *at);
+/* The tokens i to the last as one line of text as rdata_from_text wants it, lent: a part of lx's
+ * text or r->scratch. */
+void zonefile_rest(struct zonefile_reader *r, uint16_t type, const struct lexer *lx, size_t i,
+                   const uint8_t **text, size_t *len);
+/* Where a token begins, its quote included. */
+static inline const uint8_t *token_start(const struct token *t)
+{
+    return t->p - (t->flags & TOKEN_QUOTED);
+}
+
 /* A name without escapes; 0 if it isn't one or needs a closer look, else its length. */
 size_t zonefile_plain_name(uint8_t out[NAME_MAX_OCTETS], const uint8_t *p, size_t n,
                            const uint8_t *origin, size_t origin_len);

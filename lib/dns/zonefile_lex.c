@@ -80,7 +80,7 @@ static const uint8_t *skip_escape(struct lexer *lx, const uint8_t *p)
 }
 
 /* From behind the opening quote to the closing one. */
-static const uint8_t *skip_quoted(struct lexer *lx, const uint8_t *p, uint32_t *flags)
+static const uint8_t *skip_quoted(struct lexer *lx, const uint8_t *p, uint16_t *flags)
 {
     const uint8_t *open = p - 1;
 
@@ -114,38 +114,36 @@ static const uint8_t *skip_quoted(struct lexer *lx, const uint8_t *p, uint32_t *
     }
 }
 
-/* To the end of a word. A quote right behind an equals sign belongs to it (RFC 9460 2.1). */
-static const uint8_t *skip_word(struct lexer *lx, const uint8_t *p, uint32_t *flags)
+static const uint8_t *skip_word(struct lexer *lx, const uint8_t *p, uint16_t *flags)
 {
-    const uint8_t *start = p;
-
     for (;;) {
         while (class_of[*p] == C_WORD)
             p++;
-        if (class_of[*p] == C_ESCAPE) {
-            *flags |= TOKEN_ESCAPED;
-            if (!(p = skip_escape(lx, p)))
-                return NULL;
-        } else if (*p == '"' && p > start && p[-1] == '=') {
-            *flags |= TOKEN_MIXED;
-            if (!(p = skip_quoted(lx, p + 1, flags)))
-                return NULL;
-            p++;
-        } else {
+        if (class_of[*p] != C_ESCAPE)
             return p;
-        }
+        *flags |= TOKEN_ESCAPED;
+        if (!(p = skip_escape(lx, p)))
+            return NULL;
     }
 }
 
-static bool add_token(struct lexer *lx, const uint8_t *p, const uint8_t *end, uint32_t flags)
+static bool add_token(struct lexer *lx, const uint8_t *p, const uint8_t *end, uint16_t flags)
 {
+    struct token t = {.p = p, .len = (uint32_t)(end - p), .flags = flags};
+
     if ((size_t)(end - p) > TOKEN_OCTETS_MAX || lx->count >= TOKENS_MAX) {
         (void)fail(lx, p, "the entry is too long to be a record");
         return false;
     }
+    if (lx->count > 0) {
+        const struct token *last = &lx->tokens[lx->count - 1];
+
+        t.adjacent = last->p + last->len + (last->flags & TOKEN_QUOTED) == token_start(&t);
+        lx->adjacent |= t.adjacent;
+    }
     if (lx->count == lx->cap)
         lx->tokens = xgrow(lx->tokens, &lx->cap, lx->count + 1, sizeof(*lx->tokens));
-    lx->tokens[lx->count++] = (struct token){.p = p, .len = (uint32_t)(end - p), .flags = flags};
+    lx->tokens[lx->count++] = t;
     return true;
 }
 
@@ -168,6 +166,7 @@ static void begin_entry(struct lexer *lx, const uint8_t *p)
     lx->count = 0;
     lx->blank_owner = class_of[*p] == C_BLANK;
     lx->folded = false;
+    lx->adjacent = false;
 }
 
 enum lex_outcome lexer_next(struct lexer *lx)
@@ -175,7 +174,7 @@ enum lex_outcome lexer_next(struct lexer *lx)
     const uint8_t *p = lx->pos;
     const uint8_t *open = p;
     const uint8_t *from;
-    uint32_t flags;
+    uint16_t flags;
     unsigned depth = 0;
 
     begin_entry(lx, p);

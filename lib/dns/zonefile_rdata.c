@@ -103,8 +103,7 @@ static size_t plain_strings(uint8_t *out, const struct token *t, size_t count)
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++, t++) {
-        if ((t->flags & ~(unsigned)TOKEN_QUOTED) || t->len > 255 ||
-            n + 1 + t->len > ZONEFILE_RDATA_MAX)
+        if ((t->flags & TOKEN_ESCAPED) || t->len > 255 || n + 1 + t->len > ZONEFILE_RDATA_MAX)
             return 0;
         out[n++] = (uint8_t)t->len;
         memcpy(out + n, t->p, t->len);
@@ -119,7 +118,7 @@ static size_t plain_rdata(uint8_t *out, uint16_t type, const struct token *t, si
 {
     size_t n;
 
-    if (count == 0 || t[0].flags & (TOKEN_ESCAPED | TOKEN_MIXED))
+    if (count == 0 || t[0].flags & TOKEN_ESCAPED)
         return 0;
     switch (type) {
     case RR_A:
@@ -144,19 +143,25 @@ static size_t plain_rdata(uint8_t *out, uint16_t type, const struct token *t, si
     }
 }
 
-void zonefile_rest(struct zonefile_reader *r, size_t i, const uint8_t **text, size_t *len)
+/* SvcParams alone know quotes inside of a word: alpn="h2,h3" (RFC 9460 2.1). */
+static bool is_glued(uint16_t type, const struct token *t)
 {
-    const struct lexer *lx = &r->source->lex;
+    return t->adjacent && (type == RR_SVCB || type == RR_HTTPS);
+}
+
+void zonefile_rest(struct zonefile_reader *r, uint16_t type, const struct lexer *lx, size_t i,
+                   const uint8_t **text, size_t *len)
+{
     const struct token *t = lx->tokens;
 
     *text = lx->end;
     *len = 0;
     if (i >= lx->count)
         return;
-    if (!lx->folded) {
+    if (!lx->folded && !lx->adjacent) {
         const struct token *last = &t[lx->count - 1];
 
-        *text = t[i].p - (t[i].flags & TOKEN_QUOTED);
+        *text = token_start(&t[i]);
         *len = (size_t)(last->p + last->len + (last->flags & TOKEN_QUOTED) - *text);
         return;
     }
@@ -164,17 +169,18 @@ void zonefile_rest(struct zonefile_reader *r, size_t i, const uint8_t **text, si
     for (; i < lx->count; i++) {
         size_t quote = t[i].flags & TOKEN_QUOTED;
 
+        if (r->scratch.len > 0 && !is_glued(type, &t[i]))
+            buf_u8(&r->scratch, ' ');
         buf_put(&r->scratch, t[i].p - quote, t[i].len + 2 * quote);
-        buf_u8(&r->scratch, ' ');
     }
     *text = r->scratch.data;
-    *len = r->scratch.len - 1;
+    *len = r->scratch.len;
 }
 
-enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, size_t i, const uint8_t *at)
+enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, const struct lexer *lx, size_t i,
+                        const uint8_t *at)
 {
     const struct zonefile_source *s = r->source;
-    const struct lexer *lx = &s->lex;
     const uint8_t *text;
     size_t len;
     enum err rc;
@@ -184,9 +190,7 @@ enum err zonefile_rdata(struct zonefile_reader *r, uint16_t type, size_t i, cons
     r->rdata.len = plain_rdata(r->rdata.data, type, lx->tokens + i, lx->count - i, s);
     if (r->rdata.len > 0)
         return OK;
-    if (i < lx->count)
-        at = lx->tokens[i].p - (lx->tokens[i].flags & TOKEN_QUOTED);
-    zonefile_rest(r, i, &text, &len);
+    zonefile_rest(r, type, lx, i, &text, &len);
     rc = rdata_from_text(&r->rdata, type, (const char *)text, len, s->origin, &r->why);
     return rc ? zonefile_fail_why(r, rc, at) : OK;
 }

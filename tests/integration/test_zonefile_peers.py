@@ -157,6 +157,7 @@ NOT_LDNS = {"class_and_ttl_order"}
 BIND_ONLY = {
     "relative_origin": HEAD + "$ORIGIN sub\na A 192.0.2.1\n$ORIGIN lower\na A 192.0.2.1\n",
     "class_in_numbers": HEAD + "a CLASS1 TYPE1 192.0.2.1\n",
+    "quotes_in_words": HEAD + 'a TXT k="v w" "a"b"c"\nb TXT (k="v w" z)\n',
     "nested_parentheses": HEAD + "a TXT ( a ( b\n) c\n)\n",
 }
 
@@ -172,6 +173,7 @@ GENERATE = {
     "$GENERATE 1-2 y\\${+3} TXT x$\\$\n$GENERATE 1-2 z${+3} TXT x\n",
     "quoted": '$GENERATE 1-2 t$ TXT "hello $"\n$GENERATE 1-2 u$ MX "10 mx$"\n'
     '$GENERATE 1-2 v${0,3} TXT "\\"a $ b\\" c"\n',
+    "comment_in_quotes": '$GENERATE 1-2 t$ TXT "x;y ( z"\n$GENERATE 1-2 u$ MX "( $ m ) ; c"\n',
     "apex_and_owner": 'a TXT "a"\n$GENERATE 1-2 @ TXT g$\n TXT "of a"\n',
     "origin": "$ORIGIN 2.0.192.in-addr.example.\n$GENERATE 1-254 $ PTR host-$.example.\n",
 }
