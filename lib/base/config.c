@@ -22,6 +22,12 @@ static struct errinfo *parse_error;
 static const char *parse_path;
 static bool parse_failed;
 
+/* A section that stands in the file once has no file name of its own. */
+static const char *file_of(const cfg_t *cfg)
+{
+    return cfg && cfg->filename ? cfg->filename : parse_path;
+}
+
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
     char text[ERR_TEXT_MAX / 2];
@@ -30,8 +36,7 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
         return;
     parse_failed = true;
     (void)vsnprintf(text, sizeof(text), fmt, ap);
-    (void)err_set(ERR_FORMAT, parse_error, "%s:%d: %s",
-                  cfg && cfg->filename ? cfg->filename : parse_path, cfg ? cfg->line : 0, text);
+    (void)err_set(ERR_FORMAT, parse_error, "%s:%d: %s", file_of(cfg), cfg ? cfg->line : 0, text);
 }
 
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)
@@ -96,7 +101,7 @@ static void take_section(struct config *c, cfg_t *sec, const char *section)
 
 static enum err fail_at(cfg_t *sec, struct errinfo *e, const char *what)
 {
-    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", sec->filename, sec->line, cfg_name(sec),
+    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", file_of(sec), sec->line, cfg_name(sec),
                    cfg_title(sec) ? cfg_title(sec) : "", what);
 }
 
@@ -154,13 +159,12 @@ static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
             return fail_at(sec, e, "needs an address");
         if (addr_from_text(&p->address, address, 53, e) != OK ||
             (source[0] && addr_from_text(&p->source, source, 0, e) != OK))
-            return err_wrap(ERR_FORMAT, e, "%s:%d: primary '%s'", sec->filename, sec->line,
-                            p->name);
+            return err_wrap(ERR_FORMAT, e, "%s:%d: primary '%s'", file_of(sec), sec->line, p->name);
         if (source[0] && p->source.family != p->address.family)
             return fail_at(sec, e, "source and address are of different families");
         if (key[0] && (p->key = key_index(c, key)) < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: primary '%s': there is no key '%s'",
-                           sec->filename, sec->line, p->name, key);
+            return err_set(ERR_FORMAT, e, "%s:%d: primary '%s': there is no key '%s'", file_of(sec),
+                           sec->line, p->name, key);
     }
     return OK;
 }
@@ -179,7 +183,7 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
 
         if (index < 0)
             return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no primary '%s'",
-                           sec->filename, sec->line, z->name, name);
+                           file_of(sec), sec->line, z->name, name);
         z->primaries[z->primary_count++] = index;
     }
     for (unsigned i = 0; i < nk; i++) {
@@ -187,7 +191,7 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
         int index = key_index(c, name);
 
         if (index < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no key '%s'", sec->filename,
+            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no key '%s'", file_of(sec),
                            sec->line, z->name, name);
         z->notify_keys[z->notify_key_count++] = index;
     }
@@ -238,11 +242,11 @@ static enum err take_listen(struct config *c, cfg_t *sec, struct errinfo *e)
         struct addr *a = &c->listen[i];
 
         if (addr_from_text(a, cfg_getnstr(sec, "listen", i), 53, e) != OK)
-            return err_wrap(ERR_FORMAT, e, "%s:%d: authd: listen", sec->filename, sec->line);
+            return err_wrap(ERR_FORMAT, e, "%s:%d: authd: listen", file_of(sec), sec->line);
         for (size_t k = 0; k < c->listen_count; k++) {
             if (addr_eq(a, &c->listen[k]))
                 return err_set(ERR_FORMAT, e, "%s:%d: authd: listen: '%s' stands there twice",
-                               sec->filename, sec->line, cfg_getnstr(sec, "listen", i));
+                               file_of(sec), sec->line, cfg_getnstr(sec, "listen", i));
         }
         c->listen_count++;
     }

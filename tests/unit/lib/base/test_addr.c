@@ -1,0 +1,63 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "lib/base/addr.h"
+
+static const struct {
+    const char *text;
+    const char *shown; /* NULL: refused */
+} cases[] = {
+    {"192.0.2.1", "192.0.2.1@53"},
+    {"192.0.2.1@5353", "192.0.2.1@5353"},
+    {"2001:DB8::1", "2001:db8::1@53"},
+    {"2001:db8::1@65535", "2001:db8::1@65535"},
+    {"::ffff:192.0.2.1@1", "192.0.2.1@1"},
+    {"", NULL},
+    {"192.0.2", NULL},
+    {"192.0.2.1@", NULL},
+    {"192.0.2.1@65536", NULL},
+    {"192.0.2.1@-1", NULL},
+    {"192.0.2.1@5 3", NULL},
+    {"example.org", NULL},
+    {"2001:db8::1%eth0", NULL},
+    {"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc", NULL},
+};
+
+static void text_goes_in_and_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct addr a;
+        struct addr back;
+        struct sockaddr_storage ss;
+        char text[ADDR_TEXT_MAX];
+        struct errinfo e = {{0}};
+        enum err rc = addr_from_text(&a, cases[i].text, 53, &e);
+
+        if (!cases[i].shown) {
+            assert_int_equal(rc, ERR_FORMAT);
+            assert_true(e.text[0] != 0);
+            continue;
+        }
+        assert_int_equal(rc, OK);
+        addr_to_text(text, &a);
+        assert_string_equal(text, cases[i].shown);
+        assert_true(addr_to_sockaddr(&ss, &a) > 0);
+        assert_true(addr_from_sockaddr(&back, (struct sockaddr *)&ss));
+        assert_true(addr_eq(&a, &back));
+        back.port++;
+        assert_false(addr_eq(&a, &back));
+        assert_true(addr_ip_eq(&a, &back));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_out)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

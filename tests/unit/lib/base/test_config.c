@@ -1,0 +1,170 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/config.h"
+
+static char path[] = "/tmp/zl-config-XXXXXX";
+
+static const char good[] = "node = \"n1\"\n"
+                           "data-dir = \"/d\"\n"
+                           "log { level = debug format = json }\n"
+                           "authd { listen = {\"127.0.0.1@5300\", \"::1@5300\"} tcp-idle = 5s }\n"
+                           "syncd { max-zone-size = 3M max-zone-records = 2k }\n"
+                           "key \"k.example.\" { secret-file = \"/x\" }\n"
+                           "primary \"p\" { address = \"127.0.0.1@5301\" key = \"k.example.\" }\n"
+                           "primary \"q\" { address = \"2001:db8::1\" }\n"
+                           "zone \"example.org\" { primaries = {\"q\", \"p\"}\n"
+                           "  refresh-min = 2m notify-keys = {\"k.example.\"} }\n";
+
+static void put_file(const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    (void)fputs(text, f);
+    (void)fclose(f);
+}
+
+static void a_good_file_is_read(void **state)
+{
+    struct config *c = NULL;
+    struct errinfo e = {{0}};
+
+    (void)state;
+    put_file(good);
+    assert_int_equal(config_load(&c, path, &e), OK);
+    assert_string_equal(c->node, "n1");
+    assert_string_equal(c->data_dir, "/d");
+    assert_string_equal(c->run_dir, "/run/zoneledger");
+    assert_int_equal(c->log_level, LOG_DEBUG);
+    assert_int_equal(c->log_format, LOG_JSON);
+    assert_int_equal(c->listen_count, 2);
+    assert_int_equal(c->listen[1].family, 6);
+    assert_int_equal(c->listen[1].port, 5300);
+    assert_int_equal(c->tcp_idle_ms, 5000);
+    assert_int_equal(c->udp_payload, 1232);
+    assert_int_equal(c->max_zone_bytes, 3u << 20);
+    assert_int_equal(c->max_zone_records, 2000);
+    assert_int_equal(c->primaries[0].key, 0);
+    assert_int_equal(c->primaries[1].key, -1);
+    assert_int_equal(c->primaries[1].address.port, 53);
+    assert_int_equal(c->zones[0].primaries[0], 1);
+    assert_int_equal(c->zones[0].primaries[1], 0);
+    assert_int_equal(c->zones[0].refresh_min_s, 120);
+    assert_int_equal(c->zones[0].notify_keys[0], 0);
+    config_unref(config_ref(c));
+    config_unref(c);
+}
+
+struct bad {
+    const char *text;
+    int line;
+    const char *says;
+};
+
+static const struct bad bads[] = {
+    {"nod = \"x\"\n", 1, "nod"},
+    {"\nlog { levl = debug }\n", 2, "levl"},
+    {"log { level = loud }\n", 1, "'loud' should be error, warning, info or debug"},
+    {"log { format = xml }\n", 1, "'xml' should be text or json"},
+    {"\n\nauthd { tcp-idle = 5x }\n", 3, "tcp-idle: '5x' should be a time with its unit"},
+    {"authd { tcp-idle = 5 }\n", 1, "tcp-idle"},
+    {"authd { udp-payload = 100 }\n", 1, "'100' is outside 512 to 4096"},
+    {"authd { workers = -1 }\n", 1, "workers"},
+    {"authd { workers = two }\n", 1, "'two' should be a number"},
+    {"authd { listen = {\"localhost\"} }\n", 1, "'localhost' is not an IP address"},
+    {"authd { listen = {\"127.0.0.1@99999\"} }\n", 1, "no valid port"},
+    {"authd { listen = {\"127.0.0.1\", \"127.0.0.1@53\"} }\n", 1, "stands there twice"},
+    {"syncd { max-zone-size = 99999999999999999999 }\n", 1, "too large"},
+    {"key \"k\" { }\n", 1, "needs a secret-file"},
+    {"primary \"p\" { }\n", 1, "needs an address"},
+    {"primary \"p\" { address = \"::1\" source = \"127.0.0.1\" }\n", 1, "different families"},
+    {"primary \"p\" { address = \"::1\" key = \"nokey\" }\n", 1, "there is no key 'nokey'"},
+    {"primary \"p\" { address = \"::1\" }\nprimary \"p\" { address = \"::1\" }\n", 2, "duplicate"},
+    {"zone \"z\" { }\n", 1, "needs primaries"},
+    {"zone \"z\" { primaries = {\"nobody\"} }\n", 1, "there is no primary 'nobody'"},
+    {"primary \"p\" { address = \"::1\" }\nzone \"z\" { primaries = {\"p\"} retry-min = 2h "
+     "retry-max = 1h }\n",
+     2, "a minimum is above its maximum"},
+    {"zone \"z\" {\n", 2, ""},
+    {"log { level = \"debug\n", 2, ""},
+    {"log = debug\n", 1, ""},
+};
+
+static void each_mistake_is_named_with_file_and_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
+        struct config *c = NULL;
+        struct errinfo e = {{0}};
+        char where[64];
+
+        put_file(bads[i].text);
+        assert_int_not_equal(config_load(&c, path, &e), OK);
+        (void)snprintf(where, sizeof(where), "%s:%d: ", path, bads[i].line);
+        if (!strstr(e.text, where) || !strstr(e.text, bads[i].says))
+            fail_msg("case %zu: '%s' should have '%s' and '%s'", i, e.text, where, bads[i].says);
+    }
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+    struct config *c = NULL;
+    struct errinfo e = {{0}};
+
+    (void)state;
+    assert_int_equal(config_load(&c, "/nowhere/zl.conf", &e), ERR_IO);
+    assert_string_equal(e.text, "/nowhere/zl.conf: No such file or directory");
+}
+
+static void the_reference_in_docs_is_the_table(void **state)
+{
+    struct buf want = BUF_INIT;
+    char got[65536] = "";
+    FILE *f = fopen("docs/zoneledger.conf.md", "r");
+    const char *table;
+
+    (void)state;
+    if (!f)
+        skip(); /* not run from the top of the tree */
+    got[fread(got, 1, sizeof(got) - 1, f)] = 0;
+    (void)fclose(f);
+    config_help(&want);
+    table = strstr(got, "| item |");
+    assert_non_null(table);
+    assert_string_equal(table, buf_cstr(&want));
+    buf_free(&want);
+}
+
+static int make_file(void **state)
+{
+    int fd = mkstemp(path);
+
+    (void)state;
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int drop_file(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_file_is_read),
+        cmocka_unit_test(each_mistake_is_named_with_file_and_line),
+        cmocka_unit_test(a_file_that_is_not_there_is_named),
+        cmocka_unit_test(the_reference_in_docs_is_the_table),
+    };
+
+    return cmocka_run_group_tests(tests, make_file, drop_file);
+}

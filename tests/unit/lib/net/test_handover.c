@@ -1,0 +1,179 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/net/handover.h"
+
+static const uint8_t zone[] = "\7example\4test";
+static const uint8_t message[] = {1, 2, 3, 4, 5};
+
+static const struct ho_frame frames[] = {
+    {.type = HO_HELLO, .role = HO_WORKER},
+    {.type = HO_HELLO, .id = 9, .role = HO_UPDATER},
+    {.type = HO_MESSAGE,
+     .id = UINT64_MAX,
+     .transport = HO_TCP,
+     .source = {.family = 4, .port = 53, .ip = {192, 0, 2, 1}},
+     .destination = {.family = 6, .port = 5353, .ip = {0x20, 1, 0xd, 0xb8}},
+     .wire = message,
+     .wire_len = sizeof(message),
+     .answer = message,
+     .answer_len = 2},
+    {.type = HO_MESSAGE, .transport = HO_UDP, .wire = message, .wire_len = 5},
+    {.type = HO_REPLY, .id = 3, .wire = message, .wire_len = 5},
+    {.type = HO_REPLY, .id = 4},
+    {.type = HO_HINT, .seq = UINT64_C(1) << 40},
+    {.type = HO_TELL,
+     .state = HO_EXPIRED,
+     .serial = {UINT32_MAX},
+     .version = 7,
+     .seq = 8,
+     .records = 9,
+     .sha256 = {1, 2, 3}},
+};
+
+static void assert_same(const struct ho_frame *a, const struct ho_frame *b)
+{
+    struct buf x = BUF_INIT;
+    struct buf y = BUF_INIT;
+
+    ho_encode(&x, a);
+    ho_encode(&y, b);
+    assert_int_equal(x.len, y.len);
+    assert_memory_equal(x.data, y.data, x.len);
+    buf_free(&x);
+    buf_free(&y);
+}
+
+static struct ho_frame ask_frame(void)
+{
+    struct ho_frame f = {.type = HO_ASK, .id = 5};
+
+    (void)name_copy(f.zone, zone);
+    return f;
+}
+
+static void each_frame_comes_back_as_it_was(void **state)
+{
+    struct ho_frame ask = ask_frame();
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(frames) / sizeof(frames[0]); i++) {
+        const struct ho_frame *f = i < sizeof(frames) / sizeof(frames[0]) ? &frames[i] : &ask;
+        struct buf b = BUF_INIT;
+        struct ho_frame got;
+
+        ho_encode(&b, f);
+        assert_int_equal(ho_decode(&got, b.data, b.len, NULL), OK);
+        assert_same(f, &got);
+        buf_free(&b);
+    }
+}
+
+static void a_frame_cut_or_lengthened_is_refused(void **state)
+{
+    struct ho_frame ask = ask_frame();
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(frames) / sizeof(frames[0]); i++) {
+        const struct ho_frame *f = i < sizeof(frames) / sizeof(frames[0]) ? &frames[i] : &ask;
+        struct buf b = BUF_INIT;
+        struct ho_frame got;
+        struct errinfo e = {{0}};
+
+        ho_encode(&b, f);
+        for (size_t n = 0; n < b.len; n++) {
+            uint8_t *cut = malloc(n ? n : 1); /* exact size, so that a read beyond it is seen */
+            memcpy(cut, b.data, n);
+            assert_int_equal(ho_decode(&got, cut, n, &e), ERR_FORMAT);
+            free(cut);
+        }
+        buf_u8(&b, 0);
+        assert_int_equal(ho_decode(&got, b.data, b.len, &e), ERR_FORMAT);
+        assert_non_null(strstr(e.text, "malformed hand-over frame"));
+        buf_free(&b);
+    }
+}
+
+static void odd_values_are_refused(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } cases[] = {{0, 2}, {1, 0}, {1, 77}, {12, 0}, {12, 4}, {13, 5}};
+    struct ho_frame got;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf b = BUF_INIT;
+
+        ho_encode(&b, &frames[2]);
+        b.data[cases[i].at] = cases[i].value;
+        assert_int_equal(ho_decode(&got, b.data, b.len, NULL), ERR_FORMAT);
+        buf_free(&b);
+    }
+}
+
+static void a_frame_crosses_a_socket(void **state)
+{
+    char dir[] = "/tmp/zl-ho-XXXXXX";
+    char path[64];
+    uint8_t *buf = malloc(HO_FRAME_MAX);
+    uint8_t *big = calloc(1, 65535);
+    struct ho_frame f = {.type = HO_MESSAGE,
+                         .transport = HO_TCP,
+                         .wire = big,
+                         .wire_len = 65535,
+                         .answer = big,
+                         .answer_len = 65535};
+    struct ho_frame got;
+    int listener, client, server;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(ho_connect(&client, dir, NULL), ERR_CLOSED);
+    assert_int_equal(ho_listen(&listener, dir, NULL), OK);
+    assert_int_equal(ho_connect(&client, dir, NULL), OK);
+    server = accept(listener, NULL, NULL);
+    assert_true(server >= 0);
+    ho_prepare(server);
+    assert_int_equal(ho_recv(&got, server, buf, NULL), ERR_BUSY);
+    assert_int_equal(ho_send(client, &f, NULL), OK);
+    assert_int_equal(ho_recv(&got, server, buf, NULL), OK);
+    assert_same(&f, &got);
+
+    /* A full socket is busy, not broken. */
+    while (ho_send(client, &f, NULL) == OK)
+        ;
+    assert_int_equal(ho_send(client, &f, NULL), ERR_BUSY);
+    (void)close(client);
+    while (ho_recv(&got, server, buf, NULL) == OK)
+        ;
+    assert_int_equal(ho_recv(&got, server, buf, NULL), ERR_CLOSED);
+    (void)close(server);
+    (void)close(listener);
+    (void)snprintf(path, sizeof(path), "%s/handover.sock", dir);
+    (void)unlink(path);
+    (void)rmdir(dir);
+    free(buf);
+    free(big);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_frame_comes_back_as_it_was),
+        cmocka_unit_test(a_frame_cut_or_lengthened_is_refused),
+        cmocka_unit_test(odd_values_are_refused),
+        cmocka_unit_test(a_frame_crosses_a_socket),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
