@@ -16,7 +16,7 @@ void store_change_done(struct store_change *c)
 static enum err change_read_version(sqlite3_stmt *st, struct store_change *c, struct errinfo *e)
 {
     struct store_version v;
-    enum err rc = version_read(st, 7, &v, e);
+    enum err rc = version_read(st, 8, &v, e);
 
     if (rc)
         return rc;
@@ -51,10 +51,11 @@ enum err change_read(sqlite3_stmt *st, struct store_change *out, struct errinfo 
     if (!rc && c.kind != CHANGE_STATE)
         rc = change_read_version(st, &c, e);
     if (!rc && c.kind == CHANGE_DELTA) {
-        const uint8_t *data = sqlite3_column_blob(st, 6);
-        size_t len = (size_t)sqlite3_column_bytes(st, 6);
+        const uint8_t *data;
+        size_t len;
 
-        rc = changeset_decode(&c.changes, data ? data : (const uint8_t *)"", len, c.zone, e);
+        if (!(rc = col_summed(st, 7, &data, &len, e)))
+            rc = changeset_decode(&c.changes, data, len, c.zone, e);
     }
     if (rc)
         return err_wrap(rc, e, "change %llu", (unsigned long long)c.seq);
@@ -199,7 +200,8 @@ enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind, 
     bind_i64(st, 5, at.s);
     if (kind == CHANGE_DELTA) {
         changeset_encode(&data, cs);
-        bind_blob(st, 6, data.data, data.len);
+        bind_i64(st, 6, blob_sum(data.data, data.len));
+        bind_blob(st, 7, data.data, data.len);
     }
     rc = stmt_run(s, st, NULL, e);
     stmt_end(s, ST_CHANGE_INSERT, st);

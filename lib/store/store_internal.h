@@ -117,6 +117,12 @@ bool col_oid(sqlite3_stmt *st, int i, uint8_t oid[STORE_OID_BYTES], bool *bad); 
 void col_name(sqlite3_stmt *st, int i, uint8_t name[NAME_MAX_OCTETS], bool *bad);
 void col_text(sqlite3_stmt *st, int i, char *out, size_t cap, bool *bad);
 
+/* The checksum beside each blob: against damage, not against enemies. */
+int64_t blob_sum(const void *p, size_t n);
+/* Lends the blob in column i; its sum stands in the column before. ERR_CORRUPT. */
+MUST_USE enum err col_summed(sqlite3_stmt *st, int i, const uint8_t **data, size_t *len,
+                             struct errinfo *e);
+
 /* ---- store_schema.c ---- */
 
 #define SCHEMA_APPLICATION_ID 0x5A4C4442 /* "ZLDB" */
@@ -144,6 +150,10 @@ MUST_USE enum err schema_migrate(struct store *s, const struct schema_step *step
  * the old error if SQLite has rolled the transaction back by itself. */
 MUST_USE enum err write_check(struct store *s, struct errinfo *e);
 
+/* Puts the whole log into the database and empties its file, if no reader stands in the way for
+ * long. Not inside a transaction. */
+MUST_USE enum err checkpoint_truncate(struct store *s, struct errinfo *e);
+
 /* ---- Pieces of rows that several files read ---- */
 
 /* store_page.c: what differs between two versions. */
@@ -164,7 +174,8 @@ MUST_USE enum err version_one(struct store *s, enum stmt_id id, int64_t zone_id,
                               struct store_version *out, struct errinfo *e);
 
 /* store_change.c */
-#define CHANGE_COLUMNS "c.seq, c.zone_id, z.name, c.kind, c.at, z.serial, c.data, " VERSION_COLUMNS
+#define CHANGE_COLUMNS                                                                             \
+    "c.seq, c.zone_id, z.name, c.kind, c.at, z.serial, c.sum, c.data, " VERSION_COLUMNS
 MUST_USE enum err change_read(sqlite3_stmt *st, struct store_change *out, struct errinfo *e);
 MUST_USE enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind,
                                 uint64_t version, struct wall at, const struct changeset *cs,

@@ -281,7 +281,7 @@ void store_close(struct store *s)
     if (s->db && s->writer) {
         store_rollback(s);
         /* For a quick start next time; all that is committed is safe in the -wal file anyway. */
-        if (s->ready && !s->broken && store_checkpoint(s, &e))
+        if (s->ready && !s->broken && checkpoint_truncate(s, &e))
             log_warning(say("the last checkpoint was not made"), kv_err(&e));
     }
     for (int i = 0; i < ST_COUNT; i++)

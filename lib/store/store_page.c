@@ -35,15 +35,17 @@ static enum err page_from_row(struct page **out, sqlite3_stmt *st, const uint8_t
 {
     const uint8_t *key = sqlite3_column_blob(st, 0);
     size_t key_len = (size_t)sqlite3_column_bytes(st, 0);
-    const uint8_t *data = sqlite3_column_blob(st, 1);
-    size_t len = (size_t)sqlite3_column_bytes(st, 1);
+    const uint8_t *data;
+    size_t len;
     uint8_t want[NAME_KEY_MAX];
     struct page *p = NULL;
     enum err rc;
 
-    /* SQLite gives NULL for an empty blob: the root's key. */
-    if ((rc = page_parse(&p, data ? data : (const uint8_t *)"", len, apex, e)))
+    if ((rc = col_summed(st, 2, &data, &len, e)))
+        return err_wrap(rc, e, "a page");
+    if ((rc = page_parse(&p, data, len, apex, e)))
         return rc;
+    /* SQLite gives NULL for an empty blob: the root's key. */
     if (key_cmp(want, page_key(want, p, apex), key ? key : (const uint8_t *)"", key_len) != 0) {
         page_unref(p);
         return err_set(ERR_CORRUPT, e, "a page does not stand under the key of its first owner");
@@ -122,8 +124,10 @@ static enum err page_write(struct page_writer *w, enum stmt_id id, const struct 
         return rc;
     bind_i64(st, 1, w->zone_id);
     bind_blob(st, 2, key, key_len);
-    if (id != ST_PAGE_DELETE)
-        bind_blob(st, 3, p->data, p->len);
+    if (id != ST_PAGE_DELETE) {
+        bind_i64(st, 3, blob_sum(p->data, p->len));
+        bind_blob(st, 4, p->data, p->len);
+    }
     rc = stmt_run(w->s, st, &changed, e);
     stmt_end(w->s, id, st);
     if (!rc && changed != 1)

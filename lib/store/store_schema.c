@@ -43,11 +43,13 @@ static const char *const step_1[] = {
                    " CHECK ((serial IS NULL) = (version = 0))"
                    ") STRICT",
 
-    /* Content. The key is name_key() of the page's first owner. With a rowid: in a table without
-     * one, blobs of this size overflow and take twice the room (docs/store.md has the figures). */
+    /* Content. The key is name_key() of the page's first owner; `sum` is blob_sum() of the data,
+     * since SQLite would not notice a flipped octet in it. With a rowid: in a table without one,
+     * blobs of this size overflow and take twice the room (docs/store.md has the figures). */
     "CREATE TABLE page ("
     " zone_id INTEGER NOT NULL REFERENCES zone (id),"
     " key BLOB NOT NULL,"
+    " sum INTEGER NOT NULL,"
     " data BLOB NOT NULL,"
     " UNIQUE (zone_id, key)"
     ") STRICT",
@@ -84,6 +86,7 @@ static const char *const step_1[] = {
     " kind INTEGER NOT NULL CHECK (kind IN (1, 2, 3)),"
     " version INTEGER,"
     " at INTEGER NOT NULL,"
+    " sum INTEGER CHECK ((sum IS NULL) = (data IS NULL)),"
     " data BLOB,"
     " CHECK ((version IS NULL) = (kind = 3)),"
     " CHECK ((data IS NULL) = (kind <> 2)),"

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/hash.h"
+
 /* What a caller can act on. After an I/O error the state of the disk is unknown, and after a failed
  * fsync Linux calls the lost pages clean: nothing may be written again before a restart. A full
  * disk is different: SQLite rolls the transaction back, and the next one may fit. */
@@ -179,6 +181,24 @@ void bind_text(sqlite3_stmt *st, int i, const char *text)
 uint64_t col_u64(sqlite3_stmt *st, int i)
 {
     return (uint64_t)sqlite3_column_int64(st, i);
+}
+
+int64_t blob_sum(const void *p, size_t n)
+{
+    static const uint8_t key[16] = "zoneledger store";
+
+    return (int64_t)siphash_1_3(key, p, n);
+}
+
+enum err col_summed(sqlite3_stmt *st, int i, const uint8_t **data, size_t *len, struct errinfo *e)
+{
+    const void *p = sqlite3_column_blob(st, i);
+
+    *len = (size_t)sqlite3_column_bytes(st, i);
+    *data = p ? p : (const uint8_t *)""; /* SQLite gives NULL for an empty blob */
+    if (sqlite3_column_int64(st, i - 1) != blob_sum(*data, *len))
+        return err_set(ERR_CORRUPT, e, "the checksum does not fit");
+    return OK;
 }
 
 bool col_is_null(sqlite3_stmt *st, int i)

@@ -112,11 +112,25 @@ enum err store_part_end(struct store *s, bool keep, struct errinfo *e)
 static enum err checkpoint(struct store *s, int mode, int *frames, struct errinfo *e)
 {
     int done = 0;
-    int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, frames, &done);
+    int rc;
 
-    if (rc == SQLITE_OK || rc == SQLITE_BUSY)
-        return OK;
-    return sql_error(s, rc, e, "store: checkpoint");
+    FAULT("store:before_checkpoint");
+    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, frames, &done);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        return sql_error(s, rc, e, "store: checkpoint");
+    FAULT("store:after_checkpoint");
+    return OK;
+}
+
+enum err checkpoint_truncate(struct store *s, struct errinfo *e)
+{
+    int frames = 0;
+    enum err rc;
+
+    (void)sqlite3_busy_timeout(s->db, TRUNCATE_WAIT_MS);
+    rc = checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE, &frames, e);
+    (void)sqlite3_busy_timeout(s->db, STORE_BUSY_TIMEOUT_MS);
+    return rc;
 }
 
 enum err store_checkpoint(struct store *s, struct errinfo *e)
@@ -129,16 +143,11 @@ enum err store_checkpoint(struct store *s, struct errinfo *e)
     if (s->broken)
         return err_set(ERR_IO, e, "the store had an I/O error: no checkpoint before a restart");
     assert(!s->writing && s->read_depth == 0);
-    FAULT("store:before_checkpoint");
     if ((rc = checkpoint(s, SQLITE_CHECKPOINT_PASSIVE, &frames, e)))
         return rc;
-    if ((int64_t)frames * STORE_DB_PAGE_BYTES > WAL_LARGE_BYTES) {
-        /* Only when readers overlap all the time does the log grow like this: wait a moment for
-         * one instant without them. */
-        (void)sqlite3_busy_timeout(s->db, TRUNCATE_WAIT_MS);
-        rc = checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE, &frames, e);
-        (void)sqlite3_busy_timeout(s->db, STORE_BUSY_TIMEOUT_MS);
-    }
-    FAULT("store:after_checkpoint");
+    /* The log starts over by itself once all of it is in the database and nobody reads it. It grows
+     * large only when readers overlap all the time: then wait a moment for one instant without. */
+    if ((int64_t)frames * STORE_DB_PAGE_BYTES > WAL_LARGE_BYTES)
+        rc = checkpoint_truncate(s, e);
     return rc;
 }
