@@ -115,7 +115,8 @@ enum err zone_builder_add(struct zone_builder *b, const struct rr *rr, struct er
 
 static bool same_owner(const struct build_rr *a, const struct build_rr *b)
 {
-    return a->owner == b->owner || memcmp(a->owner, b->owner, a->owner[0] + 1u) == 0;
+    return a->owner == b->owner ||
+           (a->owner[0] == b->owner[0] && memcmp(a->owner + 1, b->owner + 1, a->owner[0]) == 0);
 }
 
 /* Puts the records in order of their owners. */
