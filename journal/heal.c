@@ -162,10 +162,12 @@ static enum err heal_pack(const char *dir, const char *stem, struct errinfo *e)
 {
     struct packfile p;
     struct errinfo why = {0};
-    enum err rc = pack_check(dir, stem, &p, NULL, &why);
+    enum err rc = pack_open(&p, dir, stem, &why);
 
-    if (rc == OK)
+    if (rc == OK) {
+        pack_close(&p);
         return OK;
+    }
     if (rc == ERR_IO)
         return err_set(rc, e, "%s", why.text);
     if (rc == ERR_CORRUPT) {

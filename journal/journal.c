@@ -323,7 +323,7 @@ enum err journal_open(struct journal **out, const char *path, const char *node, 
         rc = err_git(g, e, "opening %s", path);
         goto out;
     }
-    if ((rc = odb_refresh(j, e)))
+    if ((rc = odb_open(j, e)))
         goto out;
     *out = j;
     j = NULL;
@@ -337,7 +337,7 @@ void journal_close(struct journal *j)
     if (!j)
         return;
     git_repository_free(j->repo);
-    odb_done(j);
+    odb_close(j);
     free(j->path);
     free(j->pack_dir);
     free(j->node);

@@ -95,8 +95,11 @@ struct packfile {
     char name[PACK_NAME_MAX];
     uint64_t bytes;
     uint64_t objects;
-    bool sound; /* the index was checked and is in use */
-    bool seen;  /* in the last listing */
+    const uint8_t *idx; /* mapped */
+    size_t idx_len;
+    git_odb_backend *backend; /* libgit2's, for this pack alone; NULL until it is read from */
+    bool sound;               /* the index was checked and is in use */
+    bool seen;                /* in the last listing */
 };
 
 struct journal {
@@ -112,19 +115,23 @@ struct journal {
     size_t pack_cap;
 };
 
-/* The ids in a pack's index, checked: its trailer, its tables, and that pack and index belong
- * together. *ids is heap memory, 20 octets each. ERR_CORRUPT, ERR_IO, ERR_NOT_FOUND. */
-MUST_USE enum err pack_check(const char *dir, const char *name, struct packfile *out, uint8_t **ids,
-                             struct errinfo *e);
+/* Checks a pack's index (its trailer, its tables, and that pack and index belong together) and maps
+ * it. ERR_CORRUPT, ERR_IO, ERR_NOT_FOUND. */
+MUST_USE enum err pack_open(struct packfile *out, const char *dir, const char *name,
+                            struct errinfo *e);
+void pack_close(struct packfile *p);
+const uint8_t *pack_ids(const struct packfile *p); /* sorted, 20 octets each */
+bool pack_has(const struct packfile *p, const uint8_t id[JOURNAL_OID_BYTES]);
 
+MUST_USE enum err odb_open(struct journal *j, struct errinfo *e);
+void odb_close(struct journal *j);
 /* Looks for packs that came or went. Packs with a damaged index are left out, with a warning. */
 MUST_USE enum err odb_refresh(struct journal *j, struct errinfo *e);
-void odb_done(struct journal *j);
 /* ERR_NOT_FOUND, ERR_CORRUPT (also for an object of another type). `p` may be NULL. */
 MUST_USE enum err object_get(struct journal *j, struct packer *p, const struct journal_oid *oid,
                              enum obj_type type, struct object *out, struct errinfo *e);
-/* Looks at known packs only, without a refresh. */
-bool odb_has(struct journal *j, const struct journal_oid *oid);
+/* Looks at the packs known, without a refresh; not at loose objects. */
+bool odb_has(const struct journal *j, const struct journal_oid *oid);
 
 /* What the writer does before the repository is opened (heal.c): first the locks of the files at
  * the top, which it rewrites, then the rest. */

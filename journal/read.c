@@ -16,6 +16,14 @@ static enum err must_be_there(enum err rc)
     return rc == ERR_NOT_FOUND ? ERR_CORRUPT : rc;
 }
 
+static bool is_there(struct journal *j, const struct journal_oid *oid)
+{
+    git_oid id;
+
+    memcpy(id.id, oid->id, sizeof(id.id));
+    return git_odb_exists_ext(j->odb, &id, GIT_ODB_LOOKUP_NO_REFRESH) == 1;
+}
+
 bool journal_has(struct journal *j, const struct journal_oid *commit)
 {
     struct object o = {0};
@@ -23,7 +31,7 @@ bool journal_has(struct journal *j, const struct journal_oid *commit)
     struct part zone;
     bool has = object_get(j, NULL, commit, OBJ_COMMIT, &o, NULL) == OK &&
                commit_tree(&tree, o.data, o.len, NULL) == OK &&
-               top_get(j, NULL, &tree, &zone, NULL) == OK && odb_has(j, &zone.oid);
+               top_get(j, NULL, &tree, &zone, NULL) == OK && is_there(j, &zone.oid);
 
     object_done(&o);
     return has;

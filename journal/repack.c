@@ -81,23 +81,18 @@ static void choose(struct repack *r)
     }
 }
 
-static enum err collect_ids(struct repack *r, struct errinfo *e)
+static void collect_ids(struct repack *r)
 {
     struct id_set *s = &r->set;
     size_t cap = 0;
     size_t unique = 0;
 
     for (size_t i = 0; i < r->old_count; i++) {
-        struct packfile p;
-        uint8_t *ids = NULL;
-        enum err rc = pack_check(r->j->pack_dir, r->old[i].name, &p, &ids, e);
+        size_t n = r->old[i].objects;
 
-        if (rc)
-            return rc;
-        s->ids = xgrow(s->ids, &cap, s->n + p.objects, sizeof(*s->ids));
-        memcpy(s->ids + s->n, ids, p.objects * sizeof(*s->ids));
-        s->n += p.objects;
-        free(ids);
+        s->ids = xgrow(s->ids, &cap, s->n + n, sizeof(*s->ids));
+        memcpy(s->ids + s->n, pack_ids(&r->old[i]), n * sizeof(*s->ids));
+        s->n += n;
     }
     qsort(s->ids, s->n, sizeof(*s->ids), oid_cmp);
     for (size_t i = 0; i < s->n; i++)
@@ -105,7 +100,6 @@ static enum err collect_ids(struct repack *r, struct errinfo *e)
             s->ids[unique++] = s->ids[i];
     s->n = unique;
     s->done = xcalloc(unique, 1);
-    return OK;
 }
 
 /* ---- In which order, and under which names ---- */
@@ -269,13 +263,14 @@ static enum err write_merged(struct repack *r, struct buf *pack, struct errinfo 
 static enum err check_merged(struct repack *r, const char *name, struct errinfo *e)
 {
     struct packfile p;
-    uint8_t *ids = NULL;
-    enum err rc = pack_check(r->j->pack_dir, name, &p, &ids, e);
+    enum err rc = pack_open(&p, r->j->pack_dir, name, e);
 
+    if (rc)
+        return rc;
     for (size_t i = 0; i < r->set.n && rc == OK; i++)
-        if (!bsearch(r->set.ids[i].id, ids, p.objects, JOURNAL_OID_BYTES, oid_cmp))
+        if (!pack_has(&p, r->set.ids[i].id))
             rc = err_set(ERR_CORRUPT, e, "the merged pack lacks an object");
-    free(ids);
+    pack_close(&p);
     return rc;
 }
 
@@ -318,7 +313,8 @@ static enum err merge(struct repack *r, struct errinfo *e)
     char name[PACK_NAME_MAX] = "pack-";
     enum err rc;
 
-    if ((rc = collect_ids(r, e)) || (rc = write_merged(r, &pack, e)))
+    collect_ids(r);
+    if ((rc = write_merged(r, &pack, e)))
         goto out;
     hex_write(name + strlen(name), pack.data + pack.len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
     if ((rc = check_merged(r, name, e)) || (rc = drop_old(r, name, e)) ||
