@@ -3,10 +3,14 @@
  *
  * Exactly one connection in the world writes and checkpoints: the one from store_open_writer, which
  * holds the lock file. All others come from store_open_reader: read-only, never a checkpoint, no
- * mmap. A struct store belongs to one thread at a time.
+ * mmap. A struct store belongs to one thread at a time; none may be carried over a fork. In the
+ * writer's process the writer is opened before any reader (they share the -shm file's descriptor),
+ * and nothing else may open the database file at all: closing it would drop SQLite's locks.
  *
  * A failed fsync or other I/O error of a commit is never retried: ERR_IO from a writing function
- * means "stop this process and recover from the disk at the next start".
+ * means "stop this process and recover from the disk at the next start", and the connection writes
+ * nothing any more. ERR_LIMIT means that the disk is full: the transaction is rolled back, and may
+ * be tried again later.
  */
 #ifndef ZL_STORE_STORE_H
 #define ZL_STORE_STORE_H
@@ -146,13 +150,17 @@ struct store_version {
 /* Creates or opens DIR/zoneledger.db; takes DIR/lock (ERR_BUSY if another syncd has it, its pid in
  * the text); migrates the schema; quick_check. A newer schema than ours is ERR_UNSUPPORTED. */
 MUST_USE enum err store_open_writer(struct store **out, const char *dir, struct errinfo *e);
-/* ERR_NOT_FOUND while no syncd has made the database yet. */
+/* Read permission on the directory and the three files is enough, also while no syncd runs.
+ * ERR_NOT_FOUND while no syncd has made the database, its -wal and -shm files and this schema: try
+ * again. ERR_UNSUPPORTED if the schema is newer. ERR_DENIED without the permission. */
 MUST_USE enum err store_open_reader(struct store **out, const char *dir, struct errinfo *e);
 void store_close(struct store *s);
 
 /* ---- Reading (either kind of connection) ---- */
 
-/* Several reads of one moment. Keep it short: a reader must never pin the WAL. */
+/* Several reads of one moment; calls nest. Keep it short: a reader must never pin the WAL. Any
+ * function that reads may give ERR_BUSY when syncd died in the middle of an update of the WAL's
+ * index: it comes right when syncd is back. */
 MUST_USE enum err store_read_begin(struct store *s, struct errinfo *e);
 void store_read_end(struct store *s);
 
@@ -163,7 +171,8 @@ MUST_USE enum err store_zone_get_id(struct store *s, int64_t id, struct store_zo
 typedef enum err store_zone_fn(void *ctx, const struct store_zone *z, struct errinfo *e);
 MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e);
 
-/* The served content; every page is checked. ERR_NOT_FOUND, ERR_CORRUPT. */
+/* The served content as it is now (or in this snapshot), which may be newer than *z; every page is
+ * checked. ERR_NOT_FOUND, ERR_CORRUPT. */
 MUST_USE enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
                                   struct errinfo *e);
 /* The newest version fetched while the zone is held: served content with the waiting changes
@@ -176,7 +185,8 @@ MUST_USE enum err store_zone_load_version(struct zone **out, struct store *s,
                                           const struct store_zone *z, uint64_t version,
                                           struct errinfo *e);
 
-/* Last committed seq (0: none) and lowest seq still in the log. */
+/* Last seq (0: none) and the first from which the log is complete (last + 1 if it is empty). Who
+ * has seen less than first - 1 must read the zones again. */
 MUST_USE enum err store_seq(struct store *s, uint64_t *last, uint64_t *first, struct errinfo *e);
 
 /* Calls f for changes with seq > after, in order, at most `max`. The struct is lent. */
@@ -216,7 +226,9 @@ void store_rollback(struct store *s); /* fine when no transaction runs */
 MUST_USE enum err store_part_begin(struct store *s, struct errinfo *e);
 MUST_USE enum err store_part_end(struct store *s, bool keep, struct errinfo *e);
 
-/* Inserts (z->id is set) or updates the row with this name. No change row. */
+/* Inserts or updates the row with this name; *z is then the row as stored. No change row. What the
+ * served content is (serial, version, last_version, seq, records, tip_oid) is not taken from *z:
+ * copies of a row grow old. */
 MUST_USE enum err store_zone_put(struct store *s, struct store_zone *z, struct errinfo *e);
 /* Only the replication state (primary serial, checks, failures, last error). No change row. */
 MUST_USE enum err store_zone_put_state(struct store *s, const struct store_zone *z,
@@ -226,10 +238,12 @@ MUST_USE enum err store_zone_put_served(struct store *s, struct store_zone *z, s
                                         uint64_t *seq, struct errinfo *e);
 
 /* The one way served content changes: pages, zone row, version row, change row. `old_zone` is the
- * served content (NULL for the first version, then !cs->has_from), `new_zone` the next, `cs` what
- * leads from one to the other. Updates *z (serial, version, last_version, seq, records,
- * has_content; expired becomes false). If z->held is set by the caller, the row keeps it.
- * Errors: ERR_CONFLICT if the stored row is not at z->version any more; ERR_IO. */
+ * served content, `new_zone` the next, `cs` what leads from one to the other; for a first version
+ * old_zone and cs are NULL (a cs without `from` will do too). The row must be there (z->id); its
+ * other columns are taken from *z as in store_zone_put, but expired becomes false. *z is then the
+ * row as stored.
+ * Errors: ERR_CONFLICT if the stored row is not at z->version any more, or cs does not lead from
+ * there to new_zone; ERR_LIMIT; ERR_IO. */
 MUST_USE enum err store_change_put(struct store *s, struct store_zone *z,
                                    const struct zone *old_zone, const struct zone *new_zone,
                                    const struct changeset *cs, const struct origin *origin,
@@ -242,14 +256,16 @@ MUST_USE enum err store_waiting_put(struct store *s, struct store_zone *z,
                                     const struct origin *origin, struct wall at, uint64_t *seq,
                                     struct errinfo *e);
 
-/* After the journal made its commits durable: the ids into change, version and zone rows. */
+/* After the journal made its commits durable: the ids into version and zone rows, in any order; the
+ * zone's tip only moves forward. ERR_NOT_FOUND. */
 MUST_USE enum err store_journaled_put(struct store *s, uint64_t seq,
                                       const uint8_t oid[STORE_OID_BYTES],
                                       const uint8_t content_oid[STORE_OID_BYTES],
                                       struct errinfo *e);
 
-/* Drops the oldest journaled change rows until at most max_bytes of change sets stay; never one
- * that is not journaled or that a waiting version needs. */
+/* Drops the oldest change rows until what stays weighs at most max_bytes (each row its change set
+ * and 64 octets); never one that is not journaled. What a waiting version needs is kept, but counts
+ * as dropped from the log: only store_zone_load_waiting and _version still find it. */
 MUST_USE enum err store_prune(struct store *s, uint64_t max_bytes, uint64_t *dropped,
                               struct errinfo *e);
 

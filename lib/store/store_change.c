@@ -225,15 +225,17 @@ static struct store_version version_of(const struct store_zone *stored, const st
                                        const struct changeset *cs, const struct origin *origin,
                                        struct wall at, bool waiting)
 {
+    bool has_from = cs && cs->has_from;
+
     return (struct store_version){
         .version = stored->last_version + 1,
-        .has_from = cs->has_from,
-        .from = cs->has_from ? cs->from : (struct serial){0},
+        .has_from = has_from,
+        .from = has_from ? cs->from : (struct serial){0},
         .serial = zone_serial(zone),
         .at = at,
         .origin = *origin,
-        .added = cs->added.n,
-        .removed = cs->removed.n,
+        .added = cs ? cs->added.n : zone_records(zone),
+        .removed = cs ? cs->removed.n : 0,
         .records = zone_records(zone),
         .waiting = waiting,
     };
@@ -257,7 +259,9 @@ static enum err zone_row_at(struct store *s, const struct store_zone *z, struct 
 static enum err change_fits(const struct changeset *cs, const struct zone *new_zone, bool has_from,
                             struct serial from, struct errinfo *e)
 {
-    if (cs->has_from != has_from || (has_from && !serial_eq(cs->from, from)))
+    if (!cs && !has_from)
+        return OK;
+    if (!cs || cs->has_from != has_from || (has_from && !serial_eq(cs->from, from)))
         return err_set(ERR_CONFLICT, e, "the change set does not start at the stored serial %u",
                        from.v);
     if (!serial_eq(cs->to, zone_serial(new_zone)))

@@ -114,7 +114,8 @@ enum err put_change(struct store *s, struct store_zone *z, const struct zone *ol
     struct changeset *cs = NULL;
     enum err rc;
 
-    must(zone_diff(&cs, old_zone, new_zone, e), e, "zone_diff");
+    if (old_zone)
+        must(zone_diff(&cs, old_zone, new_zone, e), e, "zone_diff");
     if (!z->id)
         must(store_zone_put(s, z, e), e, "store_zone_put");
     rc = store_change_put(s, z, old_zone, new_zone, cs, &origin, (struct wall){at}, seq, e);
