@@ -46,8 +46,10 @@ MUST_USE enum err replicator_new(struct replicator **out, const struct replicato
 /* Ends all work; what was submitted is still committed. State not yet stored is submitted. */
 void replicator_free(struct replicator *r);
 
-/* A new configuration: zones come and go, work with primaries that changed begins anew. */
-void replicator_reload(struct replicator *r, struct config *config, struct keyring *keys);
+/* A new configuration: zones come and go, work with primaries that changed begins anew.
+ * ERR_FORMAT if a zone has a bad name or stands there twice; everything stays as it was then. */
+MUST_USE enum err replicator_reload(struct replicator *r, struct config *config,
+                                    struct keyring *keys, struct errinfo *e);
 
 /* Does what is due. Called by whoever implements ops->alarm. */
 void replicator_run(struct replicator *r);

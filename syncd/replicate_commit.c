@@ -1,0 +1,406 @@
+#include "syncd/replicate_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define FLUSH_AFTER_MS 1000 /* state is stored so late at most: many zones, one transaction */
+#define ROWS_AT_ONCE 256
+
+/* ---- Rows ---- */
+
+void replicate_full_row(struct store_zone *out, const struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    const struct refresh *f = &z->refresh;
+    struct mono now = replicate_now(r);
+    struct wall wall = clock_wall(r->ops.clock);
+
+    zone_row_get(out, &z->row);
+    if (!z->scheduled)
+        return;
+    out->failures = f->failures;
+    out->next_check = refresh_wall(f->due, now, wall);
+    out->expires_at = f->has_expiry ? refresh_wall(f->expires, now, wall) : (struct wall){0};
+    if (f->has_answer)
+        out->last_check = refresh_wall(f->last_answer, now, wall);
+    if (f->has_current)
+        out->last_success = refresh_wall(f->last_current, now, wall);
+}
+
+/* The stored row comes back: everything but the timers is as it says. */
+static void take_row(struct zone_entry *z, const struct store_zone *stored)
+{
+    struct store_zone row = *stored;
+    struct store_zone ours;
+
+    replicate_full_row(&ours, z);
+    commit_copy_state(&row, &ours);
+    zone_row_set(&z->row, &row);
+}
+
+/* ---- Waiting for a commit ---- */
+
+static struct commit_wait *wait_new(struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    struct commit_wait *w = xcalloc(1, sizeof(*w));
+
+    w->replicator = r;
+    w->zone = z;
+    w->next = r->waits;
+    if (w->next)
+        w->next->prev = w;
+    r->waits = w;
+    return w;
+}
+
+/* Leaves the list; false if the replicator is gone. */
+static bool wait_end(struct commit_wait *w)
+{
+    struct replicator *r = w->replicator;
+
+    if (!r)
+        return false;
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        r->waits = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    return true;
+}
+
+void replicate_abandon_commits(struct replicator *r)
+{
+    for (struct commit_wait *w = r->waits; w; w = w->next)
+        w->replicator = NULL;
+    r->waits = NULL;
+}
+
+static void submit(struct replicator *r, struct commit_job *job, commit_done_fn *done, void *ctx)
+{
+    job->done = done;
+    job->ctx = ctx;
+    job->owns_state = true;
+    r->ops.commit(r->ops.ctx, job);
+}
+
+/* ---- New versions ---- */
+
+static void log_version(const struct zone_entry *z, const struct commit_wait *w,
+                        const struct commit_job *job)
+{
+    bool waiting = job->kind == COMMIT_WAITING;
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_info(
+        say(waiting ? "a new version waits, since the zone is held" : "a new version is committed"),
+        kv_str("zone", zone), kv_str("primary", job->origin.source),
+        kv_str("address", job->origin.who),
+        kv_str("key", job->origin.key[0] ? job->origin.key : NULL),
+        kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
+        kv_u64("to", w->report.serial.v),
+        kv_u64("version", waiting ? job->row.last_version : job->row.version),
+        kv_u64("added", job->changes ? job->changes->added.n : 0),
+        kv_u64("removed", job->changes ? job->changes->removed.n : 0),
+        kv_u64("records", job->new_zone ? zone_records(job->new_zone) : job->row.records),
+        kv_u64("duplicates", w->duplicates), kv_u64("octets", w->octets),
+        kv_u64("messages", w->messages), kv_u64("ms", w->ms));
+}
+
+static void log_revived(const struct zone_entry *z)
+{
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_info(say("an expired zone is served again"), kv_str("zone", zone),
+             kv_u64("serial", z->row.serial.v));
+}
+
+static void on_version_done(void *ctx, struct commit_job *job);
+
+/* A row that only stops to be expired. */
+static void submit_revival(struct commit_wait *w, const struct store_zone *row)
+{
+    struct commit_job *job = commit_job_new(COMMIT_SERVED, row);
+
+    replicate_full_row(&job->row, w->zone);
+    job->row.expired = false;
+    w->revive = true;
+    submit(w->replicator, job, on_version_done, w);
+}
+
+/* Tells the schedule, unless it began anew while the commit was on its way. */
+static void version_over(struct commit_wait *w, const struct commit_job *job)
+{
+    struct zone_entry *z = w->zone;
+
+    (void)wait_end(w);
+    z->committing = false;
+    if (z->commit == w) {
+        z->commit = NULL;
+        replicate_transferred(z, &w->report, job->error.text);
+    } else if (z->scheduled) {
+        if (job->rc == OK)
+            refresh_set_zone(&z->refresh, z->row.held, z->row.expired, true, w->report.serial);
+        replicate_follow(z, refresh_asked(&z->refresh, false, replicate_now(z->replicator)));
+    }
+}
+
+static void on_version_done(void *ctx, struct commit_job *job)
+{
+    struct commit_wait *w = ctx;
+    struct zone_entry *z = w->zone;
+
+    if (!w->replicator) {
+        free(w);
+        return;
+    }
+    if (job->rc == OK) {
+        take_row(z, &job->row);
+        if (w->revive)
+            log_revived(z);
+        else
+            log_version(z, w, job);
+        if (job->kind == COMMIT_WAITING && job->row.expired) {
+            submit_revival(w, &job->row); /* it is fresh, whichever version it serves */
+            return;
+        }
+    } else {
+        w->report.outcome = job->rc == ERR_CONFLICT ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+    }
+    version_over(w, job);
+    replicate_settle(z->replicator);
+    free(w);
+}
+
+static void set_origin(struct origin *o, const struct zone_entry *z)
+{
+    const struct config_primary *p = replicate_primary(z, z->refresh.at);
+    char address[ADDR_TEXT_MAX];
+
+    addr_to_text(address, &p->address);
+    o->kind = ORIGIN_AXFR;
+    (void)snprintf(o->who, sizeof(o->who), "%s", address);
+    (void)snprintf(o->source, sizeof(o->source), "%s", p->name);
+    if (p->key >= 0)
+        (void)snprintf(o->key, sizeof(o->key), "%s", z->replicator->config->keys[p->key].name);
+    (void)snprintf(o->transport, sizeof(o->transport), "tcp");
+}
+
+static void warn_odd_serial(const struct zone_entry *z, const struct xfrin_result *result)
+{
+    char zone[NAME_TEXT_MAX];
+
+    if (!result->same_serial && !result->older_serial)
+        return;
+    (void)name_to_text(zone, z->row.name);
+    log_warning(say(result->same_serial ? "other content under the same serial is taken"
+                                        : "a version with an older serial is taken"),
+                kv_str("zone", zone), kv_u64("from", result->row.serial.v),
+                kv_u64("to", result->report.serial.v));
+}
+
+void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
+{
+    struct replicator *r = z->replicator;
+    struct commit_wait *w = wait_new(z);
+    struct commit_job *job;
+
+    w->report = result->report;
+    w->octets = result->octets;
+    w->messages = result->messages;
+    w->duplicates = result->duplicates;
+    w->ms = result->ms;
+    z->committing = true;
+    z->commit = w;
+    if (result->report.outcome == TRANSFER_SAME) {
+        submit_revival(w, &result->row);
+        return;
+    }
+    warn_odd_serial(z, result);
+    job = commit_job_new(result->row.held ? COMMIT_WAITING : COMMIT_CHANGE, &result->row);
+    job->old_zone = result->old_zone;
+    job->new_zone = result->new_zone;
+    job->changes = result->changes;
+    result->old_zone = result->new_zone = NULL;
+    result->changes = NULL;
+    set_origin(&job->origin, z);
+    submit(r, job, on_version_done, w);
+}
+
+/* ---- Expiry ---- */
+
+static void on_expired_done(void *ctx, struct commit_job *job)
+{
+    struct commit_wait *w = ctx;
+    struct zone_entry *z = w->zone;
+
+    if (wait_end(w)) {
+        if (job->rc == OK) {
+            take_row(z, &job->row);
+        } else if (job->rc == ERR_CONFLICT) {
+            /* Somebody changed the zone, and has told us what it is now. */
+            if (z->scheduled && z->refresh.expired && !z->row.expired)
+                replicate_commit_expired(z);
+        } else {
+            log_error(say("a zone has expired, but that cannot be stored"), kv_err(&job->error));
+        }
+        replicate_settle(z->replicator);
+    }
+    free(w);
+}
+
+void replicate_commit_expired(struct zone_entry *z)
+{
+    struct store_zone row;
+    struct commit_job *job;
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_error(say("a zone has expired: no primary could be asked for too long"),
+              kv_str("zone", zone), kv_u64("serial", z->row.serial.v),
+              kv_str("error", z->row.last_error));
+    zone_row_get(&row, &z->row);
+    job = commit_job_new(COMMIT_SERVED, &row);
+    replicate_full_row(&job->row, z);
+    job->row.expired = true;
+    submit(z->replicator, job, on_expired_done, wait_new(z));
+}
+
+/* ---- Rows that come and go with the configuration ---- */
+
+static void list_put(struct zone_list *l, struct zone_entry *z, struct zone_entry **next)
+{
+    *next = NULL;
+    if (!l->head)
+        l->head = z;
+    l->tail = z;
+}
+
+void replicate_commit_row(struct zone_entry *z)
+{
+    struct zone_list *l = &z->replicator->rows;
+
+    if (z->row_busy)
+        return; /* it is looked at again when that is done */
+    z->row_busy = true;
+    if (l->tail && l->head)
+        l->tail->next_row = z;
+    list_put(l, z, &z->next_row);
+}
+
+static void log_row(const struct zone_entry *z)
+{
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_info(say(z->row.removed ? "a zone is not served any more; its history is kept"
+                                : "a zone is added"),
+             kv_str("zone", zone));
+}
+
+static void on_row_done(void *ctx, struct commit_job *job)
+{
+    struct commit_wait *w = ctx;
+    struct zone_entry *z = w->zone;
+    struct replicator *r = w->replicator;
+
+    if (!wait_end(w)) {
+        free(w);
+        return;
+    }
+    free(w);
+    r->rows_under_way--;
+    z->row_busy = false;
+    if (job->rc == OK) {
+        take_row(z, &job->row);
+        log_row(z);
+    } else if (job->rc != ERR_CONFLICT) {
+        log_error(say("a zone cannot be stored"), kv_err(&job->error));
+        return;
+    }
+    if (!replicate_row_fits(z))
+        replicate_commit_row(z); /* the configuration changed meanwhile, or the row did */
+    else if (z->config && !z->scheduled)
+        replicate_schedule(z);
+    replicate_settle(r);
+}
+
+static void submit_row(struct zone_entry *z)
+{
+    struct store_zone row;
+    struct commit_job *job;
+
+    zone_row_get(&row, &z->row);
+    job = commit_job_new(COMMIT_SERVED, &row);
+    if (z->config) {
+        job->row.kind = ZONE_SECONDARY;
+        job->row.source = SOURCE_CONFIG;
+        job->row.removed = false;
+    } else {
+        job->row.removed = true;
+    }
+    z->replicator->rows_under_way++;
+    submit(z->replicator, job, on_row_done, wait_new(z));
+}
+
+void replicate_submit_rows(struct replicator *r)
+{
+    while (r->rows.head && r->rows_under_way < ROWS_AT_ONCE) {
+        struct zone_entry *z = r->rows.head;
+
+        r->rows.head = z->next_row;
+        if (replicate_row_fits(z)) { /* changed back while it waited */
+            z->row_busy = false;
+            if (z->config && !z->scheduled)
+                replicate_schedule(z);
+            continue;
+        }
+        submit_row(z);
+    }
+}
+
+/* ---- State ---- */
+
+void replicate_dirty(struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+
+    if (z->dirty)
+        return;
+    z->dirty = true;
+    if (!r->dirty.head)
+        r->flush_at = mono_add_ms(replicate_now(r), FLUSH_AFTER_MS);
+    else
+        r->dirty.tail->next_dirty = z;
+    list_put(&r->dirty, z, &z->next_dirty);
+}
+
+static void on_state_done(void *ctx, struct commit_job *job)
+{
+    (void)ctx;
+    if (job->rc != OK)
+        log_error(say("the state of a zone cannot be stored"), kv_err(&job->error));
+}
+
+void replicate_flush(struct replicator *r, bool all)
+{
+    if (r->dirty.head && !all && mono_cmp(r->flush_at, replicate_now(r)) > 0)
+        return;
+    while (r->dirty.head) {
+        struct zone_entry *z = r->dirty.head;
+        struct store_zone row;
+
+        r->dirty.head = z->next_dirty;
+        z->dirty = false;
+        if (z->row.id == 0)
+            continue;
+        replicate_full_row(&row, z);
+        submit(r, commit_job_new(COMMIT_STATE, &row), on_state_done, NULL);
+    }
+}

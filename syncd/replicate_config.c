@@ -1,0 +1,174 @@
+#include "syncd/replicate_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+static enum err zone_name(uint8_t out[NAME_MAX_OCTETS], const struct config *c,
+                          const struct config_zone *z, struct errinfo *e)
+{
+    enum err rc = name_from_text(out, z->name, strlen(z->name), NULL, e);
+
+    if (rc)
+        return err_wrap(rc, e, "%s:%d: zone '%s'", c->path, z->line, z->name);
+    (void)name_fold(out, out);
+    return OK;
+}
+
+/* Looks for a zone of this name among those seen (index + 1 by hash, open addressing). */
+static enum err see_name(size_t *seen, size_t slots, size_t index, const struct replicator *r,
+                         const struct config *c, struct errinfo *e)
+{
+    const struct config_zone *z = &c->zones[index];
+    uint8_t name[NAME_MAX_OCTETS];
+    uint8_t other[NAME_MAX_OCTETS];
+    enum err rc = zone_name(name, c, z, e);
+    size_t at;
+
+    if (rc)
+        return rc;
+    for (at = name_hash(name, r->hash_key) & (slots - 1); seen[at]; at = (at + 1) & (slots - 1)) {
+        const struct config_zone *was = &c->zones[seen[at] - 1];
+
+        if ((rc = zone_name(other, c, was, e)))
+            return rc;
+        if (name_eq(name, other))
+            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s' stands there twice, first in line %d",
+                           c->path, z->line, z->name, was->line);
+    }
+    seen[at] = index + 1;
+    return OK;
+}
+
+/* All names are right, and each stands there once. By hash, since there may be a million. */
+static enum err check_names(const struct replicator *r, const struct config *c, struct errinfo *e)
+{
+    size_t slots = 64;
+    size_t *seen;
+    enum err rc = OK;
+
+    while (slots < 2 * c->zone_count)
+        slots *= 2;
+    seen = xcalloc(slots, sizeof(*seen));
+    for (size_t i = 0; i < c->zone_count && rc == OK; i++)
+        rc = see_name(seen, slots, i, r, c, e);
+    free(seen);
+    return rc;
+}
+
+/* ---- What changed for a zone ---- */
+
+static const char *key_name(const struct config *c, int key)
+{
+    return key < 0 ? "" : c->keys[key].name;
+}
+
+static bool same_primary(const struct config *a, int ia, const struct config *b, int ib)
+{
+    const struct config_primary *x = &a->primaries[ia];
+    const struct config_primary *y = &b->primaries[ib];
+
+    return strcmp(x->name, y->name) == 0 && addr_eq(&x->address, &y->address) &&
+           addr_eq(&x->source, &y->source) && strcmp(key_name(a, x->key), key_name(b, y->key)) == 0;
+}
+
+static bool same_work(const struct config *a, const struct config_zone *x, const struct config *b,
+                      const struct config_zone *y)
+{
+    if (x->primary_count != y->primary_count || x->refresh_min_s != y->refresh_min_s ||
+        x->refresh_max_s != y->refresh_max_s || x->retry_min_s != y->retry_min_s ||
+        x->retry_max_s != y->retry_max_s || x->expire_max_s != y->expire_max_s)
+        return false;
+    for (size_t i = 0; i < x->primary_count; i++) {
+        if (!same_primary(a, x->primaries[i], b, y->primaries[i]))
+            return false;
+    }
+    return true;
+}
+
+bool replicate_row_fits(const struct zone_entry *z)
+{
+    if (z->config)
+        return z->row.id != 0 && !z->row.removed && z->row.kind == ZONE_SECONDARY;
+    return z->row.id == 0 || z->row.removed || z->row.kind != ZONE_SECONDARY ||
+           z->row.source != SOURCE_CONFIG;
+}
+
+/* A zone that an operator imported is not taken from him by a line in the configuration. */
+static bool is_taken(const struct zone_entry *z)
+{
+    return z->row.id != 0 && z->row.kind == ZONE_LOCAL && !z->row.removed;
+}
+
+static void give_config(struct zone_entry *z, const struct config *old,
+                        const struct config_zone *cz)
+{
+    struct replicator *r = z->replicator;
+    bool same = z->config && same_work(old, z->config, r->config, cz);
+
+    z->generation = r->generation;
+    if (is_taken(z)) {
+        z->config = NULL;
+        log_error(say("the configuration has primaries for a zone that was imported here; it stays "
+                      "as it is. Remove one of the two"),
+                  kv_str("zone", cz->name), kv_i64("line", cz->line));
+        return;
+    }
+    if (z->scheduled && !same)
+        replicate_unschedule(z);
+    z->config = cz;
+    if (!replicate_row_fits(z))
+        replicate_commit_row(z);
+    else if (!z->scheduled && !z->row_busy)
+        replicate_schedule(z);
+}
+
+static void take_config(struct zone_entry *z)
+{
+    replicate_unschedule(z);
+    z->config = NULL;
+    if (!replicate_row_fits(z))
+        replicate_commit_row(z);
+}
+
+/* Those that the new configuration does not name any more. */
+static void sweep(struct replicator *r)
+{
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            if (z->generation != r->generation)
+                take_config(z);
+        }
+    }
+}
+
+enum err replicate_configure(struct replicator *r, struct config *config, struct errinfo *e)
+{
+    struct config *old = r->config;
+    enum err rc = check_names(r, config, e);
+
+    if (rc)
+        return rc;
+    r->config = config_ref(config);
+    r->generation++;
+    for (size_t i = 0; i < config->zone_count; i++) {
+        struct store_zone row = {.kind = ZONE_SECONDARY, .source = SOURCE_CONFIG};
+        struct zone_entry *z;
+
+        rc = zone_name(row.name, config, &config->zones[i], e);
+        assert(rc == OK); /* check_names has read it */
+        z = replicate_find(r, row.name);
+        give_config(z ? z : replicate_add(r, &row), old, &config->zones[i]);
+    }
+    sweep(r);
+    config_unref(old);
+    if (r->doubtful)
+        log_warning(say("by the clock, zones expired while nobody looked after them; they are "
+                        "served until their primaries have been asked"),
+                    kv_u64("zones", r->doubtful));
+    r->doubtful = 0;
+    return OK;
+}

@@ -1,0 +1,135 @@
+/* What the parts of the replicator share:
+ *   replicate.c          the table of zones, and what others ask of it
+ *   replicate_config.c   which zones there are: configuration against rows
+ *   replicate_run.c      from plans to work, and from results to plans
+ *   replicate_commit.c   what goes to the store
+ *   replicate_net.c      the real world
+ */
+#ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
+#define ZL_SYNCD_REPLICATE_INTERNAL_H
+
+#include "syncd/notify_in.h"
+#include "syncd/replicate.h"
+#include "syncd/zone_row.h"
+
+struct zone_list {
+    struct zone_entry *head, *tail;
+};
+
+/* One zone. Lives as long as the replicator. */
+struct zone_entry {
+    struct sched_task task; /* first, so that a task is its zone */
+    struct replicator *replicator;
+    struct zone_entry *next; /* in the hash bucket */
+
+    struct zone_row row;
+    const struct config_zone *config; /* NULL: no primaries here */
+    unsigned generation;              /* of the configuration that last named it */
+
+    bool scheduled; /* `refresh` is in use */
+    struct refresh refresh;
+    struct refresh_plan plan;
+    void *probe, *transfer;     /* handles of what runs */
+    bool committing;            /* a transfer's result is on its way to the store ... */
+    struct commit_wait *commit; /* ... for the present schedule, if this is there */
+
+    bool row_busy; /* a row job is queued or on its way */
+    struct zone_entry *next_row;
+    bool dirty; /* state that is not stored yet */
+    struct zone_entry *next_dirty;
+};
+
+/* A commit on its way; outlives the replicator if need be. */
+struct commit_wait {
+    struct replicator *replicator; /* NULL: it is gone */
+    struct zone_entry *zone;
+    struct commit_wait *prev, *next;
+
+    struct transfer_report report; /* of the transfer that this commits */
+    uint64_t octets, messages;
+    uint64_t duplicates;
+    uint32_t ms;
+    bool revive; /* the second step for a held zone that had expired */
+};
+
+struct replicator {
+    struct replicator_ops ops;
+    struct config *config;
+    unsigned generation; /* counts configurations */
+    struct keyring *keys;
+    struct sched *sched;
+    struct notify_limiter *limiter;
+    struct token_bucket warnings; /* about refused NOTIFYs */
+    uint8_t hash_key[16];
+
+    struct zone_entry **buckets;
+    size_t bucket_count, zone_count;
+
+    struct zone_list rows; /* wait for their row job */
+    unsigned rows_under_way;
+    struct zone_list dirty;
+    struct mono flush_at;      /* while `dirty` isn't empty */
+    struct commit_wait *waits; /* all under way */
+    size_t doubtful;           /* zones that had expired by the wall clock at start */
+    bool stopping;
+};
+
+static inline struct mono replicate_now(const struct replicator *r)
+{
+    return clock_mono(r->ops.clock);
+}
+
+/* ---- replicate.c ---- */
+
+struct zone_entry *replicate_find(const struct replicator *r, const uint8_t *zone);
+/* A new entry for this row. */
+struct zone_entry *replicate_add(struct replicator *r, const struct store_zone *row);
+
+/* ---- replicate_config.c ---- */
+
+/* Makes `config` the replicator's, gives each entry its part of it, and makes entries for new
+ * zones. ERR_FORMAT, with file:line: a bad name, a zone that stands there twice; nothing has
+ * changed then.
+ */
+MUST_USE enum err replicate_configure(struct replicator *r, struct config *config,
+                                      struct errinfo *e);
+/* Whether the stored row is as the configuration wants it. */
+bool replicate_row_fits(const struct zone_entry *z);
+
+/* ---- replicate_run.c ---- */
+
+/* Begins, or begins anew, to look after a zone whose row fits. */
+void replicate_schedule(struct zone_entry *z);
+/* Ends it; what runs is cancelled. */
+void replicate_unschedule(struct zone_entry *z);
+/* Does what the plan says. */
+void replicate_follow(struct zone_entry *z, struct refresh_plan plan);
+/* Starts what may start, and sets the alarm. At the end of every way in. */
+void replicate_settle(struct replicator *r);
+/* The transfer is over, its result committed or not. */
+void replicate_transferred(struct zone_entry *z, const struct transfer_report *report,
+                           const char *error);
+const struct config_primary *replicate_primary(const struct zone_entry *z, unsigned index);
+/* The serial that primaries are compared with. */
+bool replicate_newest(const struct zone_entry *z, struct serial *out);
+
+/* ---- replicate_commit.c ---- */
+
+/* What a transfer brought; takes the zones and changes out of *result. */
+void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result);
+/* The zone has expired: authd shall know. */
+void replicate_commit_expired(struct zone_entry *z);
+/* The row as the configuration wants it, when its turn comes. */
+void replicate_commit_row(struct zone_entry *z);
+/* The state of the zone shall be stored soon. */
+void replicate_dirty(struct zone_entry *z);
+/* Submits what is due; all of it if `all`. */
+void replicate_flush(struct replicator *r, bool all);
+/* Has row jobs submitted, a bounded number at a time. */
+void replicate_submit_rows(struct replicator *r);
+/* Waiting commits don't come back to the replicator any more. */
+void replicate_abandon_commits(struct replicator *r);
+/* The row with its timers as they are now. */
+void replicate_full_row(struct store_zone *out, const struct zone_entry *z);
+
+#endif

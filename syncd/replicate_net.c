@@ -1,0 +1,164 @@
+#include <stdlib.h>
+
+#include "lib/base/mem.h"
+#include "syncd/replicate.h"
+
+#define VERSIONS_AT_ONCE 64
+
+struct replicator_net {
+    struct loop *loop;
+    struct committer *committer;
+    struct replicator *replicator;
+    struct event *timer;
+    char *data_dir;
+};
+
+static void *net_probe(void *ctx, const struct probe_spec *spec, probe_done_fn *done, void *arg)
+{
+    struct replicator_net *n = ctx;
+
+    return probe_start(n->loop, spec, done, arg);
+}
+
+static void net_probe_cancel(void *ctx, void *handle)
+{
+    (void)ctx;
+    probe_cancel(handle);
+}
+
+static void *net_transfer(void *ctx, const struct xfrin_spec *spec,
+                          const struct xfrin_events *events, void *arg)
+{
+    struct replicator_net *n = ctx;
+
+    return xfrin_start(n->loop, spec, events, arg);
+}
+
+static void net_transfer_cancel(void *ctx, void *handle)
+{
+    (void)ctx;
+    xfrin_cancel(handle);
+}
+
+static void net_commit(void *ctx, struct commit_job *job)
+{
+    struct replicator_net *n = ctx;
+
+    commit_submit(n->committer, job);
+}
+
+static void net_alarm(void *ctx, struct mono at)
+{
+    struct replicator_net *n = ctx;
+    int64_t ms = at.ms - clock_mono(loop_clock(n->loop)).ms;
+    struct timeval tv;
+
+    if (ms < 0)
+        ms = 0;
+    tv = (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    (void)evtimer_add(n->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+    struct replicator_net *n = ctx;
+
+    (void)fd;
+    (void)what;
+    if (n->replicator)
+        replicator_run(n->replicator);
+}
+
+static enum err net_rows(void *ctx, store_zone_fn *f, void *arg, struct errinfo *e)
+{
+    struct replicator_net *n = ctx;
+    struct store *s;
+    enum err rc = store_open_reader(&s, n->data_dir, e);
+
+    if (rc)
+        return rc;
+    rc = store_zone_each(s, f, arg, e);
+    store_close(s);
+    return rc;
+}
+
+struct newest {
+    bool found;
+    struct serial serial;
+    uint64_t last; /* number of the version looked at last */
+    uint32_t seen;
+};
+
+static enum err on_version(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct newest *w = ctx;
+
+    (void)e;
+    w->seen++;
+    w->last = v->version;
+    if (!w->found && (v->origin.kind == ORIGIN_AXFR || v->origin.kind == ORIGIN_IXFR)) {
+        w->found = true;
+        w->serial = v->serial;
+    }
+    return OK;
+}
+
+static enum err net_fetched(void *ctx, const struct store_zone *row, struct serial *out,
+                            struct errinfo *e)
+{
+    struct replicator_net *n = ctx;
+    struct newest w = {.last = 0};
+    struct store *s;
+    enum err rc = store_open_reader(&s, n->data_dir, e);
+
+    if (rc)
+        return rc;
+    do {
+        w.seen = 0;
+        rc = store_version_each(s, row->id, w.last, VERSIONS_AT_ONCE, on_version, &w, e);
+    } while (rc == OK && !w.found && w.seen == VERSIONS_AT_ONCE);
+    store_close(s);
+    if (rc == OK && !w.found)
+        rc = err_set(ERR_NOT_FOUND, e, "no version came from a primary");
+    if (rc == OK)
+        *out = w.serial;
+    return rc;
+}
+
+struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
+                                          struct committer *committer, const char *data_dir)
+{
+    struct replicator_net *n = xcalloc(1, sizeof(*n));
+
+    n->loop = loop;
+    n->committer = committer;
+    n->data_dir = xstrdup(data_dir);
+    n->timer = evtimer_new(loop_base(loop), on_timer, n);
+    if (!n->timer)
+        abort(); /* as for want of memory */
+    *ops = (struct replicator_ops){.ctx = n,
+                                   .clock = loop_clock(loop),
+                                   .probe = net_probe,
+                                   .probe_cancel = net_probe_cancel,
+                                   .transfer = net_transfer,
+                                   .transfer_cancel = net_transfer_cancel,
+                                   .commit = net_commit,
+                                   .alarm = net_alarm,
+                                   .rows = net_rows,
+                                   .fetched = net_fetched};
+    return n;
+}
+
+void replicator_net_attach(struct replicator_net *n, struct replicator *r)
+{
+    n->replicator = r;
+}
+
+void replicator_net_free(struct replicator_net *n)
+{
+    if (!n)
+        return;
+    event_free(n->timer);
+    free(n->data_dir);
+    free(n);
+}

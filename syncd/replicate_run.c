@@ -1,0 +1,391 @@
+/* From plans to work, and from results to plans:
+ *
+ *    refresh ──plan──▶ follow ──▶ sched ──▶ start ──▶ probe / transfer ──result──▶ refresh
+ */
+#include "syncd/replicate_internal.h"
+
+#include <string.h>
+
+#include "lib/base/log.h"
+
+static const uint8_t jitter_key[16] = "zoneledger-time"; /* the same at each start */
+
+const struct config_primary *replicate_primary(const struct zone_entry *z, unsigned index)
+{
+    return &z->replicator->config->primaries[z->config->primaries[index]];
+}
+
+bool replicate_newest(const struct zone_entry *z, struct serial *out)
+{
+    *out = z->refresh.serial;
+    return z->refresh.has_serial;
+}
+
+/* ---- Beginning and ending ---- */
+
+static void stop_work(struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+
+    if (z->probe)
+        r->ops.probe_cancel(r->ops.ctx, z->probe);
+    if (z->transfer)
+        r->ops.transfer_cancel(r->ops.ctx, z->transfer);
+    z->probe = z->transfer = NULL;
+    sched_remove(r->sched, &z->task);
+}
+
+void replicate_unschedule(struct zone_entry *z)
+{
+    if (!z->scheduled)
+        return;
+    stop_work(z);
+    refresh_done(&z->refresh);
+    z->scheduled = false;
+    z->commit = NULL;
+}
+
+static struct refresh_policy policy_of(const struct zone_entry *z)
+{
+    const struct config_zone *c = z->config;
+
+    return (struct refresh_policy){.refresh_min_s = c->refresh_min_s,
+                                   .refresh_max_s = c->refresh_max_s,
+                                   .retry_min_s = c->retry_min_s,
+                                   .retry_max_s = c->retry_max_s,
+                                   .expire_max_s = c->expire_max_s,
+                                   .jitter = (uint16_t)name_hash(z->row.name, jitter_key)};
+}
+
+/* The serial to compare primaries with: of what is served, or, while the zone is held, of the
+ * newest version that ever came from a primary. */
+static void start_serial(struct refresh_start *out, const struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    struct store_zone row;
+    struct errinfo e;
+    enum err rc;
+
+    out->has_serial = z->row.has_content;
+    out->serial = z->row.serial;
+    if (!z->row.held)
+        return;
+    zone_row_get(&row, &z->row);
+    rc = r->ops.fetched(r->ops.ctx, &row, &out->serial, &e);
+    if (rc != OK && rc != ERR_NOT_FOUND) {
+        char zone[NAME_TEXT_MAX];
+
+        (void)name_to_text(zone, z->row.name);
+        log_warning(say("the newest version of a held zone cannot be found out, it may be fetched "
+                        "again"),
+                    kv_str("zone", zone), kv_err(&e));
+    }
+}
+
+void replicate_schedule(struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    struct refresh_policy policy = policy_of(z);
+    struct refresh_start start = {.has_content = z->row.has_content,
+                                  .expired = z->row.expired,
+                                  .held = z->row.held,
+                                  .next_check = z->row.next_check,
+                                  .expires_at = z->row.expires_at,
+                                  .last_success = z->row.last_success,
+                                  .failures = z->row.failures};
+    bool doubtful = false;
+
+    start_serial(&start, z);
+    refresh_init(&z->refresh, &policy, (unsigned)z->config->primary_count, &start, replicate_now(r),
+                 clock_wall(r->ops.clock), &doubtful);
+    r->doubtful += doubtful;
+    z->scheduled = true;
+    replicate_follow(z, refresh_wake(&z->refresh, replicate_now(r)));
+}
+
+/* ---- Doing what the plan says ---- */
+
+static bool is_busy(const struct zone_entry *z)
+{
+    return z->probe || z->transfer || z->committing;
+}
+
+static void queue_work(struct zone_entry *z, enum sched_work work, const struct refresh_plan *plan)
+{
+    struct sched *s = z->replicator->sched;
+    struct sched_peer *peer = sched_peer_get(s, &replicate_primary(z, plan->primary)->address);
+
+    if (z->task.state == SCHED_QUEUED && z->task.work == work && z->task.peer == peer) {
+        sched_raise(s, &z->task, plan->lane);
+        return;
+    }
+    sched_finish(s, &z->task);
+    sched_queue(s, &z->task, work, peer, plan->lane);
+}
+
+void replicate_follow(struct zone_entry *z, struct refresh_plan plan)
+{
+    struct sched *s = z->replicator->sched;
+    struct mono at;
+
+    z->plan = plan;
+    if (!is_busy(z)) {
+        switch (plan.step) {
+        case REFRESH_WAIT:
+            sched_finish(s, &z->task);
+            break;
+        case REFRESH_PROBE:
+            queue_work(z, WORK_PROBE, &plan);
+            break;
+        case REFRESH_TRANSFER:
+            queue_work(z, WORK_TRANSFER, &plan);
+            break;
+        }
+    }
+    if (refresh_alarm(&z->refresh, &at))
+        sched_alarm_set(s, &z->task, at);
+    else
+        sched_alarm_clear(s, &z->task);
+    if (plan.expire)
+        replicate_commit_expired(z);
+}
+
+/* ---- What is said about it ---- */
+
+static void say_next_try(char out[WALL_TEXT_MAX], const struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    struct mono now = replicate_now(r);
+
+    /* Another primary, or what came meanwhile. */
+    wall_to_text(out, z->plan.step == REFRESH_WAIT
+                          ? refresh_wall(z->refresh.due, now, clock_wall(r->ops.clock))
+                          : clock_wall(r->ops.clock));
+}
+
+static const char *key_of(const struct zone_entry *z, const struct config_primary *p)
+{
+    return p->key < 0 ? NULL : z->replicator->config->keys[p->key].name;
+}
+
+static void log_failure(enum log_level level, const struct zone_entry *z,
+                        const struct config_primary *p, const char *sentence, const char *error)
+{
+    char zone[NAME_TEXT_MAX];
+    char address[ADDR_TEXT_MAX];
+    char next[WALL_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    addr_to_text(address, &p->address);
+    say_next_try(next, z);
+    log_write(level, LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("primary", p->name),
+                             kv_str("address", address), kv_str("key", key_of(z, p)),
+                             kv_str("error", error), kv_u64("failures", z->refresh.failures),
+                             kv_str("next_try", next)));
+}
+
+static void note_error(struct zone_entry *z, const struct config_primary *p, const char *error)
+{
+    struct errinfo text;
+
+    (void)err_set(ERR_FORMAT, &text, "%s: %s", p->name, error);
+    zone_row_text(&z->row.last_error, text.text);
+}
+
+static void log_behind(const struct zone_entry *z, const struct config_primary *p,
+                       struct serial theirs)
+{
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_warning(say("a primary is behind us; its version is not taken"), kv_str("zone", zone),
+                kv_str("primary", p->name), kv_u64("serial", z->refresh.serial.v),
+                kv_u64("primary_serial", theirs.v));
+}
+
+/* What a round left behind, into the row. */
+static void note_state(struct zone_entry *z)
+{
+    const struct refresh *f = &z->refresh;
+
+    if (f->step == REFRESH_WAIT && f->current && f->failures == 0)
+        zone_row_text(&z->row.last_error, "");
+    replicate_dirty(z);
+}
+
+/* ---- Probes ---- */
+
+static void note_answer(struct zone_entry *z, const struct config_primary *p, struct serial serial)
+{
+    z->row.has_primary_serial = true;
+    z->row.primary_serial = serial;
+    if (!z->row.last_primary || strcmp(z->row.last_primary, p->name) != 0)
+        zone_row_text(&z->row.last_primary, p->name);
+}
+
+static void after_probe(struct zone_entry *z, const struct config_primary *p, unsigned asked,
+                        const struct probe_report *report)
+{
+    struct errinfo text;
+
+    if (report->outcome != PROBE_SOA) {
+        uint32_t failures = z->refresh.primaries[asked].failures;
+
+        note_error(z, p, report->error.text);
+        log_failure(failures == 1 ? LOG_WARNING : LOG_DEBUG, z, p, "a primary cannot be asked",
+                    report->error.text);
+    } else if (z->plan.behind) {
+        log_behind(z, p, report->serial);
+        (void)err_set(ERR_SERIAL, &text, "its serial %u is behind ours, %u",
+                      (unsigned)report->serial.v, (unsigned)z->refresh.serial.v);
+        note_error(z, p, text.text);
+    } else if (z->plan.refused) {
+        log_failure(LOG_DEBUG, z, p, "a primary still has the version that is refused here",
+                    z->row.last_error);
+    }
+}
+
+static void on_probed(void *ctx, const struct probe_report *report)
+{
+    struct zone_entry *z = ctx;
+    struct replicator *r = z->replicator;
+    unsigned asked = z->refresh.at;
+    const struct config_primary *p = replicate_primary(z, asked);
+
+    z->probe = NULL;
+    sched_finish(r->sched, &z->task);
+    if (report->outcome == PROBE_SOA)
+        note_answer(z, p, report->serial);
+    replicate_follow(z, refresh_probed(&z->refresh, report, replicate_now(r)));
+    after_probe(z, p, asked, report);
+    note_state(z);
+    replicate_settle(r);
+}
+
+static void start_probe(struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    const struct config_primary *p = replicate_primary(z, z->plan.primary);
+    struct probe_spec spec = {.address = p->address,
+                              .source = p->source,
+                              .key = keyring_get(r->keys, p->key),
+                              .timeout_ms = r->config->probe_timeout_ms};
+
+    (void)name_copy(spec.zone, z->row.name);
+    z->probe = r->ops.probe(r->ops.ctx, &spec, on_probed, z);
+}
+
+/* ---- Transfers ---- */
+
+void replicate_transferred(struct zone_entry *z, const struct transfer_report *report,
+                           const char *error)
+{
+    struct replicator *r = z->replicator;
+    unsigned asked = z->refresh.at;
+    const struct config_primary *p = replicate_primary(z, asked);
+
+    if (report->has_soa)
+        note_answer(z, p, report->serial);
+    replicate_follow(z, refresh_transferred(&z->refresh, report, replicate_now(r)));
+    switch (report->outcome) {
+    case TRANSFER_NEW:
+    case TRANSFER_SAME:
+        zone_row_text(&z->row.last_error, "");
+        break;
+    case TRANSFER_CONFLICT:
+        log_failure(LOG_INFO, z, p, "a zone was changed by somebody else during its transfer",
+                    error);
+        break;
+    case TRANSFER_OLDER:
+        if (z->plan.behind)
+            log_behind(z, p, report->serial);
+        note_error(z, p, error);
+        break;
+    case TRANSFER_REFUSED:
+        note_error(z, p, error);
+        log_failure(LOG_WARNING, z, p, "a version is refused, the old one stays", error);
+        break;
+    case TRANSFER_FAILED:
+        note_error(z, p, error);
+        log_failure(LOG_WARNING, z, p, "a transfer failed, the old version stays", error);
+        break;
+    }
+    note_state(z);
+}
+
+static void on_received(void *ctx)
+{
+    struct zone_entry *z = ctx;
+
+    sched_finish(z->replicator->sched, &z->task);
+    replicate_settle(z->replicator);
+}
+
+static void on_transferred(void *ctx, struct xfrin_result *result)
+{
+    struct zone_entry *z = ctx;
+    struct replicator *r = z->replicator;
+    bool revives = result->report.outcome == TRANSFER_SAME && z->row.expired;
+
+    z->transfer = NULL;
+    sched_finish(r->sched, &z->task);
+    if (result->report.outcome == TRANSFER_NEW || revives)
+        replicate_commit_version(z, result);
+    else
+        replicate_transferred(z, &result->report, result->error.text);
+    replicate_settle(r);
+}
+
+static void start_transfer(struct zone_entry *z)
+{
+    static const struct xfrin_events events = {on_received, on_transferred};
+    struct replicator *r = z->replicator;
+    const struct config *c = r->config;
+    const struct config_primary *p = replicate_primary(z, z->plan.primary);
+    struct xfrin_spec spec = {.address = p->address,
+                              .source = p->source,
+                              .key = keyring_get(r->keys, p->key),
+                              .connect_ms = 2 * c->probe_timeout_ms,
+                              .idle_ms = c->transfer_idle_ms,
+                              .max_s = c->transfer_max_s,
+                              .limits = {.max_bytes = c->max_zone_bytes,
+                                         .max_records = c->max_zone_records,
+                                         .max_rrset = c->max_rrset_records,
+                                         .max_types = c->max_owner_types},
+                              .data_dir = c->data_dir,
+                              .any_serial = z->refresh.any_serial};
+
+    (void)name_copy(spec.zone, z->row.name);
+    spec.has_newest = replicate_newest(z, &spec.newest);
+    z->transfer = r->ops.transfer(r->ops.ctx, &spec, &events, z);
+}
+
+/* ---- The pump ---- */
+
+void replicate_settle(struct replicator *r)
+{
+    struct mono now = replicate_now(r);
+    struct sched_task *t;
+    struct mono at;
+    bool any;
+
+    if (r->stopping)
+        return;
+    replicate_submit_rows(r);
+    while ((t = sched_start(r->sched, now))) {
+        struct zone_entry *z = (struct zone_entry *)t;
+
+        refresh_started(&z->refresh);
+        if (t->work == WORK_PROBE)
+            start_probe(z);
+        else
+            start_transfer(z);
+    }
+    any = sched_next_time(r->sched, now, &at);
+    if (r->dirty.head && (!any || mono_cmp(r->flush_at, at) < 0)) {
+        at = r->flush_at;
+        any = true;
+    }
+    if (any)
+        r->ops.alarm(r->ops.ctx, at);
+}
