@@ -95,4 +95,7 @@ install: all
 	install -m 644 docs/man/authd.8 docs/man/syncd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 docs/man/zonectl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/man/zoneledger.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 644 conf/systemd/zoneledger-authd.service conf/systemd/zoneledger-syncd.service \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 644 conf/zoneledger.conf.example $(DESTDIR)$(PREFIX)/share/doc/zoneledger/
