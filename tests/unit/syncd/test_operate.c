@@ -1,0 +1,435 @@
+/* The way of a change inside syncd, with the real store and journal in a temporary directory:
+ * import, change, rollback, hold, waiting versions, release; each commit found again by its names.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "syncd/journaler.h"
+#include "syncd/operate.h"
+#include "syncd/verify.h"
+
+static const uint8_t zone_name[] = "\3own\7example";
+
+struct world {
+    char dir[32];
+    struct loop *loop;
+    struct committer *committer;
+    struct journaler *journaler;
+    struct commit_job last; /* a copy without what it owned */
+    uint64_t hinted;
+};
+
+static void on_hint(void *ctx, uint64_t seq)
+{
+    struct world *w = ctx;
+
+    w->hinted = seq;
+    if (w->journaler)
+        journaler_wake(w->journaler);
+}
+
+static void on_done(void *ctx, struct commit_job *job)
+{
+    struct world *w = ctx;
+
+    w->last = *job;
+    loop_stop(w->loop);
+}
+
+static enum err commit(struct world *w, struct commit_job *job)
+{
+    job->done = on_done;
+    job->ctx = w;
+    commit_submit(w->committer, job);
+    loop_run(w->loop);
+    return w->last.rc;
+}
+
+static void start(struct world *w)
+{
+    struct errinfo e = {{0}};
+
+    assert_int_equal(loop_new(&w->loop, clock_real(), 1, &e), OK);
+    if (committer_start(&w->committer, w->loop, w->dir, clock_real(), 1u << 20, on_hint, w, &e) ||
+        journaler_start(&w->journaler, w->committer, w->dir, "test", &e))
+        fail_msg("%s", e.text);
+}
+
+static void stop(struct world *w)
+{
+    journaler_stop(w->journaler);
+    w->journaler = NULL;
+    committer_stop(w->committer);
+    loop_free(w->loop);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static int make_world(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+
+    log_init("test", LOG_ERROR, LOG_TEXT);
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/zl-operate-XXXXXX");
+    if (!mkdtemp(w->dir))
+        return -1;
+    start(w);
+    *state = w;
+    return 0;
+}
+
+static int drop_world(void **state)
+{
+    struct world *w = *state;
+
+    stop(w);
+    (void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(w);
+    return 0;
+}
+
+/* ---- What an operator does ---- */
+
+static struct operator_act act(const char *reason)
+{
+    return (struct operator_act){
+        .who = "tester", .reason = reason, .now = clock_wall(clock_real())};
+}
+
+static enum err get_row(struct history *h, struct store_zone *row)
+{
+    enum err rc = store_zone_get(h->store, zone_name, row, NULL);
+
+    if (rc == ERR_NOT_FOUND) {
+        *row = (struct store_zone){.kind = ZONE_LOCAL, .source = SOURCE_OPERATOR};
+        (void)name_copy(row->name, zone_name);
+    }
+    return rc;
+}
+
+static enum err import(struct world *w, const char *text, struct errinfo *e)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("because");
+    enum err rc;
+
+    assert_int_equal(history_open(&h, w->dir, e), OK);
+    (void)get_row(&h, &row);
+    rc = operate_import(&job, &h, &row, "own.zone", text, strlen(text), NULL, &a, e);
+    history_close(&h);
+    return rc ? rc : commit(w, job);
+}
+
+static void import_ok(struct world *w, const char *text)
+{
+    struct errinfo e = {{0}};
+
+    if (import(w, text, &e) != OK)
+        fail_msg("%s%s", e.text, w->last.error.text);
+}
+
+static enum err rollback(struct world *w, const char *to, struct errinfo *e)
+{
+    struct history h;
+    struct store_zone row;
+    struct store_version target;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("undo");
+    enum err rc;
+
+    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    rc = operate_rollback(&job, &target, &h, &row, to, &a, e);
+    history_close(&h);
+    return rc ? rc : commit(w, job);
+}
+
+/* What a transfer does: new content, served or waiting. */
+static void transfer(struct world *w, const char *text, enum commit_kind kind)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("");
+    struct zone *base = NULL;
+    struct errinfo e = {{0}};
+
+    assert_int_equal(history_open(&h, w->dir, &e), OK);
+    (void)get_row(&h, &row);
+    row.kind = ZONE_LOCAL; /* operate_import parses for us; the kind is put right below */
+    if (operate_import(&job, &h, &row, "x", text, strlen(text), NULL, &a, &e) != OK)
+        fail_msg("%s", e.text);
+    if (kind == COMMIT_WAITING && store_zone_load_waiting(&base, h.store, &row, &e) == OK) {
+        changeset_free(job->changes);
+        assert_int_equal(zone_diff(&job->changes, base, job->new_zone, &e), OK);
+        zone_unref(base);
+    }
+    history_close(&h);
+    job->kind = kind;
+    job->row.kind = ZONE_SECONDARY;
+    job->row.source = SOURCE_CONFIG;
+    job->row.held = row.held;
+    job->origin.kind = ORIGIN_AXFR;
+    if (commit(w, job) != OK)
+        fail_msg("%s", w->last.error.text);
+}
+
+static char *served(struct world *w)
+{
+    struct history h;
+    struct store_zone row;
+    struct zone *z = NULL;
+    struct buf text = BUF_INIT;
+
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    assert_int_equal(store_zone_load(&z, h.store, &row, NULL), OK);
+    zone_to_text(&text, z);
+    (void)buf_cstr(&text);
+    zone_unref(z);
+    history_close(&h);
+    return (char *)text.data;
+}
+
+static void assert_served(struct world *w, const char *part)
+{
+    char *text = served(w);
+
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in\n%s", part, text);
+    free(text);
+}
+
+static void wait_for_journal(struct world *w)
+{
+    struct store *s = NULL;
+    uint64_t n = 1;
+
+    assert_int_equal(store_open_reader(&s, w->dir, NULL), OK);
+    for (int i = 0; i < 2000 && n > 0; i++) {
+        assert_int_equal(store_unjournaled_count(s, &n, NULL), OK);
+        if (n > 0)
+            (void)usleep(5000);
+    }
+    store_close(s);
+    assert_int_equal(n, 0);
+}
+
+static void assert_verified(struct world *w)
+{
+    struct history h;
+    struct verify_report r = {.faults = NULL};
+    struct errinfo e = {{0}};
+
+    wait_for_journal(w);
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    if (verify_run(&r, &h, &e) != OK)
+        fail_msg("%s", e.text);
+    if (r.fault_count)
+        fail_msg("%s %s", r.faults[0].zone, r.faults[0].text);
+    verify_report_free(&r);
+    history_close(&h);
+}
+
+#define ZONE(serial, address)                                                                      \
+    "$TTL 300\n@ SOA ns host " serial " 3600 600 86400 300\n@ NS ns\nns A 192.0.2.1\nwww A "       \
+    "" address "\n"
+
+/* ---- Stories ---- */
+
+static void our_own_zone_goes_forward(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+
+    import_ok(w, ZONE("10", "192.0.2.10"));
+    assert_int_equal(w->last.row.serial.v, 10);
+    assert_int_equal(w->hinted, w->last.seq);
+
+    import_ok(w, ZONE("5", "192.0.2.11")); /* an older serial in the file: ours goes forward */
+    assert_int_equal(w->last.row.serial.v, 11);
+    import_ok(w, ZONE("40", "192.0.2.12")); /* a newer one is taken */
+    assert_int_equal(w->last.row.serial.v, 40);
+    assert_int_equal(import(w, ZONE("41", "192.0.2.12"), &e), ERR_EXISTS);
+
+    assert_int_equal(rollback(w, "v1", &e), OK);
+    assert_int_equal(w->last.row.serial.v, 41);
+    assert_false(w->last.row.held);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.10\n");
+    assert_int_equal(rollback(w, "10", &e), ERR_EXISTS);
+    assert_verified(w);
+}
+
+static void a_wrong_file_changes_nothing(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err rc;
+        const char *says;
+    } cases[] = {
+        {"@ SOA a b 1 2 3 4 5\n@ 300 NS ns\nwww 300 A 192.0.2.999\n", ERR_FORMAT, "own.zone:3:"},
+        {"@ 300 NS ns\n", ERR_CHECK, "SOA"},
+        {"@ 300 SOA a b 1 2 3 4 5\n", ERR_CHECK, "NS"},
+        {"@ 300 SOA a b 1 2 3 4 5\n@ NS ns\nother.test. A 192.0.2.1\n", ERR_CHECK, "other.test."},
+        {"@ 300 SOA a b 1 2 3 4 5\n@ NS ns\nc CNAME d\nc A 192.0.2.1\n", ERR_CHECK, "CNAME"},
+        {"", ERR_CHECK, ""},
+    };
+    struct world *w = *state;
+
+    import_ok(w, ZONE("10", "192.0.2.10"));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct errinfo e = {{0}};
+
+        assert_int_equal(import(w, cases[i].text, &e), cases[i].rc);
+        if (!strstr(e.text, cases[i].says))
+            fail_msg("case %zu: '%s' does not say '%s'", i, e.text, cases[i].says);
+    }
+    assert_served(w, "192.0.2.10");
+    assert_verified(w);
+}
+
+static void a_zone_from_a_primary_is_held_until_release(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("mended");
+
+    transfer(w, ZONE("1", "192.0.2.1"), COMMIT_CHANGE);
+    transfer(w, ZONE("2", "192.0.2.2"), COMMIT_CHANGE);
+    assert_int_equal(rollback(w, "1", &e), OK);
+    assert_true(w->last.row.held);
+    assert_int_equal(w->last.row.serial.v, 1);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.1\n");
+
+    transfer(w, ZONE("3", "192.0.2.3"), COMMIT_WAITING);
+    transfer(w, ZONE("4", "192.0.2.4"), COMMIT_WAITING);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.1\n");
+    assert_verified(w);
+
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    assert_int_equal(operate_release(&job, &h, &row, &a, &e), OK);
+    history_close(&h);
+    assert_int_equal(commit(w, job), OK);
+    assert_false(w->last.row.held);
+    assert_int_equal(w->last.row.serial.v, 4);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.4\n");
+    assert_verified(w);
+}
+
+static void versions_have_many_names(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+    struct history h;
+    struct store_zone row;
+    struct store_version v;
+    struct wall now = clock_wall(clock_real());
+    char hex[9];
+    static const char *const bad[] = {"",           "x",       "v",       "v9",         "77",
+                                      "4294967296", "abcdef0", "waiting", "1999-01-01", "3x ago",
+                                      "HEAD",       "..",      "v1 "};
+
+    import_ok(w, ZONE("10", "192.0.2.10"));
+    import_ok(w, ZONE("11", "192.0.2.11"));
+    wait_for_journal(w);
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    assert_int_equal(history_find(&v, &h, &row, "v1", now, &e), OK);
+    assert_int_equal(v.serial.v, 10);
+    (void)snprintf(hex, sizeof(hex), "%02x%02x%02x%02x", v.oid[0], v.oid[1], v.oid[2], v.oid[3]);
+    if (strspn(hex, "0123456789") < 8) { /* all digits would be a serial */
+        assert_int_equal(history_find(&v, &h, &row, hex, now, &e), OK);
+        assert_int_equal(v.version, 1);
+    }
+    assert_int_equal(history_find(&v, &h, &row, "11", now, &e), OK);
+    assert_int_equal(v.version, 2);
+    assert_int_equal(history_find(&v, &h, &row, "current", now, &e), OK);
+    assert_int_equal(v.version, 2);
+    now.s += 3600;
+    assert_int_equal(history_find(&v, &h, &row, "30m ago", now, &e), OK);
+    assert_int_equal(v.version, 2);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        e.text[0] = 0;
+        if (history_find(&v, &h, &row, bad[i], now, &e) == OK)
+            fail_msg("'%s' names version %llu", bad[i], (unsigned long long)v.version);
+        assert_true(e.text[0] != 0);
+    }
+    history_close(&h);
+}
+
+static void the_journal_catches_up_after_a_restart(void **state)
+{
+    struct world *w = *state;
+
+    journaler_stop(w->journaler);
+    w->journaler = NULL;
+    import_ok(w, ZONE("1", "192.0.2.1"));
+    import_ok(w, ZONE("2", "192.0.2.2"));
+    import_ok(w, ZONE("3", "192.0.2.3"));
+    committer_stop(w->committer);
+    loop_free(w->loop);
+    start(w);
+    assert_verified(w);
+    stop(w);
+    start(w); /* and once more, with nothing to do */
+    assert_verified(w);
+}
+
+static void a_change_made_for_an_older_version_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("");
+    const char *text = ZONE("2", "192.0.2.2");
+
+    import_ok(w, ZONE("1", "192.0.2.1"));
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    assert_int_equal(operate_import(&job, &h, &row, "f", text, strlen(text), NULL, &a, &e), OK);
+    history_close(&h);
+    import_ok(w, ZONE("3", "192.0.2.3"));
+    assert_int_equal(commit(w, job), ERR_CONFLICT);
+    assert_served(w, "192.0.2.3");
+    assert_verified(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(our_own_zone_goes_forward, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_wrong_file_changes_nothing, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_zone_from_a_primary_is_held_until_release, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(versions_have_many_names, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(the_journal_catches_up_after_a_restart, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(a_change_made_for_an_older_version_is_refused, make_world,
+                                        drop_world),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
