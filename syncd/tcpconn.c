@@ -254,3 +254,8 @@ uint64_t tcpconn_received(const struct tcpconn *c)
 {
     return c->received;
 }
+
+size_t tcpconn_buffered(const struct tcpconn *c)
+{
+    return c->in_end - c->in_start;
+}

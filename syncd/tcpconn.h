@@ -41,7 +41,8 @@ void tcpconn_close(struct tcpconn *c); /* NULL is fine */
 /* Queues one message of at most 65535 octets; once it is ready. */
 void tcpconn_send(struct tcpconn *c, const uint8_t *wire, size_t len);
 
-/* Octets received so far. */
+/* Octets received so far, and those of them that no message has been made of yet. */
 uint64_t tcpconn_received(const struct tcpconn *c);
+size_t tcpconn_buffered(const struct tcpconn *c);
 
 #endif

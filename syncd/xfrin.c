@@ -1,0 +1,270 @@
+#include "syncd/xfrin.h"
+
+#include <stdlib.h>
+
+#include "lib/base/mem.h"
+#include "lib/dns/message_build.h"
+#include "syncd/tcpconn.h"
+#include "syncd/xfrin_apply.h"
+#include "syncd/xfrin_stream.h"
+
+#define QUERY_MAX 1024
+#define RATE_CHECK_S 300             /* in each such time ... */
+#define RATE_MIN_OCTETS (10 * 1024u) /* ... at least so much must come */
+
+struct xfrin {
+    struct loop *loop;
+    struct xfrin_spec spec;
+    char *data_dir;
+    struct xfrin_events events;
+    void *ctx;
+
+    struct mono started;
+    struct tcpconn *conn;
+    struct event *timer;
+    uint64_t octets_checked; /* received when the rate was last looked at */
+    struct tsig tsig;
+    struct xfrin_stream *stream;
+    uint8_t query[QUERY_MAX];
+    size_t query_len;
+
+    struct zone_builder *builder; /* the pool's, once it has begun */
+    bool in_pool, cancelled;
+    struct xfrin_result result;
+};
+
+void xfrin_result_done(struct xfrin_result *r)
+{
+    zone_unref(r->old_zone);
+    zone_unref(r->new_zone);
+    changeset_free(r->changes);
+    r->old_zone = NULL;
+    r->new_zone = NULL;
+    r->changes = NULL;
+}
+
+static void close_network(struct xfrin *x)
+{
+    tcpconn_close(x->conn);
+    x->conn = NULL;
+    if (x->timer)
+        event_free(x->timer);
+    x->timer = NULL;
+}
+
+static void xfrin_free(struct xfrin *x)
+{
+    close_network(x);
+    xfrin_stream_free(x->stream);
+    zone_builder_free(x->builder);
+    xfrin_result_done(&x->result);
+    tsig_done(&x->tsig);
+    tsig_key_unref(x->spec.key);
+    free(x->data_dir);
+    free(x);
+}
+
+static int64_t elapsed_ms(const struct xfrin *x)
+{
+    return clock_mono(loop_clock(x->loop)).ms - x->started.ms;
+}
+
+static void finish(struct xfrin *x)
+{
+    x->result.ms = (uint32_t)elapsed_ms(x);
+    x->events.done(x->ctx, &x->result);
+    xfrin_free(x);
+}
+
+/* Takes the counters, and the SOA if it came, from the stream. */
+static void note_stream(struct xfrin *x)
+{
+    struct xfrin_counts c = xfrin_stream_counts(x->stream);
+    struct transfer_report *report = &x->result.report;
+    struct soa soa;
+
+    x->result.messages = c.messages;
+    x->result.records = c.records;
+    x->result.octets = c.octets;
+    if (xfrin_stream_soa(x->stream, &soa)) {
+        report->has_soa = true;
+        report->serial = soa.serial;
+        report->timers = (struct refresh_timers){
+            .refresh_s = soa.refresh_s, .retry_s = soa.retry_s, .expire_s = soa.expire_s};
+    }
+}
+
+static void fail(struct xfrin *x, enum transfer_outcome outcome, const struct errinfo *e)
+{
+    note_stream(x);
+    close_network(x);
+    x->result.report.outcome = outcome;
+    x->result.error = *e;
+    finish(x);
+}
+
+/* ---- The pool's part ---- */
+
+static void on_pool_work(void *ctx)
+{
+    struct xfrin *x = ctx;
+    struct xfrin_spec spec = x->spec;
+
+    spec.data_dir = x->data_dir;
+    xfrin_apply(&x->result, &spec, x->builder);
+    zone_builder_free(x->builder);
+    x->builder = NULL;
+}
+
+static void on_pool_done(void *ctx)
+{
+    struct xfrin *x = ctx;
+
+    if (x->cancelled)
+        xfrin_free(x);
+    else
+        finish(x);
+}
+
+/* ---- The network's part ---- */
+
+static void received_all(struct xfrin *x)
+{
+    note_stream(x);
+    x->builder = xfrin_stream_take(x->stream);
+    close_network(x);
+    x->in_pool = true;
+    x->events.received(x->ctx);
+    loop_work(x->loop, on_pool_work, on_pool_done, x);
+}
+
+static void on_ready(void *ctx)
+{
+    struct xfrin *x = ctx;
+
+    tcpconn_send(x->conn, x->query, x->query_len);
+}
+
+static bool on_message(void *ctx, const uint8_t *wire, size_t len)
+{
+    struct xfrin *x = ctx;
+    struct errinfo e = {0};
+    enum xfrin_step step =
+        xfrin_stream_feed(x->stream, wire, len, clock_wall(loop_clock(x->loop)), &e);
+
+    switch (step) {
+    case XFRIN_MORE:
+        return true;
+    case XFRIN_DONE:
+        if (tcpconn_buffered(x->conn) == 0) {
+            received_all(x);
+            return false;
+        }
+        (void)err_set(ERR_FORMAT, &e, "octets behind the end of the transfer");
+        break;
+    case XFRIN_REFUSED:
+        fail(x, TRANSFER_REFUSED, &e);
+        return false;
+    case XFRIN_FAILED:
+        break;
+    }
+    fail(x, TRANSFER_FAILED, &e);
+    return false;
+}
+
+static void on_over(void *ctx, enum err rc, const struct errinfo *e)
+{
+    struct xfrin *x = ctx;
+    struct xfrin_counts c = xfrin_stream_counts(x->stream);
+    struct errinfo text = *e;
+
+    if (c.messages)
+        (void)err_wrap(rc, &text, "after %llu records, before the closing SOA",
+                       (unsigned long long)c.records);
+    fail(x, TRANSFER_FAILED, &text);
+}
+
+/* The next look at rate and total time. */
+static void set_timer(struct xfrin *x)
+{
+    int64_t left = (int64_t)x->spec.max_s * 1000 - elapsed_ms(x);
+    struct timeval tv;
+
+    if (left > RATE_CHECK_S * 1000)
+        left = RATE_CHECK_S * 1000;
+    if (left < 0)
+        left = 0;
+    tv = (struct timeval){.tv_sec = left / 1000, .tv_usec = (suseconds_t)(left % 1000) * 1000};
+    (void)evtimer_add(x->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+    struct xfrin *x = ctx;
+    uint64_t now = tcpconn_received(x->conn);
+    struct errinfo e;
+
+    (void)fd;
+    (void)what;
+    if (elapsed_ms(x) >= (int64_t)x->spec.max_s * 1000) {
+        (void)err_set(ERR_TIMEOUT, &e, "not complete after %u s", (unsigned)x->spec.max_s);
+        fail(x, TRANSFER_FAILED, &e);
+    } else if (now - x->octets_checked < RATE_MIN_OCTETS) {
+        (void)err_set(ERR_TIMEOUT, &e, "only %llu octets in %u s",
+                      (unsigned long long)(now - x->octets_checked), (unsigned)RATE_CHECK_S);
+        fail(x, TRANSFER_FAILED, &e);
+    } else {
+        x->octets_checked = now;
+        set_timer(x);
+    }
+}
+
+/* No EDNS: a transfer needs none, and old primaries stumble over it. */
+static void make_query(struct xfrin *x)
+{
+    struct msg_query_spec q = {.qname = x->spec.zone, .qtype = RR_AXFR};
+
+    clock_random(loop_clock(x->loop), &q.id, sizeof(q.id));
+    x->query_len = msg_build_query(x->query, sizeof(x->query), &q);
+    if (x->spec.key && !tsig_sign_request(&x->tsig, x->spec.key, x->query, &x->query_len,
+                                          sizeof(x->query), clock_wall(loop_clock(x->loop))))
+        abort(); /* two names and a MAC always fit */
+}
+
+struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
+                          const struct xfrin_events *events, void *ctx)
+{
+    static const struct tcpconn_events conn_events = {on_ready, on_message, on_over};
+    struct xfrin *x = xcalloc(1, sizeof(*x));
+    struct tcpconn_spec conn = {.peer = spec->address,
+                                .source = spec->source,
+                                .connect_ms = spec->connect_ms,
+                                .idle_ms = spec->idle_ms};
+
+    x->loop = loop;
+    x->spec = *spec;
+    x->data_dir = xstrdup(spec->data_dir);
+    x->spec.data_dir = NULL;
+    if (spec->key)
+        x->spec.key = tsig_key_ref(spec->key);
+    x->events = *events;
+    x->ctx = ctx;
+    x->started = clock_mono(loop_clock(loop));
+    make_query(x);
+    x->stream = xfrin_stream_new(x->spec.zone, x->query, x->query_len,
+                                 x->spec.key ? &x->tsig : NULL, &x->spec.limits);
+    x->timer = evtimer_new(loop_base(loop), on_timer, x);
+    if (!x->timer)
+        abort(); /* as for want of memory */
+    set_timer(x);
+    x->conn = tcpconn_open(loop_base(loop), &conn, &conn_events, x);
+    return x;
+}
+
+void xfrin_cancel(struct xfrin *x)
+{
+    if (x->in_pool)
+        x->cancelled = true;
+    else
+        xfrin_free(x);
+}

@@ -1,0 +1,114 @@
+#include "syncd/xfrin_apply.h"
+
+#include "lib/zone/changeset.h"
+
+static void set_timers(struct transfer_report *out, const struct soa *soa)
+{
+    out->has_soa = true;
+    out->serial = soa->serial;
+    out->timers = (struct refresh_timers){
+        .refresh_s = soa->refresh_s, .retry_s = soa->retry_s, .expire_s = soa->expire_s};
+}
+
+/* The new version, if it may be served at all. */
+static enum err build(struct xfrin_result *out, struct zone_builder *builder)
+{
+    struct zone_build_report built = {0};
+    struct rr rr;
+    struct soa soa;
+    enum err rc;
+
+    if ((rc = zone_builder_finish(&out->new_zone, builder, &built, &out->error)))
+        return rc;
+    if (zone_soa(out->new_zone, &rr, &soa))
+        set_timers(&out->report, &soa);
+    if ((rc = zone_check(out->new_zone, &out->error)))
+        return rc;
+    out->records = zone_records(out->new_zone);
+    out->duplicates = built.duplicates;
+    out->ttls_changed = built.ttls_changed;
+    return OK;
+}
+
+/* The row, and the content that a new version is compared with: what is served, or, while the zone
+ * is held, the newest version that waits. */
+static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+{
+    struct store *s = NULL;
+    enum err rc;
+
+    if ((rc = store_open_reader(&s, spec->data_dir, e)))
+        return rc;
+    if ((rc = store_read_begin(s, e)))
+        goto out;
+    rc = store_zone_get(s, spec->zone, &out->row, e);
+    if (rc == OK && out->row.has_content) {
+        rc = out->row.held ? store_zone_load_waiting(&out->old_zone, s, &out->row, e)
+                           : ERR_NOT_FOUND;
+        if (rc == ERR_NOT_FOUND)
+            rc = store_zone_load(&out->old_zone, s, &out->row, e);
+    }
+    store_read_end(s);
+out:
+    store_close(s);
+    return rc;
+}
+
+/* Whether the serial alone decides. */
+static bool serial_decides(struct xfrin_result *out, const struct xfrin_spec *spec)
+{
+    enum serial_order order;
+
+    if (spec->any_serial || !spec->has_newest)
+        return false;
+    order = serial_cmp(out->report.serial, spec->newest);
+    if (order == SERIAL_NEWER)
+        return false;
+    out->report.outcome = order == SERIAL_EQUAL ? TRANSFER_SAME : TRANSFER_OLDER;
+    (void)err_set(ERR_SERIAL, &out->error, "serial %u is not newer than ours, %u",
+                  (unsigned)out->report.serial.v, (unsigned)spec->newest.v);
+    return true;
+}
+
+static enum err compare(struct xfrin_result *out, struct errinfo *e)
+{
+    enum err rc = zone_diff(&out->changes, out->old_zone, out->new_zone, e);
+
+    if (rc)
+        return rc;
+    out->report.outcome = TRANSFER_NEW;
+    if (!out->old_zone)
+        return OK;
+    if (out->changes->added.n == 0 && out->changes->removed.n == 0)
+        out->report.outcome = TRANSFER_SAME;
+    switch (serial_cmp(zone_serial(out->new_zone), zone_serial(out->old_zone))) {
+    case SERIAL_NEWER:
+        break;
+    case SERIAL_EQUAL:
+        out->same_serial = out->report.outcome == TRANSFER_NEW;
+        break;
+    case SERIAL_OLDER:
+    case SERIAL_UNDEFINED:
+        out->older_serial = true;
+        break;
+    }
+    return OK;
+}
+
+void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
+                 struct zone_builder *builder)
+{
+    enum err rc;
+
+    if (build(out, builder) != OK) {
+        out->report.outcome = TRANSFER_REFUSED;
+        return;
+    }
+    if (serial_decides(out, spec))
+        return;
+    if ((rc = load(out, spec, &out->error)) || (rc = compare(out, &out->error))) {
+        /* Our own store is in trouble, or the zone was taken away meanwhile. */
+        out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+        (void)err_wrap(rc, &out->error, "comparing with what is stored");
+    }
+}

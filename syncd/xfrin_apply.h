@@ -1,0 +1,12 @@
+/* The pool's part of a transfer: from received records to what can be committed. */
+#ifndef ZL_SYNCD_XFRIN_APPLY_H
+#define ZL_SYNCD_XFRIN_APPLY_H
+
+#include "syncd/xfrin.h"
+
+/* Builds the zone (the builder is spent), checks it, loads what the store has, and takes the
+ * difference. Sets everything in *out but octets, messages and ms. Any thread; blocks. */
+void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
+                 struct zone_builder *builder);
+
+#endif
