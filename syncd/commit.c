@@ -154,6 +154,9 @@ static enum err job_do(struct committer *c, struct commit_job *job)
 
     if (job->kind != COMMIT_STATE && (rc = job_guard(c, job)))
         return rc;
+    /* A zone that is new to the store gets its row first. */
+    if (job->row.id == 0 && (rc = store_zone_put(c->store, &job->row, &job->error)))
+        return rc;
     switch (job->kind) {
     case COMMIT_CHANGE:
         return store_change_put(c->store, &job->row, job->old_zone, job->new_zone, job->changes,

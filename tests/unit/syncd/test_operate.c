@@ -166,6 +166,7 @@ static void transfer(struct world *w, const char *text, enum commit_kind kind)
 {
     struct history h;
     struct store_zone row;
+    struct store_zone stored;
     struct commit_job *job = NULL;
     struct operator_act a = act("");
     struct zone *base = NULL;
@@ -173,6 +174,7 @@ static void transfer(struct world *w, const char *text, enum commit_kind kind)
 
     assert_int_equal(history_open(&h, w->dir, &e), OK);
     (void)get_row(&h, &row);
+    stored = row;
     row.kind = ZONE_LOCAL; /* operate_import parses for us; the kind is put right below */
     if (operate_import(&job, &h, &row, "x", text, strlen(text), NULL, &a, &e) != OK)
         fail_msg("%s", e.text);
@@ -183,6 +185,7 @@ static void transfer(struct world *w, const char *text, enum commit_kind kind)
     }
     history_close(&h);
     job->kind = kind;
+    job->base = stored;
     job->row.kind = ZONE_SECONDARY;
     job->row.source = SOURCE_CONFIG;
     job->row.held = row.held;
