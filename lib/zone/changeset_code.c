@@ -96,6 +96,8 @@ static enum err decode_record(struct changeset *cs, struct rr_list *list, struct
     type_to_text(text, rr.type);
     if (rr_check_zone_data(&rr, e) || rdata_check(rr.type, rr.rdata, rr.rdata_len, e))
         return err_wrap(ERR_CORRUPT, e, "%s", text);
+    if (last && rel_len != SAME_OWNER && name_eq(last->owner, rr.owner))
+        return err_set(ERR_CORRUPT, e, "%s: says an owner twice", text);
     if (last && rr_cmp(last, &rr) >= 0)
         return err_set(ERR_CORRUPT, e, "%s: out of order", text);
     rr_list_push(list, &rr);
