@@ -99,10 +99,11 @@ enum err replicator_new(struct replicator **out, const struct replicator_ops *op
     clock_random(ops->clock, key, sizeof(key));
     r->limiter = notify_limiter_new(key);
     token_bucket_init(&r->warnings, WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, replicate_now(r));
-    if ((rc = ops->rows(ops->ctx, on_row, r, e)) || (rc = replicate_configure(r, config, e))) {
+    if ((rc = ops->rows(ops->ctx, on_row, r, e))) {
         replicator_free(r);
         return rc;
     }
+    replicate_configure(r, config);
     replicate_settle(r);
     *out = r;
     return OK;
@@ -138,19 +139,15 @@ void replicator_free(struct replicator *r)
     free(r);
 }
 
-enum err replicator_reload(struct replicator *r, struct config *config, struct keyring *keys,
-                           struct errinfo *e)
+void replicator_reload(struct replicator *r, struct config *config, struct keyring *keys)
 {
     struct sched_limits limits = limits_of(config);
-    enum err rc = replicate_configure(r, config, e);
 
-    if (rc)
-        return rc;
+    replicate_configure(r, config);
     keyring_unref(r->keys);
     r->keys = keyring_ref(keys);
     sched_set_limits(r->sched, &limits);
     replicate_settle(r);
-    return OK;
 }
 
 void replicator_run(struct replicator *r)

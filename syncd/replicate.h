@@ -39,17 +39,16 @@ struct replicator_ops {
                         struct errinfo *e);
 };
 
-/* Reads all rows, and submits what the configuration changes about them. Takes references to
- * config and keys; *ops is copied. */
+/* Reads all rows, and submits what the configuration (config_check passed it) changes about them.
+ * Takes references to config and keys; *ops is copied. */
 MUST_USE enum err replicator_new(struct replicator **out, const struct replicator_ops *ops,
                                  struct config *config, struct keyring *keys, struct errinfo *e);
 /* Ends all work; what was submitted is still committed. State not yet stored is submitted. */
 void replicator_free(struct replicator *r);
 
-/* A new configuration: zones come and go, work with primaries that changed begins anew.
- * ERR_FORMAT if a zone has a bad name or stands there twice; everything stays as it was then. */
-MUST_USE enum err replicator_reload(struct replicator *r, struct config *config,
-                                    struct keyring *keys, struct errinfo *e);
+/* A new configuration (config_check passed it): zones come and go, work with primaries that changed
+ * begins anew. */
+void replicator_reload(struct replicator *r, struct config *config, struct keyring *keys);
 
 /* Does what is due. Called by whoever implements ops->alarm. */
 void replicator_run(struct replicator *r);

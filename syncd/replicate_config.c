@@ -1,63 +1,8 @@
 #include "syncd/replicate_internal.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/base/mem.h"
-
-static enum err zone_name(uint8_t out[NAME_MAX_OCTETS], const struct config *c,
-                          const struct config_zone *z, struct errinfo *e)
-{
-    enum err rc = name_from_text(out, z->name, strlen(z->name), NULL, e);
-
-    if (rc)
-        return err_wrap(rc, e, "%s:%d: zone '%s'", c->path, z->line, z->name);
-    (void)name_fold(out, out);
-    return OK;
-}
-
-/* Looks for a zone of this name among those seen (index + 1 by hash, open addressing). */
-static enum err see_name(size_t *seen, size_t slots, size_t index, const struct replicator *r,
-                         const struct config *c, struct errinfo *e)
-{
-    const struct config_zone *z = &c->zones[index];
-    uint8_t name[NAME_MAX_OCTETS];
-    uint8_t other[NAME_MAX_OCTETS];
-    enum err rc = zone_name(name, c, z, e);
-    size_t at;
-
-    if (rc)
-        return rc;
-    for (at = name_hash(name, r->hash_key) & (slots - 1); seen[at]; at = (at + 1) & (slots - 1)) {
-        const struct config_zone *was = &c->zones[seen[at] - 1];
-
-        if ((rc = zone_name(other, c, was, e)))
-            return rc;
-        if (name_eq(name, other))
-            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s' stands there twice, first in line %d",
-                           c->path, z->line, z->name, was->line);
-    }
-    seen[at] = index + 1;
-    return OK;
-}
-
-/* All names are right, and each stands there once. By hash, since there may be a million. */
-static enum err check_names(const struct replicator *r, const struct config *c, struct errinfo *e)
-{
-    size_t slots = 64;
-    size_t *seen;
-    enum err rc = OK;
-
-    while (slots < 2 * c->zone_count)
-        slots *= 2;
-    seen = xcalloc(slots, sizeof(*seen));
-    for (size_t i = 0; i < c->zone_count && rc == OK; i++)
-        rc = see_name(seen, slots, i, r, c, e);
-    free(seen);
-    return rc;
-}
 
 /* ---- What changed for a zone ---- */
 
@@ -145,23 +90,22 @@ static void sweep(struct replicator *r)
     }
 }
 
-enum err replicate_configure(struct replicator *r, struct config *config, struct errinfo *e)
+void replicate_configure(struct replicator *r, struct config *config)
 {
     struct config *old = r->config;
-    enum err rc = check_names(r, config, e);
 
-    if (rc)
-        return rc;
     r->config = config_ref(config);
     r->generation++;
     for (size_t i = 0; i < config->zone_count; i++) {
+        const struct config_zone *cz = &config->zones[i];
         struct store_zone row = {.kind = ZONE_SECONDARY, .source = SOURCE_CONFIG};
         struct zone_entry *z;
 
-        rc = zone_name(row.name, config, &config->zones[i], e);
-        assert(rc == OK); /* check_names has read it */
+        if (name_from_text(row.name, cz->name, strlen(cz->name), NULL, NULL) != OK)
+            continue; /* can't be: config_check has read it */
+        (void)name_fold(row.name, row.name);
         z = replicate_find(r, row.name);
-        give_config(z ? z : replicate_add(r, &row), old, &config->zones[i]);
+        give_config(z ? z : replicate_add(r, &row), old, cz);
     }
     sweep(r);
     config_unref(old);
@@ -170,5 +114,4 @@ enum err replicate_configure(struct replicator *r, struct config *config, struct
                         "served until their primaries have been asked"),
                     kv_u64("zones", r->doubtful));
     r->doubtful = 0;
-    return OK;
 }

@@ -88,11 +88,8 @@ struct zone_entry *replicate_add(struct replicator *r, const struct store_zone *
 /* ---- replicate_config.c ---- */
 
 /* Makes `config` the replicator's, gives each entry its part of it, and makes entries for new
- * zones. ERR_FORMAT, with file:line: a bad name, a zone that stands there twice; nothing has
- * changed then.
- */
-MUST_USE enum err replicate_configure(struct replicator *r, struct config *config,
-                                      struct errinfo *e);
+ * zones. */
+void replicate_configure(struct replicator *r, struct config *config);
 /* Whether the stored row is as the configuration wants it. */
 bool replicate_row_fits(const struct zone_entry *z);
 

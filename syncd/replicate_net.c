@@ -30,8 +30,10 @@ static void *net_transfer(void *ctx, const struct xfrin_spec *spec,
                           const struct xfrin_events *events, void *arg)
 {
     struct replicator_net *n = ctx;
+    struct xfrin_spec ours = *spec;
 
-    return xfrin_start(n->loop, spec, events, arg);
+    ours.data_dir = n->data_dir; /* whatever a reload says: the store does not move */
+    return xfrin_start(n->loop, &ours, events, arg);
 }
 
 static void net_transfer_cancel(void *ctx, void *handle)
