@@ -34,7 +34,7 @@ CFLAGS_BASE := -std=c17 -g $(WARN) -pthread -fno-strict-overflow -fno-omit-frame
 ifeq ($(SAN),)
 CFLAGS ?= -O2
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection \
-          -fPIE -ftrivial-auto-var-init=zero
+          -fPIE $(if $(findstring clang,$(CC)),,-ftrivial-auto-var-init=zero)
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 else
 CFLAGS ?= -O1
