@@ -28,7 +28,7 @@ static const char *file_of(const cfg_t *cfg)
     return cfg && cfg->filename ? cfg->filename : parse_path;
 }
 
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
     char text[ERR_TEXT_MAX / 2];
 
