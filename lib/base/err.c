@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_text(struct errinfo *e, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void set_text(struct errinfo *e, const char *fmt,
+                                                           va_list ap)
 {
     if (e)
         (void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
