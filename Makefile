@@ -123,6 +123,16 @@ $(FUZZ_BIN): $(B)/%: $(B)/obj/%.o $(B)/obj/tests/fuzz/corpus_main.o $(LIBS_ALL)
 $(BENCH_BIN) $(TESTBIN_BIN): $(B)/%: $(B)/obj/%.o $(LIBS_ALL)
 	$(LINK) $< -Wl,--start-group $(LIBS_ALL) -Wl,--end-group $(PKG_LIBS) -lm
 
+# The same targets with libFuzzer instead of the driver that only runs seeds (clang; make fuzz).
+ifeq ($(FUZZER),yes)
+HARDEN += -fsanitize=fuzzer-no-link
+FUZZER_BIN := $(patsubst %.c,$(B)/fuzzers/%,$(notdir $(FUZZ_SRC)))
+$(FUZZER_BIN): $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(LIBS_ALL)
+	$(LINK) -fsanitize=fuzzer $< -Wl,--start-group $(LIBS_ALL) -Wl,--end-group $(PKG_LIBS) -lm
+.PHONY: fuzzers
+fuzzers: $(FUZZER_BIN)
+endif
+
 .PHONY: unit-bins fuzz-bins bench-bins test-bins
 unit-bins: $(UNIT_BIN)
 fuzz-bins: $(FUZZ_BIN)
