@@ -92,6 +92,20 @@ static enum err db_make(struct store *s, struct errinfo *e)
     return OK;
 }
 
+/* The names of the files, durably. SQLite syncs the directory too, but does not look whether that
+ * succeeded. */
+static enum err dir_sync(const char *dir, struct errinfo *e)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum err rc = OK;
+
+    if (fd < 0 || fsync(fd) != 0)
+        rc = err_sys(errno, e, "%s: cannot sync the directory", dir);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
 /* The name as a URI, since readonly_shm cannot be said otherwise: each octet that could mean
  * something there is escaped. */
 static char *db_uri(const char *path, const char *parameters)
@@ -162,20 +176,25 @@ static enum err settings_common(struct store *s, struct errinfo *e)
                     e);
 }
 
-/* A setting that SQLite may answer with another value than was asked for. */
+/* A setting that SQLite may answer with another value than was asked for. The answer comes before
+ * the work is done (journal_mode ends with a commit that may fail), so the statement runs to its
+ * end. */
 static enum err pragma_expect(struct store *s, const char *sql, const char *want, struct errinfo *e)
 {
     sqlite3_stmt *st = NULL;
+    char got[128] = "no answer";
     int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
-    const char *got = NULL;
     enum err err = OK;
 
-    if (rc == SQLITE_OK)
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(st);
-    if (rc != SQLITE_ROW)
+        if (rc == SQLITE_ROW)
+            (void)snprintf(got, sizeof(got), "%s", (const char *)sqlite3_column_text(st, 0));
+    }
+    if (rc != SQLITE_DONE)
         err = sql_error(s, rc, e, s->path);
-    else if (!(got = (const char *)sqlite3_column_text(st, 0)) || strcmp(got, want) != 0)
-        err = err_set(ERR_CORRUPT, e, "%s: %s: %s", s->path, sql, got ? got : "no answer");
+    else if (strcmp(got, want) != 0)
+        err = err_set(ERR_CORRUPT, e, "%s: %s: %s", s->path, sql, got);
     (void)sqlite3_finalize(st);
     return err;
 }
@@ -215,7 +234,7 @@ enum err store_open_writer(struct store **out, const char *dir, struct errinfo *
     if ((rc = dir_make(dir, e)) || (rc = lock_take(s, dir, e)) || (rc = db_make(s, e)) ||
         (rc = db_open(s, e)) || (rc = settings_common(s, e)) || (rc = settings_writer(s, e)) ||
         (rc = pragma_expect(s, "PRAGMA quick_check(1)", "ok", e)) ||
-        (rc = schema_migrate(s, schema_steps, schema_count(), e)))
+        (rc = schema_migrate(s, schema_steps, schema_count(), e)) || (rc = dir_sync(dir, e)))
         goto out;
     s->ready = true;
     log_info(say("the store is open"), kv_str("path", s->path),

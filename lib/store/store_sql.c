@@ -57,6 +57,8 @@ enum err sql_error(struct store *s, int rc, struct errinfo *e, const char *what)
         s->broken = true;
     if (s->writing && sqlite3_get_autocommit(s->db) && !s->lost)
         s->lost = err;
+    if (sys == 0)
+        return err_set(err, e, "%s: %s (%d)", what, sqlite3_errmsg(s->db), rc);
     if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
         return err_set(err, e, "%s: %s (%d, %s)", what, sqlite3_errmsg(s->db), rc, strerror(sys));
     return err_set(err, e, "%s: %s", what, sqlite3_errmsg(s->db));
