@@ -2,136 +2,10 @@
 #include "lib/dns/rdata_text_in.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 
 #include "lib/base/encode.h"
-
-bool text_fail(struct text_in *t, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (t->e)
-        (void)vsnprintf(t->e->text, sizeof(t->e->text), fmt, ap);
-    va_end(ap);
-    return false;
-}
-
-/* ---- Words ---- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-bool text_at_end(struct text_in *t)
-{
-    while (t->pos < t->end && is_blank(*t->pos))
-        t->pos++;
-    return t->pos == t->end;
-}
-
-/* Runs to the quote that closes; p is behind the one that opens. NULL if there is none. */
-static const char *closing_quote(const char *p, const char *end)
-{
-    while (p < end && *p != '"')
-        p += *p == '\\' && p + 1 < end ? 2 : 1;
-    return p < end ? p : NULL;
-}
-
-bool text_word(struct text_in *t, struct word *out)
-{
-    const char *p;
-
-    if (text_at_end(t))
-        return text_fail(t, "it is missing");
-    p = t->pos;
-    if (*p == '"') {
-        const char *q = closing_quote(p + 1, t->end);
-
-        if (!q)
-            return text_fail(t, "a quote is not closed");
-        *out = (struct word){p + 1, (size_t)(q - p - 1), true};
-        t->pos = q + 1;
-        return true;
-    }
-    while (p < t->end && !is_blank(*p)) {
-        if (*p == '"') { /* alpn="h2,h3": blanks inside the quotes belong to the word */
-            p = closing_quote(p + 1, t->end);
-            if (!p)
-                return text_fail(t, "a quote is not closed");
-        }
-        p += *p == '\\' && p + 1 < t->end ? 2 : 1;
-    }
-    *out = (struct word){t->pos, (size_t)(p - t->pos), false};
-    t->pos = p;
-    return true;
-}
-
-bool word_is(const struct word *w, const char *name)
-{
-    return strncasecmp(w->p, name, w->len) == 0 && name[w->len] == 0;
-}
-
-bool word_number(const struct word *w, uint32_t max, uint32_t *out)
-{
-    uint64_t v = 0;
-
-    if (w->len == 0 || w->len > 10)
-        return false;
-    for (size_t i = 0; i < w->len; i++) {
-        if (w->p[i] < '0' || w->p[i] > '9')
-            return false;
-        v = v * 10 + (uint64_t)(w->p[i] - '0');
-    }
-    *out = (uint32_t)v;
-    return v <= max;
-}
-
-bool text_number(struct text_in *t, uint32_t max, uint32_t *out)
-{
-    struct word w;
-
-    if (!text_word(t, &w))
-        return false;
-    if (!word_number(&w, max, out))
-        return text_fail(t, "'%.*s' is not a number from 0 to %u", (int)(w.len > 40 ? 40 : w.len),
-                         w.p, max);
-    return true;
-}
-
-bool text_unescape(struct text_in *t, const struct word *w, struct buf *out)
-{
-    const char *p = w->p;
-    const char *end = p + w->len;
-
-    while (p < end) {
-        unsigned v;
-
-        if (*p != '\\') {
-            buf_u8(out, (uint8_t)*p++);
-            continue;
-        }
-        if (++p == end)
-            return text_fail(t, "it ends in the middle of an escape");
-        if (*p < '0' || *p > '9') {
-            buf_u8(out, (uint8_t)*p++);
-            continue;
-        }
-        if (end - p < 3 || p[1] < '0' || p[1] > '9' || p[2] < '0' || p[2] > '9' ||
-            (v = (unsigned)(p[0] - '0') * 100 + (unsigned)(p[1] - '0') * 10 +
-                 (unsigned)(p[2] - '0')) > 255)
-            return text_fail(t, "an escape should be \\DDD, 000 to 255");
-        buf_u8(out, (uint8_t)v);
-        p += 3;
-    }
-    return true;
-}
-
-/* ---- Fields ---- */
+#include "lib/dns/rdata_time.h"
 
 static void put_uint(struct text_in *t, uint32_t v, size_t octets)
 {
@@ -154,7 +28,7 @@ static bool text_uint(struct text_in *t, size_t octets)
     return true;
 }
 
-/* SOA timers and other 32-bit numbers that zone files may write as "1w2d" (SOA only). */
+/* Seconds, or "1w2d3h4m5s" as zone files have it. */
 static bool text_period(struct text_in *t)
 {
     static const char units[] = "smhdw";
@@ -166,9 +40,9 @@ static bool text_period(struct text_in *t)
 
     if (!text_word(t, &w))
         return false;
-    for (size_t i = 0; i < w.len; i++) {
+    for (size_t i = 0; i < w.len && v <= UINT32_MAX && sum <= UINT32_MAX; i++) {
         char c = w.p[i];
-        const char *unit = c ? strchr(units, c | 0x20) : NULL;
+        const char *unit = c >= 'A' ? strchr(units, c | 0x20) : NULL;
 
         if (c >= '0' && c <= '9') {
             v = v * 10 + (uint64_t)(c - '0');
@@ -178,13 +52,11 @@ static bool text_period(struct text_in *t)
             v = 0;
             digits = false;
         } else {
-            return text_fail(t, "'%.*s' is neither a number nor a time", (int)w.len, w.p);
+            return text_fail(t, "'%.*s' is neither a number nor a time", word_cut(&w), w.p);
         }
-        if (v > UINT32_MAX || sum > UINT32_MAX)
-            return text_fail(t, "'%.*s' is above 4294967295", (int)w.len, w.p);
     }
-    if (w.len == 0 || sum + v > UINT32_MAX)
-        return text_fail(t, "'%.*s' is no 32-bit number", (int)w.len, w.p);
+    if (w.len == 0 || v > UINT32_MAX || sum + v > UINT32_MAX)
+        return text_fail(t, "'%.*s' is no 32-bit number", word_cut(&w), w.p);
     buf_u32(t->out, (uint32_t)(sum + v));
     return true;
 }
@@ -263,24 +135,12 @@ static bool text_time(struct text_in *t)
 {
     struct word w;
     uint32_t v = 0;
-    char text[16];
-    struct tm tm = {.tm_isdst = 0};
-    const char *end;
 
     if (!text_word(t, &w))
         return false;
-    if (w.len != 14) {
-        if (!word_number(&w, UINT32_MAX, &v))
-            return text_fail(t, "'%.*s' is not a time such as 20260529010203", (int)w.len, w.p);
-        buf_u32(t->out, v);
-        return true;
-    }
-    memcpy(text, w.p, 14);
-    text[14] = 0;
-    end = strptime(text, "%Y%m%d%H%M%S", &tm);
-    if (!end || *end)
-        return text_fail(t, "'%s' is not a time such as 20260529010203", text);
-    buf_u32(t->out, (uint32_t)timegm(&tm)); /* serial arithmetic, RFC 4034 3.1.5 */
+    if (w.len == RDATA_TIME_TEXT ? !rdata_time_get(&v, w.p) : !word_number(&w, UINT32_MAX, &v))
+        return text_fail(t, "'%.*s' is not a time such as 20260529010203", word_cut(&w), w.p);
+    buf_u32(t->out, v);
     return true;
 }
 
@@ -295,7 +155,7 @@ static bool text_type(struct text_in *t)
     if (type_from_text(&type, w.p, w.len))
         v = type;
     else if (!word_number(&w, UINT16_MAX, &v))
-        return text_fail(t, "'%.*s' is not a type", (int)w.len, w.p);
+        return text_fail(t, "'%.*s' is not a type", word_cut(&w), w.p);
     buf_u16(t->out, (uint16_t)v);
     return true;
 }
@@ -334,6 +194,9 @@ static const struct mnemonic algorithms[] = {{"DELETE", 0},
                                              {"PRIVATEOID", 254},
                                              {NULL, 0}};
 
+/* RFC 9859 2.1 */
+static const struct mnemonic schemes[] = {{"NOTIFY", 1}, {NULL, 0}};
+
 static bool text_mnemonic(struct text_in *t, const struct mnemonic *list, size_t octets)
 {
     struct word w;
@@ -345,7 +208,7 @@ static bool text_mnemonic(struct text_in *t, const struct mnemonic *list, size_t
         while (list->name && !word_is(&w, list->name))
             list++;
         if (!list->name)
-            return text_fail(t, "'%.*s' is neither a number nor a known name", (int)w.len, w.p);
+            return text_fail(t, "'%.*s' is neither a number nor a known name", word_cut(&w), w.p);
         v = list->number;
     }
     put_uint(t, v, octets);
@@ -365,6 +228,15 @@ static bool text_rest(struct text_in *t, decode_fn *decode, const char *what, bo
         return text_fail(t, "it is not valid %s", what);
     t->pos = t->end;
     return t->out->len > was || may_be_empty ? true : text_fail(t, "it is empty");
+}
+
+/* Takes a "-" that ends the text. */
+static bool text_dash(struct text_in *t)
+{
+    if (text_at_end(t) || *t->pos != '-' || t->end - t->pos != 1)
+        return false;
+    t->pos++;
+    return true;
 }
 
 static bool text_counted(struct text_in *t, decode_fn *decode, const char *what, bool dash)
@@ -412,42 +284,44 @@ static bool text_groups(struct text_in *t, size_t groups, size_t octets, char se
         p = end < w.p + w.len ? end + 1 : end;
     }
     if (t->out->len - was != groups * octets || p != w.p + w.len)
-        return text_fail(t, "'%.*s' is not %zu groups of hex digits",
-                         (int)(w.len > 40 ? 40 : w.len), w.p, groups);
+        return text_fail(t, "'%.*s' is not %zu groups of hex digits", word_cut(&w), w.p, groups);
     return true;
 }
 
 static bool text_bitmap(struct text_in *t)
 {
-    uint8_t bits[8192] = {0};
-    uint8_t used[256] = {0}; /* octets of each window */
-    unsigned windows = 0;
+    uint8_t bits[256][32];
+    uint8_t octets[256] = {0}; /* of each window; its bits are cleared when it gets its first */
     struct word w;
 
     while (!text_at_end(t)) {
+        uint8_t *b;
+        uint8_t octet;
         uint16_t type;
 
         if (!text_word(t, &w))
             return false;
         if (!type_from_text(&type, w.p, w.len))
-            return text_fail(t, "'%.*s' is not a type", (int)w.len, w.p);
-        bits[type / 8] |= (uint8_t)(0x80 >> type % 8);
-        if (used[type / 256] < type % 256 / 8 + 1)
-            used[type / 256] = (uint8_t)(type % 256 / 8 + 1);
-        if (windows < type / 256 + 1u)
-            windows = type / 256 + 1u;
+            return text_fail(t, "'%.*s' is not a type", word_cut(&w), w.p);
+        b = bits[type >> 8];
+        octet = (uint8_t)((type & 0xff) / 8);
+        if (octets[type >> 8] == 0)
+            memset(b, 0, sizeof(bits[0]));
+        b[octet] |= (uint8_t)(0x80 >> type % 8);
+        if (octets[type >> 8] <= octet)
+            octets[type >> 8] = (uint8_t)(octet + 1);
     }
-    for (unsigned window = 0; window < windows; window++) {
-        if (used[window] == 0)
+    for (unsigned window = 0; window < 256; window++) {
+        if (octets[window] == 0)
             continue;
         buf_u8(t->out, (uint8_t)window);
-        buf_u8(t->out, used[window]);
-        buf_put(t->out, bits + (size_t)window * 32, used[window]);
+        buf_u8(t->out, octets[window]);
+        buf_put(t->out, bits[window], octets[window]);
     }
     return true;
 }
 
-static bool text_field(struct text_in *t, enum rr_field f, uint16_t type)
+static bool text_field(struct text_in *t, enum rr_field f)
 {
     switch (f) {
     case F_NAME_COMP:
@@ -460,7 +334,9 @@ static bool text_field(struct text_in *t, enum rr_field f, uint16_t type)
     case F_U16:
         return text_uint(t, 2);
     case F_U32:
-        return type == RR_SOA ? text_period(t) : text_uint(t, 4);
+        return text_uint(t, 4);
+    case F_PERIOD:
+        return text_period(t);
     case F_TIME:
         return text_time(t);
     case F_TYPE:
@@ -469,6 +345,8 @@ static bool text_field(struct text_in *t, enum rr_field f, uint16_t type)
         return text_mnemonic(t, cert_types, 2);
     case F_ALGORITHM:
         return text_mnemonic(t, algorithms, 1);
+    case F_SCHEME:
+        return text_mnemonic(t, schemes, 1);
     case F_IPV4:
         return text_address(t, AF_INET);
     case F_IPV6:
@@ -484,18 +362,18 @@ static bool text_field(struct text_in *t, enum rr_field f, uint16_t type)
         return text_string(t);
     case F_STRINGS:
         return text_strings(t);
-    case F_STRINGS0:
-        return text_at_end(t) || text_strings(t);
+    case F_STRING0:
+        return text_at_end(t) || text_string(t);
     case F_TEXT:
         return text_whole(t);
     case F_HEX:
         return text_rest(t, hex_decode, "hex", false);
-    case F_HEX0:
-        return text_rest(t, hex_decode, "hex", true);
     case F_BASE64:
         return text_rest(t, base64_decode, "base64", false);
     case F_BASE64_0:
         return text_rest(t, base64_decode, "base64", true);
+    case F_BASE64_DASH:
+        return text_dash(t) || text_rest(t, base64_decode, "base64", true);
     case F_SALT:
         return text_counted(t, hex_decode, "hex", true);
     case F_HASH32:
@@ -525,6 +403,7 @@ static bool text_field(struct text_in *t, enum rr_field f, uint16_t type)
     case F_NXT:
         return text_nxt(t);
     case F_ATMA:
+        return text_atma(t);
     case F_ANY:
         return text_fail(t, "this type is written as \\# LENGTH HEX");
     case F_END:
@@ -549,10 +428,10 @@ static bool text_generic(struct text_in *t)
 static bool is_generic(struct text_in *t)
 {
     return !text_at_end(t) && t->end - t->pos >= 2 && t->pos[0] == '\\' && t->pos[1] == '#' &&
-           (t->end - t->pos == 2 || is_blank(t->pos[2]));
+           (t->end - t->pos == 2 || text_blank(t->pos[2]));
 }
 
-static bool text_record(struct text_in *t, const struct rr_desc *d, uint16_t type, unsigned *field)
+static bool text_record(struct text_in *t, const struct rr_desc *d, unsigned *field)
 {
     *field = 0;
     if (is_generic(t)) {
@@ -563,7 +442,7 @@ static bool text_record(struct text_in *t, const struct rr_desc *d, uint16_t typ
         return text_fail(t, "RDATA of an unknown type is written as \\# LENGTH HEX");
     for (const enum rr_field *f = d->fields; *f != F_END; f++) {
         (*field)++;
-        if (!text_field(t, *f, type))
+        if (!text_field(t, *f))
             return false;
     }
     (*field)++;
@@ -582,7 +461,7 @@ enum err rdata_from_text(struct buf *out, uint16_t type, const char *text, size_
     enum err rc = OK;
 
     type_to_text(name, type);
-    if (!text_record(&t, rr_desc_of(type), type, &field))
+    if (!text_record(&t, rr_desc_of(type), &field))
         rc = field ? err_wrap(ERR_FORMAT, t.e, "%s field %u", name, field)
                    : err_wrap(ERR_FORMAT, t.e, "%s", name);
     else

@@ -1,6 +1,5 @@
 /* Types whose text has a grammar of its own. */
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <string.h>
 
 #include "lib/base/encode.h"
@@ -41,7 +40,7 @@ static bool decimal(const struct word *w, unsigned places, bool unit, int64_t *o
     return digits;
 }
 
-/* d [m [s]] and the direction's letter; 2^31 is the equator or Greenwich. */
+/* d [m [s]] and the direction's letter, of "N\0S" or "E\0W"; 2^31 is the equator or Greenwich. */
 static bool text_angle(struct text_in *t, const char *letters, int64_t max_degrees, uint32_t *out)
 {
     static const int64_t factors[] = {3600000, 60000, 1};
@@ -53,10 +52,10 @@ static bool text_angle(struct text_in *t, const char *letters, int64_t max_degre
 
         if (!text_word(t, &w))
             return false;
-        if (i > 0 && w.len == 1 && strchr(letters, w.p[0] & ~0x20)) {
+        if (i > 0 && (word_is(&w, letters) || word_is(&w, letters + 2))) {
             if (sum > max_degrees * 3600000)
                 return text_fail(t, "an angle is beyond %lld degrees", (long long)max_degrees);
-            if ((w.p[0] & ~0x20) == letters[1])
+            if (word_is(&w, letters + 2))
                 sum = -sum;
             *out = (uint32_t)(sum + (INT64_C(1) << 31));
             return true;
@@ -67,7 +66,7 @@ static bool text_angle(struct text_in *t, const char *letters, int64_t max_degre
         sum += v * factors[i];
     }
     return text_fail(t, "an angle should be degrees, minutes, seconds and %c or %c", letters[0],
-                     letters[1]);
+                     letters[2]);
 }
 
 /* Centimetres as mantissa and exponent; what does not fit is cut. */
@@ -96,7 +95,7 @@ bool text_loc(struct text_in *t)
     uint8_t sizes[3];
     struct word w;
 
-    if (!text_angle(t, "NS", 90, &latitude) || !text_angle(t, "EW", 180, &longitude) ||
+    if (!text_angle(t, "N\0S", 90, &latitude) || !text_angle(t, "E\0W", 180, &longitude) ||
         !text_word(t, &w))
         return false;
     if (!decimal(&w, 2, true, &altitude) || altitude < -10000000 || altitude > INT64_C(4284967295))
@@ -129,13 +128,13 @@ static bool take_apl(struct text_in *t, struct word w)
 
     if (!slash || slash < p + 2 || (!v4 && !(p[0] == '2' && p[1] == ':')))
         return text_fail(t, "'%.*s' should be [!]1:ADDRESS/PREFIX or [!]2:ADDRESS/PREFIX",
-                         (int)w.len, w.p);
+                         word_cut(&w), w.p);
     ip = (struct word){p + 2, (size_t)(slash - p - 2), false};
     bits = (struct word){slash + 1, (size_t)(w.p + w.len - slash - 1), false};
     if (!text_ip(t, &ip, v4 ? AF_INET : AF_INET6, octets))
         return false;
     if (!word_number(&bits, v4 ? 32 : 128, &prefix))
-        return text_fail(t, "'%.*s' is not a prefix length", (int)bits.len, bits.p);
+        return text_fail(t, "'%.*s' is not a prefix length", word_cut(&bits), bits.p);
     while (n > 0 && octets[n - 1] == 0)
         n--;
     buf_u16(t->out, v4 ? 1 : 2);
@@ -234,7 +233,7 @@ bool text_amtrelay(struct text_in *t)
     return text_gateway_of(t, type);
 }
 
-/* ---- A6, NSAP, WKS, NXT ---- */
+/* ---- A6, NSAP, ATMA, WKS, NXT ---- */
 
 bool text_a6(struct text_in *t)
 {
@@ -257,36 +256,94 @@ bool text_a6(struct text_in *t)
     return prefix == 0 ? true : text_name(t);
 }
 
+/* Hex digits; dots may stand between them (RFC 1706 7). */
+static bool dotted_hex(struct text_in *t, const char *p, const char *end)
+{
+    size_t was = t->out->len;
+    char two[2];
+    unsigned n = 0;
+
+    for (; p < end; p++) {
+        if (*p == '.')
+            continue;
+        two[n++] = *p;
+        if (n < 2)
+            continue;
+        n = 0;
+        if (!hex_decode(t->out, two, 2))
+            return text_fail(t, "it is not valid hex");
+    }
+    if (n > 0)
+        return text_fail(t, "it has an odd number of hex digits");
+    return t->out->len > was ? true : text_fail(t, "it is empty");
+}
+
 bool text_nsap(struct text_in *t)
 {
     struct word w;
-    size_t was = t->out->len;
 
     if (!text_word(t, &w))
         return false;
-    if (w.len < 3 || w.p[0] != '0' || (w.p[1] | 0x20) != 'x')
+    if (w.len < 2 || w.p[0] != '0' || (w.p[1] | 0x20) != 'x')
         return text_fail(t, "it should be 0x and hex digits");
-    for (size_t i = 2; i < w.len; i++) { /* dots may stand between the digits, RFC 1706 7 */
-        char two[2] = {w.p[i], 0};
+    return dotted_hex(t, w.p + 2, w.p + w.len);
+}
 
-        if (w.p[i] == '.')
-            continue;
-        if (++i == w.len)
-            return text_fail(t, "it has an odd number of hex digits");
-        two[1] = w.p[i];
-        if (!hex_decode(t->out, two, 2))
-            return text_fail(t, "it is not valid hex");
+/* AF-SAA-0069.000: an address in hex, or + and decimal digits; dots may stand between. */
+bool text_atma(struct text_in *t)
+{
+    size_t was;
+    struct word w;
+
+    if (!text_word(t, &w))
+        return false;
+    if (w.len == 0 || w.p[0] != '+') {
+        buf_u8(t->out, 0);
+        return dotted_hex(t, w.p, w.p + w.len);
+    }
+    buf_u8(t->out, 1);
+    was = t->out->len;
+    for (size_t i = 1; i < w.len; i++) {
+        if (w.p[i] >= '0' && w.p[i] <= '9')
+            buf_u8(t->out, (uint8_t)w.p[i]);
+        else if (w.p[i] != '.')
+            return text_fail(t, "behind the + there are digits only");
     }
     return t->out->len > was ? true : text_fail(t, "it is empty");
 }
 
-static bool word_cstr(const struct word *w, char out[64])
+/* A zone must mean the same on every machine, so these names are ours and not /etc/services'. */
+static const struct {
+    const char *name;
+    uint16_t port;
+} services[] = {{"echo", 7},        {"discard", 9},   {"systat", 11},     {"daytime", 13},
+                {"netstat", 15},    {"qotd", 17},     {"chargen", 19},    {"ftp-data", 20},
+                {"ftp", 21},        {"ssh", 22},      {"telnet", 23},     {"smtp", 25},
+                {"time", 37},       {"rlp", 39},      {"nameserver", 42}, {"whois", 43},
+                {"nicname", 43},    {"tacacs", 49},   {"domain", 53},     {"bootps", 67},
+                {"bootpc", 68},     {"tftp", 69},     {"gopher", 70},     {"finger", 79},
+                {"http", 80},       {"kerberos", 88}, {"hostname", 101},  {"hostnames", 101},
+                {"iso-tsap", 102},  {"pop2", 109},    {"pop3", 110},      {"sunrpc", 111},
+                {"auth", 113},      {"sftp", 115},    {"uucp-path", 117}, {"nntp", 119},
+                {"ntp", 123},       {"imap", 143},    {"imap2", 143},     {"snmp", 161},
+                {"snmp-trap", 162}, {"bgp", 179},     {"irc", 194},       {"imap3", 220},
+                {"ldap", 389},      {"https", 443}};
+
+static bool wks_port(struct text_in *t, uint32_t *out)
 {
-    if (w->len >= 64)
+    struct word w;
+
+    if (!text_word(t, &w))
         return false;
-    memcpy(out, w->p, w->len);
-    out[w->len] = 0;
-    return true;
+    if (word_number(&w, UINT16_MAX, out))
+        return true;
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        if (word_is(&w, services[i].name)) {
+            *out = services[i].port;
+            return true;
+        }
+    }
+    return text_fail(t, "'%.*s' is not a port", word_cut(&w), w.p);
 }
 
 static bool wks_protocol(struct text_in *t, uint32_t *out)
@@ -300,7 +357,7 @@ static bool wks_protocol(struct text_in *t, uint32_t *out)
     else if (word_is(&w, "udp"))
         *out = 17;
     else if (!word_number(&w, UINT8_MAX, out))
-        return text_fail(t, "'%.*s' is not a protocol", (int)w.len, w.p);
+        return text_fail(t, "'%.*s' is not a protocol", word_cut(&w), w.p);
     return true;
 }
 
@@ -309,23 +366,14 @@ bool text_wks(struct text_in *t)
     uint8_t bits[8192] = {0};
     uint32_t protocol = 0;
     size_t n = 0;
-    struct word w;
 
     if (!wks_protocol(t, &protocol))
         return false;
     while (!text_at_end(t)) {
         uint32_t port = 0;
-        char name[64];
-        struct servent *sv;
 
-        if (!text_word(t, &w))
+        if (!wks_port(t, &port))
             return false;
-        if (!word_number(&w, UINT16_MAX, &port)) {
-            sv = word_cstr(&w, name) ? getservbyname(name, protocol == 6 ? "tcp" : "udp") : NULL;
-            if (!sv)
-                return text_fail(t, "'%.*s' is not a port", (int)w.len, w.p);
-            port = ntohs((uint16_t)sv->s_port);
-        }
         bits[port / 8] |= (uint8_t)(0x80 >> port % 8);
         if (port / 8 + 1 > n)
             n = port / 8 + 1;
@@ -347,7 +395,7 @@ bool text_nxt(struct text_in *t)
         if (!text_word(t, &w))
             return false;
         if (!type_from_text(&type, w.p, w.len) || type == 0 || type > 127)
-            return text_fail(t, "'%.*s' is not a type from 1 to 127", (int)w.len, w.p);
+            return text_fail(t, "'%.*s' is not a type from 1 to 127", word_cut(&w), w.p);
         bits[type / 8] |= (uint8_t)(0x80 >> type % 8);
     }
     while (n > 0 && bits[n - 1] == 0)

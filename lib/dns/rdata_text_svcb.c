@@ -6,8 +6,7 @@
 #include "lib/base/encode.h"
 #include "lib/base/mem.h"
 #include "lib/dns/rdata_text_in.h"
-
-#define PARAMS_MAX 256
+#include "lib/dns/rdata_text_out.h"
 
 struct param {
     uint16_t key;
@@ -67,7 +66,7 @@ static bool put_item(struct text_in *t, uint16_t key, const struct buf *item, st
     switch (key) {
     case 0:
         if (!key_of(&k, w.p, w.len))
-            return text_fail(t, "mandatory: '%.*s' is not a key", (int)w.len, w.p);
+            return text_fail(t, "mandatory: '%.*s' is not a key", word_cut(&w), w.p);
         buf_u16(out, k);
         return true;
     case 1:
@@ -112,7 +111,7 @@ static bool put_value(struct text_in *t, uint16_t key, const struct buf *raw, st
         return put_list(t, key, raw, out);
     case 3:
         if (!word_number(&w, UINT16_MAX, &port))
-            return text_fail(t, "port: '%.*s' is not a port", (int)w.len, w.p);
+            return text_fail(t, "port: '%.*s' is not a port", word_cut(&w), w.p);
         buf_u16(out, (uint16_t)port);
         return true;
     case 5:
@@ -168,19 +167,19 @@ static int param_cmp(const void *a, const void *b)
 
 bool text_svcparams(struct text_in *t)
 {
-    struct param *params = xcalloc(PARAMS_MAX, sizeof(*params));
+    struct param *params = NULL;
+    size_t cap = 0;
     size_t n = 0;
     bool ok = true;
 
     while (ok && !text_at_end(t)) {
-        if (n == PARAMS_MAX) {
-            ok = text_fail(t, "there are more than %d SvcParams", PARAMS_MAX);
-            break;
-        }
+        params = xgrow(params, &cap, n + 1, sizeof(*params));
+        params[n] = (struct param){.key = 0};
         ok = take_param(t, &params[n++]);
     }
     /* Any order in text, rising on the wire; a key that stands twice fails the check behind us. */
-    qsort(params, n, sizeof(*params), param_cmp);
+    if (n > 1)
+        qsort(params, n, sizeof(*params), param_cmp);
     for (size_t i = 0; i < n; i++) {
         if (ok) {
             buf_u16(t->out, params[i].key);
@@ -191,4 +190,85 @@ bool text_svcparams(struct text_in *t)
     }
     free(params);
     return ok;
+}
+
+/* ---- To text ---- */
+
+static void out_svc_key(struct buf *out, uint16_t key)
+{
+    if (key < sizeof(key_names) / sizeof(key_names[0]))
+        buf_str(out, key_names[key]);
+    else
+        buf_printf(out, "key%u", key);
+}
+
+/* alpn: a comma inside an id is escaped, and then once more as any backslash (RFC 9460 A.1). */
+static void out_svc_alpn(struct buf *out, struct reader v)
+{
+    buf_u8(out, '"');
+    while (reader_left(&v) > 0) {
+        uint8_t n = read_u8(&v);
+        const uint8_t *p = read_bytes(&v, n);
+
+        for (uint8_t i = 0; p && i < n; i++) {
+            if (p[i] == ',' || p[i] == '\\')
+                buf_str(out, "\\\\");
+            out_quoted_octet(out, p[i]);
+        }
+        if (reader_left(&v) > 0)
+            buf_u8(out, ',');
+    }
+    buf_u8(out, '"');
+}
+
+static void out_svc_list(struct buf *out, uint16_t key, struct reader v)
+{
+    while (reader_left(&v) > 0) {
+        if (key == 0)
+            out_svc_key(out, read_u16(&v));
+        else
+            out_ip(out, &v, key == 4 ? 4 : 16);
+        if (reader_left(&v) > 0)
+            buf_u8(out, ',');
+    }
+}
+
+static void out_svc_value(struct buf *out, uint16_t key, struct reader v)
+{
+    size_t n = reader_left(&v);
+
+    switch (key) {
+    case 0:
+    case 4:
+    case 6:
+        out_svc_list(out, key, v);
+        break;
+    case 1:
+        out_svc_alpn(out, v);
+        break;
+    case 3:
+        out_number(out, read_u16(&v));
+        break;
+    case 5:
+        base64_encode(out, read_bytes(&v, n), n);
+        break;
+    default:
+        out_quoted(out, read_bytes(&v, n), n);
+    }
+}
+
+void out_svcparams(struct buf *out, struct reader *r)
+{
+    while (reader_left(r) > 0) {
+        uint16_t key = read_u16(r);
+        struct reader value = read_part(r, read_u16(r));
+
+        out_svc_key(out, key);
+        if (reader_left(&value) > 0) {
+            buf_u8(out, '=');
+            out_svc_value(out, key, value);
+        }
+        if (reader_left(r) > 0)
+            buf_u8(out, ' ');
+    }
 }

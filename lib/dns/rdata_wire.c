@@ -1,8 +1,5 @@
-/* RDATA in wire form: reading it from a message, checking it, canonical form and order. One walker
- * over the table's fields does all: it reads a field, checks it, and hands names to whoever asks.
- */
-#include <string.h>
-
+/* RDATA in wire form: reading it from a message and checking it. One walker over the table's fields
+ * does all: it reads a field, checks it, and hands names to whoever asks. */
 #include "lib/dns/rr_internal.h"
 
 /* What a walk does with what it reads. */
@@ -179,26 +176,26 @@ static bool svc_value_ok(uint16_t key, struct reader v)
     }
 }
 
-/* RFC 9460 8: the keys that `mandatory` lists rise strictly, are not `mandatory`, and are there. */
+/* RFC 9460 8: the keys that `mandatory` lists rise strictly, are not `mandatory`, and are there.
+ * Both lists rise (walk_svcparams sees to the second), so one pass over both is enough. */
 static bool svc_mandatory_ok(struct reader list, struct reader params)
 {
     int last = 0;
+    int key = -1;
 
     if (reader_left(&list) == 0 || reader_left(&list) % 2)
         return false;
     while (reader_left(&list) > 0) {
         uint16_t want = read_u16(&list);
-        struct reader p = params;
-        bool found = false;
 
         if (want <= last)
             return false;
         last = want;
-        while (reader_left(&p) > 0 && !found) {
-            found = read_u16(&p) == want;
-            (void)read_part(&p, read_u16(&p));
+        while (key < want && reader_left(&params) > 0) {
+            key = read_u16(&params);
+            (void)read_part(&params, read_u16(&params));
         }
-        if (!found)
+        if (key != want)
             return false;
     }
     return true;
@@ -321,10 +318,12 @@ static bool walk_field(struct walk *w, enum rr_field f)
     case F_U8:
     case F_U16:
     case F_U32:
+    case F_PERIOD:
     case F_TIME:
     case F_TYPE:
     case F_CERT_TYPE:
     case F_ALGORITHM:
+    case F_SCHEME:
     case F_IPV4:
     case F_IPV6:
     case F_EUI48:
@@ -345,8 +344,8 @@ static bool walk_field(struct walk *w, enum rr_field f)
         return walk_string(w);
     case F_STRINGS:
         return walk_strings(w);
-    case F_STRINGS0:
-        return reader_left(&w->r) == 0 || walk_strings(w);
+    case F_STRING0:
+        return reader_left(&w->r) == 0 || walk_string(w);
     case F_TAG:
         return walk_tag(w);
     case F_HEX:
@@ -354,8 +353,8 @@ static bool walk_field(struct walk *w, enum rr_field f)
     case F_NSAP:
         return walk_rest(w, false);
     case F_TEXT:
-    case F_HEX0:
     case F_BASE64_0:
+    case F_BASE64_DASH:
     case F_ANY:
         return walk_rest(w, true);
     case F_ATMA:
@@ -454,59 +453,4 @@ void rdata_each_name(uint16_t type, const uint8_t *rdata, size_t len, rdata_name
     unsigned field = 0;
 
     (void)walk_all(&w, type, &field);
-}
-
-/* ---- Canonical form ---- */
-
-/* Names of types that RFC 4034 6.2 (with RFC 6840 5.1) lists; the table says it by kind of field.
- */
-static bool type_folds(const struct rr_desc *d)
-{
-    for (const enum rr_field *f = d->fields; *f != F_END; f++) {
-        if (*f == F_NAME_COMP || *f == F_NAME_EXPAND || *f == F_NAME_FOLD || *f == F_A6)
-            return true;
-    }
-    return false;
-}
-
-static void on_fold(void *ctx, size_t offset, const uint8_t *name, bool compressible)
-{
-    uint8_t *copy = ctx;
-
-    (void)compressible;
-    (void)name_fold(copy + offset, name);
-}
-
-void rdata_canonical(struct buf *out, uint16_t type, const uint8_t *rdata, size_t len)
-{
-    const struct rr_desc *d = rr_desc_of(type);
-    size_t at = out->len;
-
-    buf_put(out, rdata, len);
-    if (d && type_folds(d))
-        rdata_each_name(type, rdata, len, on_fold, out->data + at);
-}
-
-static int octets_cmp(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-    size_t n = a_len < b_len ? a_len : b_len;
-    int d = n ? memcmp(a, b, n) : 0;
-
-    return d ? d : (a_len > b_len) - (a_len < b_len);
-}
-
-int rdata_cmp(uint16_t type, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-    const struct rr_desc *d = rr_desc_of(type);
-    struct buf both = BUF_INIT;
-    int result;
-
-    /* Most types have no names to fold, and most RDATA is in lower case already. */
-    if (!d || !type_folds(d) || (a_len == b_len && a_len && memcmp(a, b, a_len) == 0))
-        return octets_cmp(a, a_len, b, b_len);
-    rdata_canonical(&both, type, a, a_len);
-    rdata_canonical(&both, type, b, b_len);
-    result = octets_cmp(both.data, a_len, both.data + a_len, b_len);
-    buf_free(&both);
-    return result;
 }

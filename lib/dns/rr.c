@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/dns/rr_internal.h"
 
@@ -21,18 +20,13 @@ static const struct name_of query_types[] = {
 static const struct name_of classes[] = {
     {CLASS_IN, "IN"}, {CLASS_CH, "CH"}, {4, "HS"}, {CLASS_NONE, "NONE"}, {CLASS_ANY, "ANY"}};
 
-static bool same(const char *name, const char *text, size_t len)
-{
-    return strncasecmp(name, text, len) == 0 && name[len] == 0;
-}
-
 /* "TYPE123", "CLASS123" */
 static bool generic_from_text(uint16_t *out, const char *prefix, const char *text, size_t len)
 {
     size_t n = strlen(prefix);
     unsigned v = 0;
 
-    if (len <= n || len > n + 5 || strncasecmp(prefix, text, n) != 0)
+    if (len <= n || len > n + 5 || !word_same(prefix, text, n))
         return false;
     for (size_t i = n; i < len; i++) {
         if (text[i] < '0' || text[i] > '9')
@@ -70,7 +64,7 @@ bool type_from_text(uint16_t *out, const char *text, size_t len)
         return true;
     }
     for (size_t i = 0; i < sizeof(query_types) / sizeof(query_types[0]); i++) {
-        if (same(query_types[i].name, text, len)) {
+        if (word_same(query_types[i].name, text, len)) {
             *out = query_types[i].number;
             return true;
         }
@@ -92,7 +86,7 @@ void class_to_text(char out[TYPE_TEXT_MAX], uint16_t rclass)
 bool class_from_text(uint16_t *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
-        if (same(classes[i].name, text, len)) {
+        if (word_same(classes[i].name, text, len)) {
             *out = classes[i].number;
             return true;
         }

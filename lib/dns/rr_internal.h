@@ -18,30 +18,32 @@ enum rr_field {
     F_U8,
     F_U16,
     F_U32,
+    F_PERIOD,    /* u32 seconds; text may say 1w2d3h4m5s */
     F_TIME,      /* u32 seconds since 1970, printed as YYYYMMDDHHmmSS (RFC 4034 3.2) */
     F_TYPE,      /* u16, printed as a type's mnemonic */
     F_CERT_TYPE, /* u16, RFC 4398 2.1 mnemonics */
     F_ALGORITHM, /* u8, DNSSEC algorithm number; mnemonics accepted */
+    F_SCHEME,    /* u8, DSYNC's scheme (RFC 9859 2.1); its mnemonic is accepted */
     F_IPV4,
     F_IPV6,
     F_EUI48,
     F_EUI64,
-    F_NODE64,    /* 64 bits as four groups of four hex digits: NID, L64 */
-    F_STRING,    /* u8 length and octets */
-    F_STRINGS,   /* one or more F_STRING, to the end */
-    F_STRINGS0,  /* none or more */
-    F_TAG,       /* F_STRING of letters and digits, not empty, printed bare: CAA (RFC 8659 4.1) */
-    F_TEXT,      /* octets to the end, printed as one quoted string: CAA value, URI target */
-    F_HEX,       /* octets to the end, in hex; at least one */
-    F_HEX0,      /* octets to the end, in hex; may be none, printed as nothing */
-    F_BASE64,    /* octets to the end, in base64; at least one */
-    F_BASE64_0,  /* octets to the end, in base64; may be none */
-    F_SALT,      /* u8 length and octets in hex, "-" for none: NSEC3 */
-    F_HASH32,    /* u8 length (not 0) and octets in base32hex: NSEC3 */
-    F_BITMAP,    /* type bitmap, RFC 4034 4.1.2; may be empty */
-    F_APL,       /* RFC 3123 */
-    F_LOC,       /* RFC 1876 */
-    F_SVCPARAMS, /* RFC 9460 2.2 */
+    F_NODE64,      /* 64 bits as four groups of four hex digits: NID, L64 */
+    F_STRING,      /* u8 length and octets */
+    F_STRINGS,     /* one or more F_STRING, to the end */
+    F_STRING0,     /* F_STRING, or nothing at the end */
+    F_TAG,         /* F_STRING of letters and digits, not empty, printed bare: CAA (RFC 8659 4.1) */
+    F_TEXT,        /* octets to the end, printed as one quoted string: CAA value, URI target */
+    F_HEX,         /* octets to the end, in hex; at least one */
+    F_BASE64,      /* octets to the end, in base64; at least one */
+    F_BASE64_0,    /* octets to the end, in base64; may be none */
+    F_BASE64_DASH, /* the same, "-" for none: DOA */
+    F_SALT,        /* u8 length and octets in hex, "-" for none: NSEC3 */
+    F_HASH32,      /* u8 length (not 0) and octets in base32hex: NSEC3 */
+    F_BITMAP,      /* type bitmap, RFC 4034 4.1.2; may be empty */
+    F_APL,         /* RFC 3123 */
+    F_LOC,         /* RFC 1876 */
+    F_SVCPARAMS,   /* RFC 9460 2.2 */
     F_GATEWAY, /* gateway type, algorithm, gateway: IPSECKEY (RFC 4025 2.1) behind the precedence */
     F_AMTRELAY, /* D bit and type, relay: RFC 8777 4 */
     F_HIP,      /* the three lengths, HIT, key: RFC 8005 5; rendezvous servers follow */
@@ -63,7 +65,11 @@ struct rr_desc {
 /* NULL for a type without a row. */
 const struct rr_desc *rr_desc_of(uint16_t type);
 const struct rr_desc *rr_desc_by_name(const char *name, size_t len); /* any case */
-const struct rr_desc *rr_descs(size_t *n);
+/* All rows: the first for NULL, then the next one, at last NULL. */
+const struct rr_desc *rr_desc_next(const struct rr_desc *d);
+
+/* Whether text[0..len) is the word `name`, ASCII case ignored. */
+bool word_same(const char *name, const char *text, size_t len);
 
 /* Octets that a fixed-size field takes; 0 for others. */
 size_t field_size(enum rr_field f);
