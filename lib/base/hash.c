@@ -2,6 +2,9 @@
  * d rounds at the end. */
 #include "lib/base/hash.h"
 
+#include <endian.h>
+#include <string.h>
+
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
@@ -46,7 +49,10 @@ static inline uint64_t siphash(const uint8_t key[16], const uint8_t *p, size_t l
     uint64_t last = (uint64_t)(len & 0xff) << 56;
 
     for (; len >= 8; p += 8, len -= 8) {
-        uint64_t m = load_le(p, 8);
+        uint64_t m;
+
+        memcpy(&m, p, sizeof(m));
+        m = le64toh(m);
 
         s.v3 ^= m;
         sip_rounds(&s, c);

@@ -17,6 +17,26 @@ static const uint8_t lower[256] = {
 #undef L8
 };
 
+/* Eight octets at once. Only octets 'A' to 'Z' change: below 0x80, the carries into the top bits of
+ * the two sums tell which octets have passed 'A' and which 'Z'. */
+static inline uint64_t load8(const uint8_t *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline uint64_t lower8(uint64_t v)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = v & ones * 0x7f;
+    uint64_t from_a = low + ones * (0x80 - 'A');
+    uint64_t behind_z = low + ones * (0x7f - 'Z');
+
+    return v | ((from_a ^ behind_z) & ~v & ones * 0x80) >> 2;
+}
+
 size_t name_len(const uint8_t *name)
 {
     size_t n = 0;
@@ -61,22 +81,39 @@ size_t name_copy(uint8_t *to, const uint8_t *from)
 size_t name_fold(uint8_t *to, const uint8_t *from)
 {
     size_t n = name_len(from);
+    size_t i = 0;
 
     /* A length octet is at most 63, which is no letter. */
-    for (size_t i = 0; i < n; i++)
+    for (; n - i >= 8; i += 8) {
+        uint64_t v = lower8(load8(from + i));
+
+        memcpy(to + i, &v, sizeof(v));
+    }
+    for (; i < n; i++)
         to[i] = lower[from[i]];
     return n;
+}
+
+static inline bool octets_eq(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    size_t i = 0;
+
+    for (; n - i >= 8; i += 8) {
+        if (lower8(load8(a + i)) != lower8(load8(b + i)))
+            return false;
+    }
+    for (; i < n; i++) {
+        if (lower[a[i]] != lower[b[i]])
+            return false;
+    }
+    return true;
 }
 
 bool name_eq(const uint8_t *a, const uint8_t *b)
 {
     size_t n = name_len(a);
 
-    for (size_t i = 0; i < n; i++) {
-        if (lower[a[i]] != lower[b[i]])
-            return false;
-    }
-    return true;
+    return n == name_len(b) && octets_eq(a, b, n);
 }
 
 /* Offsets of all labels; returns how many there are. */
@@ -92,8 +129,11 @@ static unsigned label_offsets(uint8_t at[NAME_MAX_LABELS], const uint8_t *name)
 static int label_cmp(const uint8_t *a, const uint8_t *b)
 {
     size_t n = *a < *b ? *a : *b;
+    size_t i = 1;
 
-    for (size_t i = 1; i <= n; i++) {
+    while (i + 7 <= n && load8(a + i) == load8(b + i))
+        i += 8;
+    for (; i <= n; i++) {
         int d = lower[a[i]] - lower[b[i]];
         if (d)
             return d;
@@ -111,7 +151,7 @@ bool name_within(const uint8_t *name, const uint8_t *apex)
         return false;
     while (n - i > m)
         i += name[i] + 1u;
-    return n - i == m && name_eq(name + i, apex);
+    return n - i == m && octets_eq(name + i, apex, m);
 }
 
 unsigned name_common_labels(const uint8_t *a, const uint8_t *b)
@@ -166,6 +206,9 @@ size_t name_key(uint8_t key[NAME_KEY_MAX], const uint8_t *name)
     return n;
 }
 
+static const bool is_special[256] = {['"'] = true, ['$'] = true, ['('] = true, [')'] = true,
+                                     ['.'] = true, [';'] = true, ['@'] = true, ['\\'] = true};
+
 size_t name_to_text(char out[NAME_TEXT_MAX], const uint8_t *name)
 {
     size_t n = 0;
@@ -181,7 +224,7 @@ size_t name_to_text(char out[NAME_TEXT_MAX], const uint8_t *name)
                 out[n++] = (char)('0' + c % 10);
                 continue;
             }
-            if (strchr(".\\\";()@$", c))
+            if (is_special[c])
                 out[n++] = '\\';
             out[n++] = (char)c;
         }
@@ -294,12 +337,16 @@ enum err name_from_text(uint8_t out[NAME_MAX_OCTETS], const char *text, size_t t
     return OK;
 }
 
+/* Each jump leads to a label of its own, or to the root at last: a name that needs more was made to
+ * cost time. */
+#define JUMPS_MAX (NAME_MAX_LABELS + 1)
+
 static bool read_labels(struct reader *r, uint8_t out[NAME_MAX_OCTETS], bool pointers)
 {
     struct reader at = *r; /* where we read; r moves only up to the first pointer */
     size_t floor = r->pos; /* pointers must lead before all that was read: no loops */
     size_t n = 0;
-    bool jumped = false;
+    unsigned jumps = 0;
 
     for (;;) {
         uint8_t len = read_u8(&at);
@@ -310,11 +357,10 @@ static bool read_labels(struct reader *r, uint8_t out[NAME_MAX_OCTETS], bool poi
         if ((len & 0xc0) == 0xc0 && pointers) {
             size_t to = (size_t)(len & 0x3f) << 8 | read_u8(&at);
 
-            if (at.failed || to >= floor)
+            if (at.failed || to >= floor || jumps == JUMPS_MAX)
                 break;
-            if (!jumped)
+            if (jumps++ == 0)
                 r->pos = at.pos;
-            jumped = true;
             floor = to;
             at.pos = to;
             continue;
@@ -323,7 +369,7 @@ static bool read_labels(struct reader *r, uint8_t out[NAME_MAX_OCTETS], bool poi
             break;
         out[n++] = len;
         if (len == 0) {
-            if (!jumped)
+            if (jumps == 0)
                 r->pos = at.pos;
             return true;
         }
