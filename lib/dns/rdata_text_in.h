@@ -24,8 +24,9 @@ struct text_in {
 bool text_fail(struct text_in *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 bool text_blank(char c);
-bool text_at_end(struct text_in *t);                 /* blanks skipped */
-bool text_word(struct text_in *t, struct word *out); /* false (failed) if there is none */
+bool text_at_end(struct text_in *t);                  /* blanks skipped */
+bool text_word(struct text_in *t, struct word *out);  /* false (failed) if there is none */
+bool text_param(struct text_in *t, struct word *out); /* the same, but alpn="h2,h3" is one */
 bool text_number(struct text_in *t, uint32_t max, uint32_t *out);
 bool word_number(const struct word *w, uint32_t max, uint32_t *out);
 int word_cut(const struct word *w); /* its length, or what of it fits a sentence: for %.*s */

@@ -133,7 +133,7 @@ static bool take_param(struct text_in *t, struct param *out)
     size_t key_len;
     bool ok = true;
 
-    if (!text_word(t, &w))
+    if (!text_param(t, &w))
         return false;
     eq = memchr(w.p, '=', w.len);
     key_len = eq ? (size_t)(eq - w.p) : w.len;

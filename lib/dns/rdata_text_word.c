@@ -37,7 +37,9 @@ static const char *closing_quote(const char *p, const char *end)
     return p < end ? p : NULL;
 }
 
-bool text_word(struct text_in *t, struct word *out)
+/* Quotes inside a word begin a word of their own, as named-compilezone has it; `joined`: they
+ * belong to it, with the blanks between them. */
+static bool take_word(struct text_in *t, struct word *out, bool joined)
 {
     const char *p;
 
@@ -53,17 +55,24 @@ bool text_word(struct text_in *t, struct word *out)
         t->pos = q + 1;
         return true;
     }
-    while (p < t->end && !text_blank(*p)) {
-        if (*p == '"') { /* alpn="h2,h3": blanks inside the quotes belong to the word */
-            p = closing_quote(p + 1, t->end);
-            if (!p)
-                return text_fail(t, "a quote is not closed");
-        }
+    while (p < t->end && !text_blank(*p) && (joined || *p != '"')) {
+        if (*p == '"' && !(p = closing_quote(p + 1, t->end)))
+            return text_fail(t, "a quote is not closed");
         p += *p == '\\' && p + 1 < t->end ? 2 : 1;
     }
     *out = (struct word){t->pos, (size_t)(p - t->pos), false};
     t->pos = p;
     return true;
+}
+
+bool text_word(struct text_in *t, struct word *out)
+{
+    return take_word(t, out, false);
+}
+
+bool text_param(struct text_in *t, struct word *out)
+{
+    return take_word(t, out, true);
 }
 
 int word_cut(const struct word *w)
