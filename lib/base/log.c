@@ -11,10 +11,10 @@
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const char journald_prefix[] = {'3', '4', '6', '7'}; /* sd-daemon(3) */
 
-static const char *log_program = "zoneledger";
+static _Atomic(const char *) log_program = "zoneledger";
 static atomic_int log_threshold = LOG_INFO;
 static atomic_int log_style = LOG_TEXT;
-static bool log_journald;
+static atomic_bool log_journald;
 
 void log_init(const char *program, enum log_level level, enum log_format format)
 {

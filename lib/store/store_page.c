@@ -65,7 +65,7 @@ static enum err pages_read(struct page_list *list, struct store *s, const struct
         return rc;
     bind_i64(st, 1, z->id);
     while (!rc && !(rc = stmt_row(s, st, &row, e)) && row) {
-        list->pages = xgrow(list->pages, &list->cap, list->n + 1, sizeof(struct page *));
+        list->pages = xgrow(list->pages, &list->cap, list->n + 1, sizeof(*list->pages));
         if (!(rc = page_from_row(&list->pages[list->n], st, z->name, e)))
             list->n++;
     }
@@ -140,7 +140,7 @@ static enum err page_gone(void *ctx, const struct page *p, struct errinfo *e)
     struct page_writer *w = ctx;
 
     (void)e;
-    w->gone = xgrow(w->gone, &w->cap, w->n + 1, sizeof(const struct page *));
+    w->gone = xgrow(w->gone, &w->cap, w->n + 1, sizeof(*w->gone));
     w->gone[w->n++] = p;
     return OK;
 }

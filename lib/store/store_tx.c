@@ -3,7 +3,7 @@
 
 #include "lib/store/store_internal.h"
 
-#define WAL_LARGE_BYTES (INT64_C(64) * 1024 * 1024)
+#define WAL_LARGE_BYTES (64 * 1024 * 1024)
 #define TRUNCATE_WAIT_MS 100
 
 enum err store_read_begin(struct store *s, struct errinfo *e)

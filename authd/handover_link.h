@@ -1,0 +1,30 @@
+/* A connection to syncd's hand-over socket that comes back by itself: 100 ms after it was lost or
+ * refused, then twice as long each time, up to 2 s.
+ *
+ * Threads: the one that runs the base. Callbacks may not free the link.
+ */
+#ifndef ZL_AUTHD_HANDOVER_LINK_H
+#define ZL_AUTHD_HANDOVER_LINK_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "lib/net/handover.h"
+
+struct handover_link;
+
+/* One frame from syncd; anything but OK ends the connection. */
+typedef enum err handover_frame_fn(void *ctx, const struct ho_frame *f, struct errinfo *e);
+/* After each connection made (`why` is NULL) or lost. */
+typedef void handover_state_fn(void *ctx, bool connected, const struct errinfo *why);
+
+/* `run_dir` is lent for the life of the link. The first attempt is made at once. */
+struct handover_link *handover_link_new(struct event_base *base, const char *run_dir,
+                                        enum ho_role role, handover_frame_fn *frame,
+                                        handover_state_fn *state, void *ctx);
+void handover_link_free(struct handover_link *l);
+
+/* False if syncd is away, or takes nothing now. Never calls back. */
+bool handover_link_send(struct handover_link *l, const struct ho_frame *f);
+
+#endif

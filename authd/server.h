@@ -1,0 +1,17 @@
+/* authd's parts, put together: sockets, workers, updater; reload and stop. Main thread only. */
+#ifndef ZL_AUTHD_SERVER_H
+#define ZL_AUTHD_SERVER_H
+
+#include "lib/base/config.h"
+
+struct server;
+
+/* Binds all sockets, becomes the configured user, starts the threads. Takes over a reference to
+ * config, also on error. */
+MUST_USE enum err server_start(struct server **out, struct config *config, struct errinfo *e);
+void server_stop(struct server *s); /* NULL is fine */
+
+/* Takes over a reference to config. Says in the log what only a restart changes. */
+void server_reload(struct server *s, struct config *config);
+
+#endif

@@ -1,0 +1,129 @@
+#include "authd/tcp_quota.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/hash.h"
+#include "lib/base/mem.h"
+
+#define BUCKETS 1024 /* power of two */
+
+struct source {
+    uint8_t net[17]; /* family, then the address or its /64 */
+    uint32_t count;
+    struct source *next;
+};
+
+struct tcp_quota {
+    uint8_t key[16];
+
+    pthread_mutex_t lock; /* guards all below */
+    uint32_t total_max, per_source_max;
+    uint32_t total;
+    struct source *buckets[BUCKETS];
+};
+
+struct tcp_quota *tcp_quota_new(uint32_t total, uint32_t per_source, const struct clock *clock)
+{
+    struct tcp_quota *q = xcalloc(1, sizeof(*q));
+
+    clock_random(clock, q->key, sizeof(q->key));
+    (void)pthread_mutex_init(&q->lock, NULL);
+    q->total_max = total;
+    q->per_source_max = per_source;
+    return q;
+}
+
+void tcp_quota_free(struct tcp_quota *q)
+{
+    if (!q)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (q->buckets[i]) {
+            struct source *s = q->buckets[i];
+
+            q->buckets[i] = s->next;
+            free(s);
+        }
+    }
+    (void)pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+void tcp_quota_limit(struct tcp_quota *q, uint32_t total, uint32_t per_source)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    q->total_max = total;
+    q->per_source_max = per_source;
+    (void)pthread_mutex_unlock(&q->lock);
+}
+
+static void network(uint8_t net[17], const struct addr *a)
+{
+    memset(net, 0, 17);
+    net[0] = a->family;
+    memcpy(net + 1, a->ip, a->family == 6 ? 8 : 4);
+}
+
+/* Where the source is, or would be put. */
+static struct source **source_at(struct tcp_quota *q, const uint8_t net[17])
+{
+    struct source **at = &q->buckets[siphash_1_3(q->key, net, 17) & (BUCKETS - 1)];
+
+    while (*at && memcmp((*at)->net, net, 17) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+bool tcp_quota_take(struct tcp_quota *q, const struct addr *a)
+{
+    uint8_t net[17];
+    struct source **at;
+    bool ok;
+
+    network(net, a);
+    (void)pthread_mutex_lock(&q->lock);
+    at = source_at(q, net);
+    ok = q->total < q->total_max && (*at ? (*at)->count : 0) < q->per_source_max;
+    if (ok) {
+        if (!*at) {
+            *at = xcalloc(1, sizeof(**at));
+            memcpy((*at)->net, net, 17);
+        }
+        (*at)->count++;
+        q->total++;
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+    return ok;
+}
+
+void tcp_quota_give(struct tcp_quota *q, const struct addr *a)
+{
+    uint8_t net[17];
+    struct source **at;
+    struct source *gone = NULL;
+
+    network(net, a);
+    (void)pthread_mutex_lock(&q->lock);
+    at = source_at(q, net);
+    if (*at) {
+        q->total--;
+        if (--(*at)->count == 0) {
+            gone = *at;
+            *at = gone->next;
+        }
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+    free(gone);
+}
+
+uint32_t tcp_quota_count(struct tcp_quota *q)
+{
+    uint32_t n;
+
+    (void)pthread_mutex_lock(&q->lock);
+    n = q->total;
+    (void)pthread_mutex_unlock(&q->lock);
+    return n;
+}

@@ -1,0 +1,207 @@
+#include "authd/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "authd/grace.h"
+#include "authd/listen.h"
+#include "authd/worker_internal.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+/* ---- A message, however it came ---- */
+
+/* Passes the message to syncd, with its ready answer if it has one. */
+static bool hand_over(struct worker *w, const struct message *m, const uint8_t *answer,
+                      size_t answer_len, const uint8_t *servfail, size_t servfail_len)
+{
+    struct ho_frame f = {.type = HO_MESSAGE,
+                         .transport = m->back->transport,
+                         .source = m->source,
+                         .destination = m->destination,
+                         .wire = m->wire,
+                         .wire_len = (uint32_t)m->len,
+                         .answer = answer_len ? answer : NULL,
+                         .answer_len = (uint32_t)answer_len};
+
+    count_one(&w->counters.handed_over);
+    return handover_client_ask(w->handover, &f, m->back, servfail, servfail_len);
+}
+
+enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
+                                    size_t cap, size_t *len)
+{
+    const struct config *c = atomic_load_explicit(&w->shared->config, memory_order_acquire);
+    enum ho_transport t = m->back->transport;
+    struct answer_made made = answer_make(w->answerer, c, m->wire, m->len, t != HO_UDP, out, cap);
+    uint8_t servfail[HANDOVER_SERVFAIL_MAX];
+    size_t servfail_len;
+
+    count_one(&w->counters.queries[t]);
+    switch (made.action) {
+    case ANSWER_DROP:
+        count_one(&w->counters.dropped[t]);
+        return MESSAGE_DROPPED;
+    case ANSWER_SEND:
+        count_answer(&w->counters, t, made.rcode);
+        *len = made.len;
+        return MESSAGE_ANSWERED;
+    case ANSWER_HAND_OVER:
+        break;
+    }
+    servfail_len = answer_servfail(w->answerer, c, servfail, sizeof(servfail));
+    if (hand_over(w, m, out, made.len, servfail, servfail_len))
+        return MESSAGE_WAITS;
+    count_one(&w->counters.handover_failures);
+    count_answer(&w->counters, t, RCODE_SERVFAIL);
+    memcpy(out, servfail, servfail_len);
+    *len = servfail_len;
+    return MESSAGE_ANSWERED;
+}
+
+static void on_reply(void *ctx, const struct way_back *back, const uint8_t *wire, size_t len,
+                     bool failed)
+{
+    struct worker *w = ctx;
+
+    if (len >= MSG_HEADER_OCTETS)
+        count_answer(&w->counters, back->transport, get_u16(wire + 2) & MSG_RCODE_MASK);
+    else
+        len = 0;
+    if (failed)
+        count_one(&w->counters.handover_failures);
+    switch (back->transport) {
+    case HO_UDP:
+        if (len > 0)
+            udp_reply(back, wire, len);
+        break;
+    case HO_TCP:
+    case HO_TLS:
+        tcp_reply(back->conn, wire, len);
+        break;
+    }
+}
+
+/* ---- The thread ---- */
+
+static void on_stop(evutil_socket_t fd, short what, void *ctx)
+{
+    struct worker *w = ctx;
+
+    (void)fd;
+    (void)what;
+    (void)event_base_loopbreak(w->base);
+}
+
+static void *run(void *ctx)
+{
+    struct worker *w = ctx;
+
+    grace_register();
+    (void)event_base_dispatch(w->base);
+    grace_unregister();
+    return NULL;
+}
+
+static enum err open_sockets(struct worker *w, const struct addr *listen, size_t n,
+                             struct errinfo *e)
+{
+    enum err rc;
+
+    w->udp = xcalloc(n, sizeof(w->udp[0]));
+    w->tcp = xcalloc(n, sizeof(w->tcp[0]));
+    for (size_t i = 0; i < n; i++) {
+        w->udp[i] = (struct udp_socket){.worker = w, .local = listen[i]};
+        w->tcp[i] = (struct tcp_listener){.worker = w};
+        if ((rc = listen_udp(&w->udp[i].fd, &listen[i], e)))
+            return rc;
+        w->udp_count++;
+        if ((rc = listen_tcp(&w->tcp[i].fd, &listen[i], e)))
+            return rc;
+        w->tcp_count++;
+    }
+    return OK;
+}
+
+static enum err open_loop(struct worker *w, struct errinfo *e)
+{
+    bool ok;
+
+    w->base = event_base_new();
+    if (!w->base)
+        return err_set(ERR_LIMIT, e, "no event loop");
+    w->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (w->stop_fd < 0)
+        return err_set(ERR_LIMIT, e, "no eventfd");
+    w->stop_event = event_new(w->base, w->stop_fd, EV_READ, on_stop, w);
+    w->handover = handover_client_new(w->base, w->shared->run_dir, w->shared->clock, on_reply, w);
+    ok = w->stop_event && w->handover && event_add(w->stop_event, NULL) == 0;
+    for (size_t i = 0; i < w->udp_count && ok; i++)
+        ok = udp_start(&w->udp[i]) && tcp_start(&w->tcp[i]);
+    return ok ? OK : err_set(ERR_LIMIT, e, "the event loop takes no more events");
+}
+
+enum err worker_new(struct worker **out, struct shared *shared, const struct addr *listen,
+                    size_t listen_count, struct errinfo *e)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    enum err rc;
+
+    w->shared = shared;
+    w->stop_fd = -1;
+    w->answerer = answerer_new(shared->zonedb);
+    w->batch = udp_batch_new();
+    w->accept_warned = (struct mono){INT64_MIN / 2};
+    if ((rc = open_sockets(w, listen, listen_count, e)) || (rc = open_loop(w, e))) {
+        worker_stop(w);
+        return rc;
+    }
+    *out = w;
+    return OK;
+}
+
+enum err worker_start(struct worker *w, struct errinfo *e)
+{
+    int errnum = pthread_create(&w->thread, NULL, run, w);
+
+    if (errnum != 0)
+        return err_sys(errnum, e, "worker thread");
+    w->started = true;
+    return OK;
+}
+
+void worker_stop(struct worker *w)
+{
+    static const uint64_t one = 1;
+
+    if (!w)
+        return;
+    if (w->started) {
+        (void)!write(w->stop_fd, &one, sizeof(one)); /* an eventfd at 0 takes it */
+        (void)pthread_join(w->thread, NULL);
+    }
+    for (size_t i = 0; i < w->udp_count; i++)
+        udp_stop(&w->udp[i]);
+    for (size_t i = 0; i < w->tcp_count; i++)
+        tcp_stop(&w->tcp[i]);
+    tcp_conn_free_all(w);
+    handover_client_free(w->handover);
+    if (w->stop_event)
+        event_free(w->stop_event);
+    if (w->stop_fd >= 0)
+        (void)close(w->stop_fd);
+    if (w->base)
+        event_base_free(w->base);
+    free(w->udp);
+    free(w->tcp);
+    free(w->batch);
+    free(w->answerer);
+    free(w);
+}
+
+const struct counters *worker_counters(const struct worker *w)
+{
+    return &w->counters;
+}

@@ -1,0 +1,92 @@
+/* What worker.c, udp.c, tcp.c and tcp_conn.c share. */
+#ifndef ZL_AUTHD_WORKER_INTERNAL_H
+#define ZL_AUTHD_WORKER_INTERNAL_H
+
+#include <event2/event.h>
+#include <pthread.h>
+
+#include "authd/answer.h"
+#include "authd/handover_client.h"
+#include "authd/worker.h"
+
+#define TCP_READ_BYTES 16384 /* from one connection at a time */
+
+struct udp_batch;
+
+struct udp_socket {
+    struct worker *worker;
+    int fd;
+    struct addr local; /* may be a wildcard */
+    struct event *event;
+};
+
+struct tcp_listener {
+    struct worker *worker;
+    int fd;
+    struct event *event;
+    struct event *resume; /* accepting pauses when descriptors run out */
+};
+
+struct worker {
+    struct shared *shared;
+    pthread_t thread;
+    bool started;
+    struct event_base *base;
+    int stop_fd;
+    struct event *stop_event;
+
+    struct answerer *answerer;
+    struct handover_client *handover;
+    struct udp_batch *batch;
+    struct udp_socket *udp;
+    size_t udp_count;
+    struct tcp_listener *tcp;
+    size_t tcp_count;
+    struct tcp_conn *conns;    /* open ones, and closed ones that syncd still owes a reply */
+    struct mono accept_warned; /* when running out of descriptors was logged last */
+    uint8_t answer[MSG_MAX_OCTETS];
+    uint8_t input[2 + MSG_MAX_OCTETS + TCP_READ_BYTES];
+
+    struct counters counters;
+};
+
+/* ---- A message, however it came (worker.c) ---- */
+
+struct message {
+    const uint8_t *wire;
+    size_t len;
+    const struct way_back *back;
+    struct addr source, destination;
+};
+
+enum message_outcome {
+    MESSAGE_ANSWERED, /* the answer is in `out` */
+    MESSAGE_WAITS,    /* syncd has it; the reply comes by udp_reply or tcp_reply */
+    MESSAGE_DROPPED,
+};
+
+/* The caller is inside a grace period. */
+enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
+                                    size_t cap, size_t *len);
+
+/* ---- UDP (udp.c) ---- */
+
+struct udp_batch *udp_batch_new(void);
+/* Starts answering on a bound socket. */
+bool udp_start(struct udp_socket *s);
+void udp_stop(struct udp_socket *s);
+void udp_reply(const struct way_back *back, const uint8_t *wire, size_t len);
+
+/* ---- TCP: listening (tcp.c), one connection (tcp_conn.c) ---- */
+
+bool tcp_start(struct tcp_listener *l);
+void tcp_stop(struct tcp_listener *l);
+
+/* Takes over an accepted socket whose place in the quota is taken. */
+void tcp_conn_open(struct worker *w, int fd, const struct addr *source,
+                   const struct addr *destination);
+void tcp_conn_free_all(struct worker *w);
+/* A reply from syncd; len 0: none. */
+void tcp_reply(struct tcp_conn *c, const uint8_t *wire, size_t len);
+
+#endif
