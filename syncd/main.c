@@ -77,13 +77,8 @@ static void reload(struct syncd *s)
     if (strcmp(config->data_dir, s->config->data_dir) != 0 ||
         strcmp(config->run_dir, s->config->run_dir) != 0)
         log_warning(say("data-dir and run-dir change only with a restart"));
-    if (replicator_reload(s->replicator, config, keys, &e) != OK) {
-        log_error(say("reload refused, the old configuration stays"), kv_err(&e));
-        config_unref(config);
-        keyring_unref(keys);
-        return;
-    }
     log_init("syncd", config->log_level, config->log_format);
+    replicator_reload(s->replicator, config, keys);
     api_set_config(s->api, config);
     config_unref(s->config);
     keyring_unref(s->keys);
