@@ -69,7 +69,7 @@ static enum axfr_record kind_of(const struct xfrin_stream *s, const struct msg_r
 {
     if (rr->type != RR_SOA)
         return AXFR_RR_OTHER;
-    if (!name_eq(rr->owner, s->apex))
+    if (rr->rclass != CLASS_IN || !name_eq(rr->owner, s->apex))
         return AXFR_RR_SOA;
     if (s->state == AXFR_FIRST_SOA)
         return AXFR_RR_OPENING;
