@@ -58,12 +58,16 @@ static bool next_change(const struct apply *a, struct owner_change *oc)
     return true;
 }
 
+static void list_step(struct part_list *list, size_t n)
+{
+    list->rrs = n < list->n ? list->rrs + n : NULL;
+    list->n -= n;
+}
+
 static void change_done(struct apply *a, const struct owner_change *oc)
 {
-    a->removed.rrs += oc->n_removed;
-    a->removed.n -= oc->n_removed;
-    a->added.rrs += oc->n_added;
-    a->added.n -= oc->n_added;
+    list_step(&a->removed, oc->n_removed);
+    list_step(&a->added, oc->n_added);
 }
 
 /* Rewrites the page at a->at (or none, in an empty zone) with all changes in front of the next

@@ -156,8 +156,8 @@ enum err apply_node(struct page_run *run, const struct node *old, const struct o
             page_run_copy_rrset(run, &s);
             continue;
         }
-        if (order > change)
-            s = (struct rrset){.type = (uint16_t)(change >> 16)};
+        if (order > change) /* an empty RRset; a walk through it needs a place to begin and end */
+            s = (struct rrset){.rdatas = oc->rel, .type = (uint16_t)(change >> 16)};
         rc =
             merge_rrset(run, &s, part_take(&removed, change), part_take(&added, change), limits, e);
     }
