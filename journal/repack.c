@@ -215,7 +215,8 @@ static enum err find_commits(struct repack *r, struct commit_item **out, size_t 
         }
         object_done(&o);
     }
-    qsort(list, n, list ? sizeof(*list) : 1, commit_cmp);
+    if (list)
+        qsort(list, n, sizeof(*list), commit_cmp);
     *out = list;
     *count = n;
     return OK;

@@ -198,7 +198,7 @@ enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind, 
     else
         bind_null(st, 4);
     bind_i64(st, 5, at.s);
-    if (kind == CHANGE_DELTA) {
+    if (kind == CHANGE_DELTA && cs) {
         changeset_encode(&data, cs);
         bind_i64(st, 6, blob_sum(data.data, data.len));
         bind_blob(st, 7, data.data, data.len);
