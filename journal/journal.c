@@ -21,9 +21,20 @@
 
 /* ---- Small things ---- */
 
+/* Fetched once: looking it up by name costs more than hashing a name. */
+static EVP_MD *sha256;
+
+static void sha256_fetch(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void sha256_bytes(uint8_t out[32], const void *p, size_t n)
 {
-    if (EVP_Digest(p, n, out, NULL, EVP_sha256(), NULL) != 1)
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, sha256_fetch);
+    if (!sha256 || EVP_Digest(p, n, out, NULL, sha256, NULL) != 1)
         abort();
 }
 

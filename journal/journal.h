@@ -55,6 +55,7 @@ struct journal_entry {
     const struct changeset *changes; /* against the parent's content; NULL for a first version */
     const struct zone *content;      /* needed without a parent; otherwise may be NULL */
     bool has_from;
+    bool waiting; /* fetched while held */
     struct serial from, to;
     uint64_t seq;
     uint64_t version;
@@ -66,7 +67,6 @@ struct journal_entry {
     const char *key;
     const char *transport;
     const char *reason;
-    bool waiting; /* fetched while held */
 
     struct journal_oid commit;     /* out */
     struct journal_oid content_id; /* out: the tree */

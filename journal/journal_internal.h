@@ -12,6 +12,7 @@
 #define ZL_JOURNAL_INTERNAL_H
 
 #include <git2.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "journal/journal.h"
@@ -95,7 +96,7 @@ struct packfile {
     char name[PACK_NAME_MAX];
     uint64_t bytes;
     uint64_t objects;
-    const uint8_t *idx; /* mapped */
+    uint8_t *idx; /* mapped for reading */
     size_t idx_len;
     git_odb_backend *backend; /* libgit2's, for this pack alone; NULL until it is read from */
     bool sound;               /* the index was checked and is in use */
@@ -250,8 +251,5 @@ MUST_USE enum err commit_decode(struct journal_commit *out, uint8_t zone[NAME_MA
 /* Only the tree, for walking. */
 MUST_USE enum err commit_tree(struct journal_oid *tree, const uint8_t *data, size_t len,
                               struct errinfo *e);
-/* Reads a commit and gives the part with its records. */
-MUST_USE enum err commit_zone_part(struct journal *j, const struct journal_oid *commit,
-                                   struct part *out, struct errinfo *e);
 
 #endif

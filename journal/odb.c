@@ -196,7 +196,7 @@ void pack_close(struct packfile *p)
     if (p->backend)
         p->backend->free(p->backend);
     if (p->idx)
-        (void)munmap((void *)(uintptr_t)p->idx, p->idx_len);
+        (void)munmap(p->idx, p->idx_len);
     p->backend = NULL;
     p->idx = NULL;
 }
@@ -210,7 +210,7 @@ bool pack_has(const struct packfile *p, const uint8_t id[JOURNAL_OID_BYTES])
 {
     const uint8_t *fan = p->idx + IDX_HEADER_BYTES;
     const uint8_t *ids = pack_ids(p);
-    size_t lo = id[0] ? get_u32(fan + 4 * (id[0] - 1u)) : 0;
+    size_t lo = id[0] ? get_u32(fan + 4 * ((size_t)id[0] - 1)) : 0;
     size_t hi = get_u32(fan + 4 * (size_t)id[0]);
 
     while (lo < hi) {

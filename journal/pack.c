@@ -20,7 +20,7 @@
 
 #define PACK_HEADER_BYTES 12
 #define SMALL_OBJECT_BYTES 8192
-#define FEED_BYTES (4u * 1024u * 1024u)
+#define FEED_BYTES ((size_t)4 << 20)
 
 struct packer_slot {
     struct journal_oid oid;
@@ -137,7 +137,7 @@ static void put_deflated(struct packer *p, const void *data, size_t len)
     do {
         size_t n = len < FEED_BYTES ? len : FEED_BYTES;
 
-        z->next_in = (Bytef *)(uintptr_t)in;
+        z->next_in = in;
         z->avail_in = (uInt)n;
         in += n;
         len -= n;

@@ -56,30 +56,43 @@ static void lines_of(struct lines *out, const struct object *blob)
     }
 }
 
-/* Where the record is, or where it would be. */
-static enum err lines_find(struct update *u, const struct lines *s, const struct rr *rr, size_t *at,
-                           bool *found, struct errinfo *e)
+/* Where the record is, or where it would be, at `from` or behind it. By strides that double, so
+ * that many edits near each other cost as little as a merge. */
+static enum err lines_find(struct update *u, const struct lines *s, size_t from,
+                           const struct rr *rr, size_t *at, bool *found, struct errinfo *e)
 {
-    size_t lo = 0;
-    size_t hi = s->n;
+    size_t lo = from;
+    size_t hi = from;
+    size_t step = 1;
+    bool strides = true;
 
     *found = false;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
+    while (strides ? hi < s->n : lo < hi) {
+        size_t look = strides ? hi : lo + (hi - lo) / 2;
         int order = 0;
-        enum err rc = line_cmp(&order, rr, &s->list[mid], &u->tmp, e);
+        enum err rc = line_cmp(&order, rr, &s->list[look], &u->tmp, e);
 
         if (rc)
             return rc;
         if (order == 0) {
-            *at = mid;
+            *at = look;
             *found = true;
             return OK;
         }
-        if (order < 0)
-            hi = mid;
-        else
-            lo = mid + 1;
+        if (order < 0) {
+            hi = look;
+            strides = false;
+            continue;
+        }
+        lo = look + 1;
+        if (!strides)
+            continue;
+        hi = lo + step;
+        step *= 2;
+        if (hi >= s->n) {
+            hi = s->n;
+            strides = false;
+        }
     }
     *at = lo;
     return OK;
@@ -113,11 +126,10 @@ static enum err text_edit(struct update *u, struct buf *out, const struct lines 
         const struct rr *rr = edits[i].rr;
         size_t at = 0;
         bool found = false;
-        enum err rc = lines_find(u, s, rr, &at, &found, e);
+        enum err rc = lines_find(u, s, done, rr, &at, &found, e);
 
         if (rc)
             return rc;
-        found = found && at >= done; /* not one that was removed just now */
         if (edits[i].add && found)
             return conflict(rr, "adds a record that is there", e);
         if (!edits[i].add && (!found || u->tmp.rr.ttl != rr->ttl))

@@ -191,6 +191,35 @@ static void small_changes(struct bench *b, unsigned batch)
                  b->records, batch, n / took, (double)(pack_bytes(b->j, NULL) - before) / n);
 }
 
+/* Every address gets another TTL: twice as many entries as records, all parts are touched. */
+static void big_change(struct bench *b)
+{
+    struct journal_entry en = entry_of(b->zone, b->version + 1);
+    struct changeset *cs = changeset_new(zone_apex(b->zone));
+    struct zone_rr_iter it;
+    struct rr rr;
+    struct errinfo e = {0};
+    double start;
+
+    zone_rr_iter_init(&it, b->zone);
+    while (zone_rr_next(&it, &rr)) {
+        if (rr.type == RR_SOA)
+            continue;
+        must(changeset_remove(cs, &rr, &e), &e);
+        rr.ttl++;
+        must(changeset_add(cs, &rr, &e), &e);
+    }
+    changeset_finish(cs);
+    en.parent = b->first;
+    en.changes = cs;
+    en.content = NULL;
+    start = now_s();
+    must(journal_write(b->j, &en, 1, &e), &e);
+    (void)printf("change   %8" PRIu64 " records  %8.3f s  all TTLs, by change set\n", b->records,
+                 now_s() - start);
+    changeset_free(cs);
+}
+
 static void merge(struct bench *b)
 {
     uint64_t packs = 0;
@@ -237,6 +266,7 @@ static void run(const char *dir, uint64_t records)
     b.zone = z;
     must(journal_open(&b.j, dir, "bench", true, &e), &e);
     import(&b);
+    big_change(&b);
     for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++)
         small_changes(&b, batches[i]);
     merge(&b);
