@@ -32,14 +32,6 @@ void rdata_canonical(struct buf *out, uint16_t type, const uint8_t *rdata, size_
         rdata_each_name(type, rdata, len, on_fold, out->data + at);
 }
 
-static int octets_cmp(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-    size_t n = a_len < b_len ? a_len : b_len;
-    int d = n ? memcmp(a, b, n) : 0;
-
-    return d ? d : (a_len > b_len) - (a_len < b_len);
-}
-
 static bool is_upper(uint8_t c)
 {
     return c >= 'A' && c <= 'Z';
@@ -56,11 +48,15 @@ int rdata_cmp(uint16_t type, const uint8_t *a, size_t a_len, const uint8_t *b, s
     while (i < n && a[i] == b[i])
         i++;
     /* Up to here both fold alike. Where they differ first, folding matters only to capitals. */
-    if (i == n || !d || !type_folds(d) || (!is_upper(a[i]) && !is_upper(b[i])))
-        return octets_cmp(a + i, a_len - i, b + i, b_len - i);
+    if (i == n)
+        return (a_len > n) - (b_len > n);
+    if (!d || !type_folds(d) || (!is_upper(a[i]) && !is_upper(b[i])))
+        return a[i] - b[i];
     rdata_canonical(&both, type, a, a_len);
     rdata_canonical(&both, type, b, b_len);
-    result = octets_cmp(both.data, a_len, both.data + a_len, b_len);
+    result = memcmp(both.data, both.data + a_len, n);
+    if (result == 0)
+        result = (a_len > n) - (b_len > n);
     buf_free(&both);
     return result;
 }
