@@ -40,7 +40,7 @@ void page_run_add(struct page_run *r, const struct page *p, uint32_t from, uint3
     buf_put(&r->octets, p->data + begin, page_node_at(p, to) - begin);
 }
 
-void page_run_append(struct page_run *r, const struct page_run *more)
+static void run_append(struct page_run *r, const struct page_run *more)
 {
     for (size_t i = 0; i < more->nodes; i++)
         run_start(r, r->octets.len + more->starts[i]);
@@ -188,21 +188,42 @@ void page_run_cut(struct page_run *r, struct table_maker *out)
     size_t whole = r->octets.len + 4u * r->nodes;
     size_t parts =
         whole <= PAGE_SPLIT_BYTES ? 1 : (whole + PAGE_TARGET_BYTES - 1) / PAGE_TARGET_BYTES;
-    size_t goal = whole / parts;
+    size_t part = 1; /* the next border is best at whole * part / parts */
     size_t from = 0;
-    size_t here = 0;
 
-    for (size_t i = 0; i < r->nodes; i++) {
-        size_t node = run_end(r, i + 1) - r->starts[i] + 4u;
+    for (size_t i = 1; i < r->nodes && part < parts; i++) {
+        size_t middle = (r->starts[i] + run_end(r, i + 1)) / 2 + 4u * i;
 
-        if (parts > 1 && here > 0 && here + node / 2 > goal) {
-            table_add_page(out, run_page(r, from, i));
-            from = i;
-            here = 0;
-        }
-        here += node;
+        if (middle <= whole / parts * part)
+            continue;
+        table_add_page(out, run_page(r, from, i));
+        from = i;
+        while (part < parts && middle > whole / parts * part)
+            part++;
     }
     if (r->nodes > from)
         table_add_page(out, run_page(r, from, r->nodes));
     run_clear(r);
+}
+
+void page_run_cut_last(struct page_run *r, struct table_maker *out)
+{
+    struct page *front = NULL;
+
+    if (r->nodes > 0 && page_run_bytes(r) < PAGE_MERGE_BYTES)
+        front = table_pop_page(out);
+    if (front && front->len <= PAGE_SPLIT_BYTES) {
+        struct page_run both = {0};
+
+        page_run_add(&both, front, 0, front->nodes);
+        run_append(&both, r);
+        page_run_cut(&both, out);
+        page_run_done(&both);
+        page_unref(front);
+        run_clear(r);
+        return;
+    }
+    if (front)
+        table_add_page(out, front);
+    page_run_cut(r, out);
 }

@@ -113,21 +113,17 @@ static enum err apply_page(struct apply *a, struct errinfo *e)
     return OK;
 }
 
-/* Settles the run: tiny, it takes in the page behind it if that is to be copied. */
-static void settle_run(struct apply *a, bool may_join)
+/* Cuts the run into pages; a tiny one takes in the page behind it first. */
+static void settle_run(struct apply *a)
 {
-    size_t bytes = page_run_bytes(&a->run);
+    const struct page *p = table_page(a->old, a->at);
 
-    if (a->run.nodes > 0 && bytes < PAGE_MERGE_BYTES && may_join) {
-        const struct page *p = table_page(a->old, a->at);
-
-        if (p && p->len <= PAGE_SPLIT_BYTES) {
-            page_run_add(&a->run, p, 0, p->nodes);
-            table_step(a->old, &a->at);
-        }
+    if (a->run.nodes > 0 && page_run_bytes(&a->run) < PAGE_MERGE_BYTES && p &&
+        p->len <= PAGE_SPLIT_BYTES) {
+        page_run_add(&a->run, p, 0, p->nodes);
+        table_step(a->old, &a->at);
     }
-    if (a->run.nodes > 0)
-        page_run_cut(&a->run, &a->made);
+    page_run_cut(&a->run, &a->made);
 }
 
 /* Takes over old pages up to `to`. */
@@ -135,7 +131,7 @@ static void share_until(struct apply *a, struct table_pos to)
 {
     if (!table_pos_before(a->at, to))
         return;
-    settle_run(a, true);
+    settle_run(a);
     while (table_pos_before(a->at, to)) {
         if (a->at.page == 0 && a->at.chunk < to.chunk) {
             table_add_chunk(&a->made, a->old->chunks[a->at.chunk++]);
@@ -144,28 +140,6 @@ static void share_until(struct apply *a, struct table_pos to)
             table_step(a->old, &a->at);
         }
     }
-}
-
-/* The end: a tiny run joins the page in front of it. */
-static void settle_last(struct apply *a)
-{
-    struct page *front = NULL;
-
-    if (a->run.nodes > 0 && page_run_bytes(&a->run) < PAGE_MERGE_BYTES)
-        front = table_pop_page(&a->made);
-    if (front && front->len <= PAGE_SPLIT_BYTES) {
-        struct page_run both = {0};
-
-        page_run_add(&both, front, 0, front->nodes);
-        page_run_append(&both, &a->run);
-        page_run_cut(&both, &a->made);
-        page_run_done(&both);
-        page_unref(front);
-        return;
-    }
-    if (front)
-        table_add_page(&a->made, front);
-    settle_run(a, false);
 }
 
 static enum err apply_all(struct apply *a, struct errinfo *e)
@@ -183,10 +157,10 @@ static enum err apply_all(struct apply *a, struct errinfo *e)
         if ((rc = apply_page(a, e)))
             return rc;
         if (page_run_bytes(&a->run) >= PAGE_MERGE_BYTES)
-            settle_run(a, false);
+            page_run_cut(&a->run, &a->made);
     }
     share_until(a, end);
-    settle_last(a);
+    page_run_cut_last(&a->run, &a->made);
     return OK;
 }
 

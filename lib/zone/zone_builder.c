@@ -259,7 +259,7 @@ enum err zone_builder_finish(struct zone **out, struct zone_builder *b,
         if (page_run_bytes(&b->run) >= CUT_BYTES)
             page_run_cut(&b->run, &b->table);
     }
-    page_run_cut(&b->run, &b->table);
+    page_run_cut_last(&b->run, &b->table);
     table_finish(&table, &b->table);
     if ((rc = zone_from_table(out, b->apex, &table, &b->limits, e)))
         return rc;

@@ -16,7 +16,7 @@
 #define TTL_MAX UINT32_C(0x7fffffff)
 
 #define PAGE_SPLIT_BYTES (PAGE_TARGET_BYTES / 2u * 3u) /* a page above this is cut */
-#define PAGE_MERGE_BYTES (PAGE_TARGET_BYTES / 4u)      /* a page below this joins a neighbour */
+#define PAGE_MERGE_BYTES (PAGE_TARGET_BYTES / 2u)      /* a page below this joins a neighbour */
 
 /* ---- Relative names (rel.c) ---- */
 
@@ -77,7 +77,6 @@ size_t page_run_bytes(const struct page_run *r);
 
 /* Appends nodes [from, to) of a page as they are. */
 void page_run_add(struct page_run *r, const struct page *p, uint32_t from, uint32_t to);
-void page_run_append(struct page_run *r, const struct page_run *more);
 
 /* Writes a node: begin, RRsets, end. A node without an RRset vanishes at its end, an RRset without
  * a record too. */
@@ -95,6 +94,9 @@ MUST_USE enum err page_run_node_end(struct page_run *r, const struct zone_limits
 /* Cuts the whole run into pages of about PAGE_TARGET_BYTES, at borders of nodes, gives them to the
  * table and empties the run. A run of up to PAGE_SPLIT_BYTES stays one page. */
 void page_run_cut(struct page_run *r, struct table_maker *out);
+
+/* The same at the end of a zone: a tiny run joins the last page of the table. */
+void page_run_cut_last(struct page_run *r, struct table_maker *out);
 
 /* ---- The table of pages (zone_table.c) ---- */
 
