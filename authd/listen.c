@@ -58,7 +58,7 @@ enum err listen_probe(const struct addr *a, struct errinfo *e)
     static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
 
     for (size_t i = 0; i < 2; i++) {
-        int fd;
+        int fd = -1;
         enum err rc = open_bound(&fd, a, types[i], false, e);
 
         if (rc)

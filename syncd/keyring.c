@@ -87,8 +87,8 @@ enum err keyring_load(struct keyring **out, const struct config *config, struct 
     atomic_init(&k->refs, 1);
     k->keys = xcalloc(config->key_count ? config->key_count : 1, sizeof(struct tsig_key *));
     for (size_t i = 0; i < config->key_count; i++) {
-        struct tsig_key *key;
-        int other;
+        struct tsig_key *key = NULL;
+        int other = 0;
 
         if ((rc = load_key(&key, &config->keys[i], e)))
             goto fail;

@@ -185,7 +185,7 @@ static enum err find_scheduled(struct zone_entry **out, struct replicator *r, co
 
 static enum err ask(struct replicator *r, const uint8_t *zone, bool retransfer, struct errinfo *e)
 {
-    struct zone_entry *z;
+    struct zone_entry *z = NULL;
     enum err rc = find_scheduled(&z, r, zone, e);
 
     if (rc)

@@ -7,7 +7,7 @@
 
 /* ASCII letters to lower case, every other octet as it is (RFC 4343 3). */
 static const uint8_t lower[256] = {
-#define L8(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
+#define L8(n) (n), (n) + 1, (n) + 2, (n) + 3, (n) + 4, (n) + 5, (n) + 6, (n) + 7
 #define L32(n) L8(n), L8((n) + 8), L8((n) + 16), L8((n) + 24)
     L32(0x00), L32(0x20), 0x40, 'a',  'b',       'c',       'd',       'e',       'f',       'g',
     'h',       'i',       'j',  'k',  'l',       'm',       'n',       'o',       'p',       'q',

@@ -22,9 +22,9 @@ static bool key_of(uint16_t *out, const char *p, size_t len)
     struct word w = {p, len, false};
     uint32_t v = 0;
 
-    for (uint16_t i = 0; i < sizeof(key_names) / sizeof(key_names[0]); i++) {
+    for (size_t i = 0; i < sizeof(key_names) / sizeof(key_names[0]); i++) {
         if (word_is(&w, key_names[i])) {
-            *out = i;
+            *out = (uint16_t)i;
             return true;
         }
     }

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,7 @@ void table_print(struct table *t, const struct options *opt)
 {
     size_t *width = xcalloc(t->columns, sizeof(*width));
 
+    assert(t->columns > 0);
     for (size_t c = 0; c < t->columns; c++)
         width[c] = strlen(t->titles[c]);
     for (size_t i = 0; i < t->count; i++) {
