@@ -64,6 +64,8 @@ static void give_config(struct zone_entry *z, const struct config *old,
     }
     if (z->scheduled && !same)
         replicate_unschedule(z);
+    if (old && !same)
+        z->row.next_check = (struct wall){0}; /* others are to be asked: now */
     z->config = cz;
     if (!replicate_row_fits(z))
         replicate_commit_row(z);

@@ -37,9 +37,13 @@ static void stop_work(struct zone_entry *z)
 
 void replicate_unschedule(struct zone_entry *z)
 {
+    struct store_zone row;
+
     if (!z->scheduled)
         return;
     stop_work(z);
+    replicate_full_row(&row, z); /* the timers move from the schedule to the row */
+    zone_row_set(&z->row, &row);
     refresh_done(&z->refresh);
     z->scheduled = false;
     z->commit = NULL;
@@ -231,7 +235,6 @@ static void after_probe(struct zone_entry *z, const struct config_primary *p, un
     if (report->outcome != PROBE_SOA) {
         uint32_t failures = z->refresh.primaries[asked].failures;
 
-        note_error(z, p, report->error.text);
         log_failure(failures == 1 ? LOG_WARNING : LOG_DEBUG, z, p, "a primary cannot be asked",
                     report->error.text);
     } else if (z->plan.behind) {
@@ -256,6 +259,8 @@ static void on_probed(void *ctx, const struct probe_report *report)
     sched_finish(r->sched, &z->task);
     if (report->outcome == PROBE_SOA)
         note_answer(z, p, report->serial);
+    else
+        note_error(z, p, report->error.text);
     replicate_follow(z, refresh_probed(&z->refresh, report, replicate_now(r)));
     after_probe(z, p, asked, report);
     note_state(z);
@@ -286,6 +291,9 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
 
     if (report->has_soa)
         note_answer(z, p, report->serial);
+    if (report->outcome != TRANSFER_NEW && report->outcome != TRANSFER_SAME &&
+        report->outcome != TRANSFER_CONFLICT)
+        note_error(z, p, error);
     replicate_follow(z, refresh_transferred(&z->refresh, report, replicate_now(r)));
     switch (report->outcome) {
     case TRANSFER_NEW:
@@ -299,14 +307,11 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
     case TRANSFER_OLDER:
         if (z->plan.behind)
             log_behind(z, p, report->serial);
-        note_error(z, p, error);
         break;
     case TRANSFER_REFUSED:
-        note_error(z, p, error);
         log_failure(LOG_WARNING, z, p, "a version is refused, the old one stays", error);
         break;
     case TRANSFER_FAILED:
-        note_error(z, p, error);
         log_failure(LOG_WARNING, z, p, "a transfer failed, the old version stays", error);
         break;
     }
