@@ -54,6 +54,18 @@ static bool pick_any(struct rrset *out, const struct node *node)
     return node->rrsets > 0;
 }
 
+/* Signatures stand as an RRset for each type they cover. */
+static void put_signatures(struct answerer *a, const uint8_t *name, const struct node *node)
+{
+    struct rrset s;
+
+    for (uint32_t i = 0; i < node->rrsets; i++) {
+        node_rrset_at(node, i, &s);
+        if (s.type == a->query.qtype && !put_required(a, SECTION_ANSWER, name, node, &s))
+            return;
+    }
+}
+
 static const uint8_t *put_data(struct answerer *a, const struct zone *z, const uint8_t *name,
                                const struct node *node)
 {
@@ -61,7 +73,9 @@ static const uint8_t *put_data(struct answerer *a, const struct zone *z, const u
     struct rrset s;
 
     if (qtype == RR_ANY ? pick_any(&s, node) : node_rrset(node, qtype, &s)) {
-        if (put_required(a, SECTION_ANSWER, name, node, &s))
+        if (qtype == RR_RRSIG || qtype == RR_SIG)
+            put_signatures(a, name, node);
+        else if (put_required(a, SECTION_ANSWER, name, node, &s))
             additional_note(a, name, &s);
         return NULL;
     }

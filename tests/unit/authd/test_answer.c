@@ -263,7 +263,8 @@ static void test_cases(void **state)
 /* A chain that makes ever longer names ends at its bound, or where they become too long. */
 static void test_dname_grows(void **state)
 {
-    char *got = ask_text(answerer, &(struct ask){"a.selfd.example.", "A", .tcp = true});
+    char *got =
+        ask_text(answerer, &(struct ask){.qname = "a.selfd.example.", .qtype = "A", .tcp = true});
     unsigned dnames = 0;
 
     (void)state;
