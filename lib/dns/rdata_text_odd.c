@@ -390,11 +390,16 @@ bool text_nxt(struct text_in *t)
     struct word w;
 
     while (!text_at_end(t)) {
-        uint16_t type;
+        uint16_t type = 0;
+        uint32_t number = 0; /* named-compilezone prints types that it doesn't know bare */
 
         if (!text_word(t, &w))
             return false;
-        if (!type_from_text(&type, w.p, w.len) || type == 0 || type > 127)
+        if (word_number(&w, 127, &number))
+            type = (uint16_t)number;
+        else if (!type_from_text(&type, w.p, w.len))
+            type = 0;
+        if (type == 0 || type > 127)
             return text_fail(t, "'%.*s' is not a type from 1 to 127", word_cut(&w), w.p);
         bits[type / 8] |= (uint8_t)(0x80 >> type % 8);
     }

@@ -62,7 +62,7 @@ bool rdata_time_get(uint32_t *out, const char text[RDATA_TIME_TEXT])
     uint32_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
     uint32_t y, m;
 
-    if (!get_digits(&year, text, 4, 1970, 9999) || !get_digits(&month, text + 4, 2, 1, 12) ||
+    if (!get_digits(&year, text, 4, 1, 9999) || !get_digits(&month, text + 4, 2, 1, 12) ||
         !get_digits(&day, text + 6, 2, 1, days_of_month(year, month)) ||
         !get_digits(&hour, text + 8, 2, 0, 23) || !get_digits(&minute, text + 10, 2, 0, 59) ||
         !get_digits(&second, text + 12, 2, 0, 59))
@@ -70,6 +70,6 @@ bool rdata_time_get(uint32_t *out, const char text[RDATA_TIME_TEXT])
     y = month <= 2 ? year - 1 : year;
     m = month <= 2 ? month + 9 : month - 3;
     day += y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 - 1 - DAYS_BEFORE_1970;
-    *out = (uint32_t)((uint64_t)day * 86400 + hour * 3600 + minute * 60 + second);
+    *out = day * 86400 + hour * 3600 + minute * 60 + second; /* modulo 2^32 before 1970 as well */
     return true;
 }
