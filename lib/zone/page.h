@@ -30,7 +30,7 @@
 #include "lib/dns/rr.h"
 
 #define PAGE_TARGET_BYTES 4096
-#define PAGE_MAX_BYTES (64u * 1024u * 1024u)
+#define PAGE_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
 struct page {
     uint32_t len; /* octets in data */

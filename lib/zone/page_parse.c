@@ -135,7 +135,7 @@ static enum err parse_page(const uint8_t *data, size_t len, const uint8_t *apex,
     head->len = read_u32(&r);
     head->records = read_u32(&r);
     head->nodes = read_u16(&r);
-    starts = read_part(&r, 4u * head->nodes);
+    starts = read_part(&r, (size_t)4 * head->nodes);
     if (r.failed || magic != PAGE_MAGIC || version != PAGE_VERSION || zero != 0 ||
         head->len != len || head->nodes == 0)
         return err_set(ERR_CORRUPT, e, "no page of version %d in these %zu octets", PAGE_VERSION,

@@ -175,7 +175,7 @@ static struct page *run_page(const struct page_run *r, size_t from, size_t to)
     put_u32(p->data + 4, p->len);
     put_u16(p->data + 12, (uint16_t)p->nodes);
     for (size_t i = from; i < to; i++)
-        put_u32(p->data + PAGE_HEAD_BYTES + 4u * (i - from),
+        put_u32(p->data + PAGE_HEAD_BYTES + 4 * (i - from),
                 (uint32_t)(head + r->starts[i] - begin));
     memcpy(p->data + head, r->octets.data + begin, octets);
     p->records = page_count_records(p);

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_MAX_BYTES (16u * PAGE_TARGET_BYTES) /* cut before it grows beyond what is useful */
+#define RUN_MAX_BYTES                                                                              \
+    ((size_t)16 * PAGE_TARGET_BYTES) /* cut before it grows beyond what is useful */
 
 struct apply {
     const struct table *old;
@@ -60,7 +61,8 @@ static bool next_change(const struct apply *a, struct owner_change *oc)
 
 static void list_step(struct part_list *list, size_t n)
 {
-    list->rrs = n < list->n ? list->rrs + n : NULL;
+    if (n > 0)
+        list->rrs += n;
     list->n -= n;
 }
 

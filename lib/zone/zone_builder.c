@@ -11,7 +11,7 @@
 #include "lib/zone/zone_internal.h"
 #include "lib/zone/zone_sort.h"
 
-#define CUT_BYTES (16u * PAGE_TARGET_BYTES)
+#define CUT_BYTES ((size_t)16 * PAGE_TARGET_BYTES)
 
 struct build_rr {
     const uint8_t *owner; /* u8 length, then the relative name; shared by neighbours */

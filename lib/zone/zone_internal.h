@@ -15,8 +15,8 @@
 #define REL_MAX_OCTETS 254 /* a name without its root label, below the root */
 #define TTL_MAX UINT32_C(0x7fffffff)
 
-#define PAGE_SPLIT_BYTES (PAGE_TARGET_BYTES / 2u * 3u) /* a page above this is cut */
-#define PAGE_MERGE_BYTES (PAGE_TARGET_BYTES / 2u)      /* a page below this joins a neighbour */
+#define PAGE_SPLIT_BYTES ((size_t)PAGE_TARGET_BYTES / 2 * 3) /* a page above this is cut */
+#define PAGE_MERGE_BYTES ((size_t)PAGE_TARGET_BYTES / 2) /* a page below this joins a neighbour */
 
 /* ---- Relative names (rel.c) ---- */
 
@@ -49,7 +49,7 @@ enum err zone_fault(enum err rc, struct errinfo *e, const uint8_t *owner, uint16
 /* Where node i starts; for i == p->nodes the end of the page. */
 static inline uint32_t page_node_at(const struct page *p, uint32_t i)
 {
-    return i < p->nodes ? get_u32(p->data + PAGE_HEAD_BYTES + 4u * i) : p->len;
+    return i < p->nodes ? get_u32(p->data + PAGE_HEAD_BYTES + (size_t)4 * i) : p->len;
 }
 
 /* Nodes in order, as octets, that are not cut into pages yet. Zeroed is ready for use. */

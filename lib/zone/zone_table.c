@@ -89,7 +89,7 @@ bool table_locate(const struct table *t, const uint8_t *rel, size_t rel_len, str
 
 static void table_push(struct table *t, struct chunk *c)
 {
-    t->chunks = xgrow(t->chunks, &t->cap, t->n + 1, sizeof(*t->chunks));
+    t->chunks = xgrow(t->chunks, &t->cap, t->n + 1, sizeof(struct chunk *));
     t->chunks[t->n++] = c;
     t->pages += c->n;
     t->records += c->records;
@@ -119,7 +119,7 @@ void table_maker_done(struct table_maker *m)
 
 void table_add_page(struct table_maker *m, struct page *p)
 {
-    m->open = xgrow(m->open, &m->cap, m->n + 1, sizeof(*m->open));
+    m->open = xgrow(m->open, &m->cap, m->n + 1, sizeof(struct page *));
     m->open[m->n++] = p;
 }
 

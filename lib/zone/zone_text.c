@@ -16,7 +16,7 @@ void zone_to_text(struct buf *out, const struct zone *z)
         rr_to_text(out, &rr);
 }
 
-#define DIGEST_PIECE (64u * 1024u)
+#define DIGEST_PIECE ((size_t)64 * 1024)
 
 static void digest_or_abort(int ok)
 {
