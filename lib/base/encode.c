@@ -95,16 +95,16 @@ bad:
     return false;
 }
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* A digit's value and 1; 0 for what is no digit. */
+static const uint8_t base64_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64};
 
 bool base64_decode(struct buf *out, const char *text, size_t len)
 {
@@ -114,20 +114,22 @@ bool base64_decode(struct buf *out, const char *text, size_t len)
     unsigned pads = 0;
 
     for (size_t i = 0; i < len; i++) {
-        int v = base64_value(text[i]);
+        unsigned v = base64_values[(uint8_t)text[i]];
 
-        if (is_blank(text[i]))
+        if (v == 0 && is_blank(text[i]))
             continue;
         if (text[i] == '=' && digits >= 2 && digits + pads < 4) {
             pads++;
             continue;
         }
-        if (v < 0 || pads > 0)
+        if (v == 0 || pads > 0)
             goto bad;
-        bits = bits << 6 | (uint32_t)v;
+        bits = bits << 6 | (v - 1);
         if (++digits == 4) {
-            buf_u8(out, (uint8_t)(bits >> 16));
-            buf_u16(out, (uint16_t)bits);
+            uint8_t *to = buf_space(out, 3);
+
+            to[0] = (uint8_t)(bits >> 16);
+            put_u16(to + 1, (uint16_t)bits);
             bits = digits = 0;
         }
     }

@@ -29,7 +29,12 @@ void out_name(struct buf *out, struct reader *r)
         buf_put(out, text, name_to_text(text, name));
 }
 
-/* One octet inside quotes. */
+/* Whether an octet stands as it is between quotes. */
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void out_quoted_octet(struct buf *out, uint8_t c)
 {
     if (c < 0x20 || c >= 0x7f) {
@@ -45,9 +50,19 @@ void out_quoted_octet(struct buf *out, uint8_t c)
 
 void out_quoted(struct buf *out, const uint8_t *p, size_t n)
 {
+    size_t i = 0;
+
     buf_u8(out, '"');
-    for (size_t i = 0; i < n; i++)
-        out_quoted_octet(out, p[i]);
+    while (i < n) {
+        size_t start = i;
+
+        while (i < n && is_plain(p[i]))
+            i++;
+        if (i > start)
+            buf_put(out, p + start, i - start);
+        if (i < n)
+            out_quoted_octet(out, p[i++]);
+    }
     buf_u8(out, '"');
 }
 

@@ -2,6 +2,7 @@
 #include "lib/dns/rdata_text_in.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool text_fail(struct text_in *t, const char *fmt, ...)
 {
@@ -120,7 +121,11 @@ bool text_unescape(struct text_in *t, const struct word *w, struct buf *out)
         unsigned v;
 
         if (*p != '\\') {
-            buf_u8(out, (uint8_t)*p++);
+            const char *run = memchr(p, '\\', (size_t)(end - p));
+            size_t n = (size_t)((run ? run : end) - p);
+
+            buf_put(out, p, n);
+            p += n;
             continue;
         }
         if (++p == end)

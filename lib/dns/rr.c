@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/dns/rr_internal.h"
+#include "lib/dns/rdata_text_out.h"
 
 /* ---- Types and classes as text ---- */
 
@@ -43,16 +43,17 @@ void type_to_text(char out[TYPE_TEXT_MAX], uint16_t type)
 {
     const struct rr_desc *d = rr_desc_of(type);
 
-    for (size_t i = 0; !d && i < sizeof(query_types) / sizeof(query_types[0]); i++) {
+    if (d) {
+        memcpy(out, d->name, strlen(d->name) + 1);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(query_types) / sizeof(query_types[0]); i++) {
         if (query_types[i].number == type) {
-            (void)snprintf(out, TYPE_TEXT_MAX, "%s", query_types[i].name);
+            memcpy(out, query_types[i].name, strlen(query_types[i].name) + 1);
             return;
         }
     }
-    if (d)
-        (void)snprintf(out, TYPE_TEXT_MAX, "%s", d->name);
-    else
-        (void)snprintf(out, TYPE_TEXT_MAX, "TYPE%u", type);
+    (void)snprintf(out, TYPE_TEXT_MAX, "TYPE%u", type);
 }
 
 bool type_from_text(uint16_t *out, const char *text, size_t len)
@@ -151,10 +152,10 @@ void rr_to_text(struct buf *out, const struct rr *rr)
 {
     char owner[NAME_TEXT_MAX];
     char type[TYPE_TEXT_MAX];
-    char ttl[12];
 
     buf_put(out, owner, name_to_text(owner, rr->owner));
-    buf_put(out, ttl, (size_t)snprintf(ttl, sizeof(ttl), " %u", rr->ttl));
+    buf_u8(out, ' ');
+    out_number(out, rr->ttl);
     type_to_text(type, rr->type);
     buf_put(out, " IN ", 4);
     buf_str(out, type);

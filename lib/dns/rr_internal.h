@@ -65,8 +65,6 @@ struct rr_desc {
 /* NULL for a type without a row. */
 const struct rr_desc *rr_desc_of(uint16_t type);
 const struct rr_desc *rr_desc_by_name(const char *name, size_t len); /* any case */
-/* All rows: the first for NULL, then the next one, at last NULL. */
-const struct rr_desc *rr_desc_next(const struct rr_desc *d);
 
 /* Whether text[0..len) is the word `name`, ASCII case ignored. */
 bool word_same(const char *name, const char *text, size_t len);

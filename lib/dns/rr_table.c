@@ -108,21 +108,6 @@ const struct rr_desc *rr_desc_of(uint16_t type)
     return NULL;
 }
 
-const struct rr_desc *rr_desc_next(const struct rr_desc *d)
-{
-    size_t i = 0;
-
-    if (!d || (d >= table && d < table + COUNT)) {
-        for (i = d ? (size_t)(d - table) + 1 : 0; i < COUNT; i++) {
-            if (table[i].name)
-                return &table[i];
-        }
-        return high;
-    }
-    i = (size_t)(d - high) + 1;
-    return i < HIGH_COUNT ? &high[i] : NULL;
-}
-
 bool word_same(const char *name, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -137,13 +122,30 @@ bool word_same(const char *name, const char *text, size_t len)
     return name[len] == 0;
 }
 
+/* What zones are full of, and type bitmaps: looked at before the rest. */
+static const uint16_t frequent[] = {RR_A,  RR_NS,    RR_RRSIG, RR_NSEC, RR_AAAA,   RR_NSEC3,
+                                    RR_DS, RR_CNAME, RR_TXT,   RR_MX,   RR_DNSKEY, RR_SOA};
+
+static bool is_named(const struct rr_desc *d, const char *name, size_t len)
+{
+    return d->name && ((d->name[0] ^ name[0]) & ~0x20) == 0 && word_same(d->name, name, len);
+}
+
 const struct rr_desc *rr_desc_by_name(const char *name, size_t len)
 {
-    const struct rr_desc *d = NULL;
-
-    while ((d = rr_desc_next(d))) {
-        if (word_same(d->name, name, len))
-            return d;
+    if (len == 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof(frequent) / sizeof(frequent[0]); i++) {
+        if (is_named(&table[frequent[i]], name, len))
+            return &table[frequent[i]];
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        if (is_named(&table[i], name, len))
+            return &table[i];
+    }
+    for (size_t i = 0; i < HIGH_COUNT; i++) {
+        if (is_named(&high[i], name, len))
+            return &high[i];
     }
     return NULL;
 }
