@@ -135,10 +135,11 @@ static void flip_octet(const char *path, long at)
 /* Below the journal, or an absolute path. */
 static bool exists(const char *where, const char *name)
 {
-    char path[4096];
+    char *path = xasprintf("%s/%s%s", name[0] == '/' ? "" : dir, where, name);
+    bool there = access(path, F_OK) == 0;
 
-    (void)snprintf(path, sizeof(path), "%s/%s%s", name[0] == '/' ? "" : dir, where, name);
-    return access(path, F_OK) == 0;
+    free(path);
+    return there;
 }
 
 /* ---- */
