@@ -103,7 +103,7 @@ bool word_number(const struct word *w, uint32_t max, uint32_t *out)
 
 bool text_number(struct text_in *t, uint32_t max, uint32_t *out)
 {
-    struct word w;
+    struct word w = {NULL, 0, false};
 
     if (!text_word(t, &w))
         return false;
