@@ -1,0 +1,80 @@
+/* Any octets as a query to a few small zones: the answer is a message within its limit, its names
+ * and RDATA can be read, and it carries the query's ID. The first octet says how the query comes.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "tests/tools/answer_fixture.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define DS " 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n"
+#define SIG " 8 2 3600 20300101000000 20200101000000 1 example. AAAA\n"
+
+static const char *const zones[][2] = {
+    {"example.",
+     "@ SOA ns1 host 7 3600 900 604800 300\n@ NS ns1\n@ NS ns.sub\n@ MX 10 mail\n@ RRSIG SOA" SIG
+     "ns1 A 192.0.2.1\nns1 AAAA 2001:db8::1\nns1 RRSIG A" SIG "mail A 192.0.2.25\n"
+     "a.b.c A 192.0.2.3\nsrv SRV 0 0 1 ns1\nsvc HTTPS 1 . alpn=h2\nsvc A 192.0.2.9\n"
+     "nap NAPTR 1 1 s x \"\" ns1\n"
+     "c1 CNAME c2\nc2 CNAME c3.other.\nloop CNAME loop\nout CNAME out.invalid.\n"
+     "*.w A 192.0.2.99\n*.cw CNAME x.cw.other.\n*.e.w A 192.0.2.98\nx.*.n A 192.0.2.97\n"
+     "sub NS ns.sub\nsub NS ns1\nsub DS" DS "ns.sub A 192.0.2.53\n"
+     "$GENERATE 1-30 glue NS ns$.glue\n$GENERATE 1-30 ns$.glue A 192.0.2.$\n"
+     "$GENERATE 1-50 big TXT some-longer-text-to-fill-the-answer-$\n"
+     "child NS ns1\nd DNAME other.\ngrow DNAME x.grow\n"},
+    {"child.example.", "@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.7\n"},
+    {"other.", "@ SOA ns1 host 1 1 1 1 9999\n@ NS ns1\nns1 A 192.0.2.8\nc3 CNAME c1.example.\n"
+               "*.cw DNAME example.\n* TXT other\n"},
+    {"expired.", "@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.7\n"},
+};
+
+static struct answerer *answerer;
+static uint8_t out[MSG_MAX_OCTETS];
+
+static void prepare(void)
+{
+    struct zonedb *db = text_zonedb(zones, sizeof(zones) / sizeof(zones[0]));
+    uint8_t name[] = "\7expired";
+
+    zonedb_put(db, zone_ref(zonedb_get(db, name)->zone), 1, 1, true);
+    zonedb_reclaim(db);
+    answerer = answerer_new(db); /* both live as long as the process */
+}
+
+static void must(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct answer_made made;
+    struct msg_layout query;
+    bool stream;
+
+    if (!answerer)
+        prepare();
+    if (size == 0)
+        return 0;
+    stream = data[0] & 1;
+    made = answer_make(answerer, plain_config(), data + 1, size - 1, stream, out, sizeof(out));
+    if (made.len > 0) {
+        bool edns = msg_layout_read(&query, data + 1, size - 1) && query.edns.present;
+
+        /* A query that cannot be read may have EDNS all the same. */
+        if (!stream)
+            must(made.len <= (edns || made.rcode == RCODE_FORMERR ? 1232u : MSG_UDP_MIN_OCTETS));
+        must(out[0] == data[1] && out[1] == data[2]);
+        free(answer_text(out, made.len));
+    }
+    if (made.action == ANSWER_HAND_OVER) {
+        size_t len = answer_servfail(answerer, plain_config(), out, 576);
+
+        must(len <= 576);
+        free(answer_text(out, len));
+    }
+    return 0;
+}
