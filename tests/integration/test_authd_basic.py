@@ -1,0 +1,598 @@
+"""authd by itself, as a client and as syncd see it: sockets, TCP, the hand-over, start and stop.
+
+Most stories run without syncd: version.bind and REFUSED are answers enough. FakeSyncd speaks the
+hand-over's frames (lib/net/handover.h).
+"""
+import os
+import pathlib
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.query
+import dns.rcode
+import dns.update
+import pytest
+import zl
+
+HELLO, MESSAGE, REPLY, HINT, ASK, TELL = range(1, 7)
+
+
+@pytest.fixture
+def authd(place):
+    """Factory: writes a configuration and starts authd alone."""
+    made = []
+
+    def make(listen='127.0.0.1', extra='', workers=2, port=None):
+        path = place / f'a{len(made)}'
+        path.mkdir()
+        port = port or zl.free_port()
+        p = zl.Process('authd', [zl.BIN / 'authd', '-c', path / 'zl.conf'], path / 'authd.log')
+        p.path, p.port = path, port
+
+        def configure(extra, level='debug'):
+            (path / 'zl.conf').write_text(
+                f'node = "n"\ndata-dir = "{path}/data"\nrun-dir = "{path}"\nlog {{ level = {level} }}\n'
+                f'authd {{ listen = {{"{listen}@{port}"}} workers = {workers} version = "{"v" * 200}" {extra} }}\n')
+        p.configure = configure
+        configure(extra)
+        p.start()
+        made.append(p)
+        zl.wait_for(lambda: 'ready' in p.text() or not p.alive(), 'authd to be ready')
+        return p
+    yield make
+    for p in made:
+        if p.alive():
+            code = p.stop()
+            assert code == 0, p.text()[-3000:]
+        assert 'Sanitizer' not in p.text() and 'runtime error:' not in p.text(), p.text()[-4000:]
+
+
+class FakeSyncd:
+    """Listens on the hand-over socket; `reply(message)` gives the octets to answer with, None: say nothing."""
+
+    def __init__(self, path, reply):
+        self.path, self.reply = str(pathlib.Path(path) / 'handover.sock'), reply
+        self.messages, self.roles, self.conns = [], [], []
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        self.sel = selectors.DefaultSelector()
+        self.sel.register(self.listener, selectors.EVENT_READ)
+        self.running = True
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while self.running:
+            for key, _ in self.sel.select(0.05):
+                if key.fileobj is self.listener:
+                    c, _ = self.listener.accept()
+                    self.conns.append(c)
+                    self.sel.register(c, selectors.EVENT_READ)
+                else:
+                    self.frame(key.fileobj)
+
+    def frame(self, c):
+        data = c.recv(300000)
+        if not data:
+            self.sel.unregister(c)
+            return
+        version, kind, zero, ident = struct.unpack_from('!BBHQ', data)
+        assert (version, zero) == (1, 0)
+        body = data[12:]
+        if kind == HELLO:
+            self.roles.append(body[0])
+        elif kind == MESSAGE:
+            m = {'transport': body[0]}
+            m['source'], m['destination'] = body[1:20], body[20:39]
+            n, = struct.unpack_from('!I', body, 39)
+            m['wire'] = body[43:43 + n]
+            k, = struct.unpack_from('!I', body, 43 + n)
+            m['answer'] = body[47 + n:47 + n + k]
+            assert len(body) == 47 + n + k
+            self.messages.append(m)
+            answer = self.reply(m)
+            if answer is not None:
+                c.send(struct.pack('!BBHQI', 1, REPLY, 0, ident, len(answer)) + answer)
+
+    def close(self):
+        self.running = False
+        self.thread.join()
+        for c in self.conns + [self.listener]:
+            c.close()
+
+
+def acknowledge(m):
+    q = dns.message.from_wire(m['wire'], keyring=False) if not m['answer'] else None
+    if q is None:
+        return m['answer']
+    r = dns.message.make_response(q)
+    r.flags |= dns.flags.AA
+    return r.to_wire()
+
+
+def notify(zone='example.'):
+    q = dns.message.make_query(zone, 'SOA')
+    q.set_opcode(dns.opcode.NOTIFY)
+    return q
+
+
+def version(ident=None):
+    q = dns.message.make_query('version.bind', 'TXT', 'CH')
+    if ident is not None:
+        q.id = ident
+    return q
+
+
+def framed(q):
+    w = q.to_wire()
+    return struct.pack('!H', len(w)) + w
+
+
+def read_exactly(s, n):
+    data = b''
+    while len(data) < n:
+        part = s.recv(n - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+def read_message(s):
+    n, = struct.unpack('!H', read_exactly(s, 2))
+    return dns.message.from_wire(read_exactly(s, n))
+
+
+def connect(p, timeout=10):
+    return socket.create_connection(('127.0.0.1', p.port), timeout=timeout)
+
+
+def closed(s):
+    """True once the other side has closed."""
+    try:
+        return s.recv(1) == b''
+    except ConnectionResetError:
+        return True
+
+
+def udp(p, q, where='127.0.0.1', timeout=5):
+    return dns.query.udp(q, where, port=p.port, timeout=timeout)
+
+
+def descriptors(p):
+    return len(os.listdir(f'/proc/{p.p.pid}/fd'))
+
+
+# ---------------------------------------------------------------- start, reload, stop
+
+def test_serves_before_the_store_exists(authd):
+    p = authd()
+    assert udp(p, dns.message.make_query('example.', 'A')).rcode() == dns.rcode.REFUSED
+    assert udp(p, notify()).rcode() == dns.rcode.SERVFAIL
+    assert udp(p, dns.update.Update('example.')).rcode() == dns.rcode.SERVFAIL
+    r = dns.query.tcp(notify(), '127.0.0.1', port=p.port, timeout=5)
+    assert r.rcode() == dns.rcode.SERVFAIL
+    assert 'waiting for syncd' in p.text()
+
+
+def test_reload(authd):
+    p = authd()
+    p.configure('server-id = "changed" tcp-clients = 7')
+    p.signal(signal.SIGHUP)
+    zl.wait_for(lambda: 'configuration reloaded' in p.text(), 'the reload')
+    r = udp(p, dns.message.make_query('id.server', 'TXT', 'CH'))
+    assert 'changed' in str(r.answer[0])
+    p.configure('server-id = "wrong" no-such-item = 1')
+    p.signal(signal.SIGHUP)
+    zl.wait_for(lambda: 'reload refused' in p.text(), 'the refusal')
+    assert 'zl.conf:5' in p.text()
+    assert 'changed' in str(udp(p, dns.message.make_query('id.server', 'TXT', 'CH')).answer[0])
+    p.configure('', level='info')
+    text = (p.path / 'zl.conf').read_text().replace(f'@{p.port}', f'@{p.port + 1}')
+    (p.path / 'zl.conf').write_text(text)
+    p.signal(signal.SIGHUP)
+    zl.wait_for(lambda: 'listen changes only with a restart' in p.text(), 'the hint')
+
+
+def test_command_line(place):
+    def run(*args):
+        return subprocess.run([zl.BIN / 'authd', *map(str, args)], capture_output=True, text=True, timeout=20)
+    assert run('--version').stdout.startswith('authd ')
+    assert 'SIGHUP' in run('--help').stdout
+    assert '## ' in run('--help-config').stdout or 'listen' in run('--help-config').stdout
+    assert run('--nonsense').returncode == 64
+    conf = place / 'zl.conf'
+    conf.write_text(f'data-dir = "{place}"\nrun-dir = "{place}"\nauthd {{ listen = {{"127.0.0.1@1"}} }}\n')
+    assert run('-c', conf, '--check-config').returncode == 0
+    conf.write_text('authd { listen = {"not an address"} }\n')
+    r = run('-c', conf, '--check-config')
+    assert r.returncode == 1 and 'zl.conf:1' in r.stderr
+    conf.write_text(f'data-dir = "{place}"\nrun-dir = "{place}"\n')
+    r = run('-c', conf)
+    assert r.returncode == 1 and 'nothing to listen on' in r.stderr
+
+
+def test_a_second_authd_is_refused(authd):
+    p = authd()
+    second = authd(port=p.port)
+    assert second.p.wait(10) == 1
+    assert 'in use' in second.text()
+    assert udp(p, version()).answer
+
+
+# ---------------------------------------------------------------- UDP
+
+def test_udp_answers_leave_from_the_address_that_was_asked(authd):
+    p = authd(listen='0.0.0.0')
+    for where in ('127.0.0.1', '127.0.0.2', '127.1.2.3'):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5)
+            s.sendto(version().to_wire(), (where, p.port))
+            assert s.recvfrom(4096)[1] == (where, p.port)
+
+
+def test_udp6(authd):
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.bind(('::1', 0))
+    except OSError:
+        pytest.skip('skipped: no IPv6 here')
+    p = authd(listen='::')
+    assert udp(p, version(), '::1').answer
+    with pytest.raises(dns.exception.Timeout):  # IPv4 is not taken along
+        udp(p, version(), '127.0.0.1', timeout=0.5)
+
+
+def test_udp_silence(authd):
+    """Responses and scraps get no answer: two servers must never talk for ever."""
+    p = authd()
+    response = dns.message.make_response(version())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(('127.0.0.1', p.port))
+        for junk in (b'', b'\0', bytes(11), response.to_wire(), b'\xff' * 600):
+            s.send(junk)
+        s.send(version(77).to_wire())
+        assert dns.message.from_wire(s.recv(4096)).id == 77
+
+
+def test_udp_many_at_once(authd):
+    p = authd()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(('127.0.0.1', p.port))
+        for i in range(100):
+            s.send(version(i).to_wire())
+        assert {dns.message.from_wire(s.recv(4096)).id for _ in range(100)} == set(range(100))
+
+
+def test_large_datagram_is_formerr(authd):
+    p = authd()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(('127.0.0.1', p.port))
+        s.send(version(1).to_wire() + bytes(6000))
+        assert s.recv(4096)[3] & 15 == dns.rcode.FORMERR
+
+
+# ---------------------------------------------------------------- TCP (RFC 7766)
+
+def test_tcp_pipeline(authd):
+    p = authd()
+    with connect(p) as s:
+        s.sendall(b''.join(framed(version(i)) for i in range(500)))
+        assert [read_message(s).id for _ in range(500)] == list(range(500))
+
+
+def test_tcp_octet_by_octet(authd):
+    p = authd()
+    with connect(p) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for octet in framed(version(5)) + framed(version(6)):
+            s.send(bytes([octet]))
+            time.sleep(0.001)  # one segment each
+        assert [read_message(s).id for _ in range(2)] == [5, 6]
+
+
+def test_tcp_half_close(authd):
+    p = authd()
+    with connect(p) as s:
+        s.sendall(framed(version(1)) + framed(version(2)) + b'\0')
+        s.shutdown(socket.SHUT_WR)
+        assert [read_message(s).id for _ in range(2)] == [1, 2]
+        assert closed(s)
+
+
+def test_tcp_garbage_closes(authd):
+    p = authd()
+    for junk in (b'\0\0', b'\0\x05hello', framed(dns.message.make_response(version()))):
+        with connect(p) as s:
+            s.sendall(junk)
+            assert closed(s)
+
+
+def test_tcp_long_message(authd):
+    """64 KiB that are no message: FORMERR, and the connection goes on."""
+    p = authd()
+    with connect(p) as s:
+        s.sendall(b'\xff\xff' + version(9).to_wire() + bytes(65535 - len(version().to_wire())))
+        assert read_exactly(s, 4)[2:] == struct.pack('!H', 9)
+        s.settimeout(5)
+        s.recv(65536)
+        s.sendall(framed(version(10)))
+        assert read_message(s).id == 10
+
+
+def test_tcp_deadlines(authd):
+    p = authd(extra='tcp-first = 300ms tcp-idle = 900ms')
+    start = time.monotonic()
+    with connect(p) as silent, connect(p) as slow, connect(p) as good:
+        good.sendall(framed(version(1)))
+        assert read_message(good).id == 1
+        for octet in framed(version(2))[:5]:  # a client that sends an octet now and then is silent too
+            slow.send(bytes([octet]))
+        assert closed(silent) and closed(slow)
+        assert 0.25 < time.monotonic() - start < 3
+        assert closed(good)
+        assert 0.8 < time.monotonic() - start < 5
+
+
+def test_tcp_limits(authd):
+    p = authd(extra='tcp-clients = 5 tcp-per-source = 3 tcp-first = 20s')
+    first = [connect(p) for _ in range(3)]
+    for s in first:
+        s.sendall(framed(version(1)))
+        assert read_message(s).id == 1
+    with connect(p) as s:
+        assert closed(s)
+    others = []
+    for i in range(3):
+        s = socket.socket()
+        s.settimeout(10)
+        s.bind((f'127.0.0.{20 + i}', 0))
+        s.connect(('127.0.0.1', p.port))
+        s.sendall(framed(version(2)))
+        others.append(s)
+    assert [read_message(s).id for s in others[:2]] == [2, 2]
+    assert closed(others[2])  # the limit of all
+    first[0].close()
+
+    def room():
+        with connect(p) as s:
+            s.sendall(framed(version(3)))
+            return read_message(s).id == 3
+    zl.wait_for(lambda: _quiet(room), 'room for another')
+    for s in first + others:
+        s.close()
+
+
+def _quiet(f):
+    try:
+        return f()
+    except (EOFError, OSError):
+        return False
+
+
+def test_tcp_client_that_never_reads(authd):
+    """It is closed, nothing grows, and others are answered meanwhile."""
+    p = authd(workers=1)
+    before = descriptors(p)
+    query = framed(version(1)) * 1000
+    with connect(p, timeout=0.5) as s:
+        sent = 0
+        try:
+            while sent < 300_000_000:
+                sent += s.send(query)
+        except (TimeoutError, ConnectionError):
+            pass
+        assert sent < 100_000_000
+        assert udp(p, version(2)).id == 2
+        rss = [int(line.split()[1]) for line in open(f'/proc/{p.p.pid}/status') if line.startswith('VmRSS')][0]
+        assert rss < 400_000  # kB; a sanitizer's shadow included
+        zl.wait_for(lambda: descriptors(p) == before, 'the connection to be closed', timeout=30)
+
+
+def test_tcp_out_of_descriptors(authd):
+    """accept pauses and goes on; UDP is answered meanwhile, and nothing leaks."""
+    p = authd(workers=1, extra='tcp-clients = 1000 tcp-per-source = 1000 tcp-first = 60s')
+    before = descriptors(p)
+    subprocess.run(['prlimit', f'--pid={p.p.pid}', f'--nofile={before + 10}:'], check=True)
+    clients = [connect(p) for _ in range(30)]
+    zl.wait_for(lambda: 'wait until there are descriptors' in p.text(), 'accept to pause')
+    assert udp(p, version(2)).id == 2
+    for s in clients[:15]:
+        s.close()
+    clients[29].sendall(framed(version(3)))
+    for s in clients[15:29]:
+        s.close()
+    assert read_message(clients[29]).id == 3
+    clients[29].close()
+    zl.wait_for(lambda: descriptors(p) == before, 'all descriptors back')
+
+
+# ---------------------------------------------------------------- the hand-over
+
+def test_handover_roundtrip(authd):
+    p = authd(workers=2)
+    s = FakeSyncd(p.path, acknowledge)
+    try:
+        zl.wait_for(lambda: sorted(s.roles) == [1, 1, 2], 'all threads to connect')
+        assert 'connected to syncd' in p.text()
+        r = udp(p, notify())
+        assert r.rcode() == dns.rcode.NOERROR and r.flags & dns.flags.AA
+        with connect(p) as c:
+            c.sendall(framed(version(1)) + framed(notify()) + framed(version(2)))
+            got = [read_message(c) for _ in range(3)]
+            assert {m.opcode() for m in got} == {dns.opcode.QUERY, dns.opcode.NOTIFY}
+        assert dns.query.tcp(dns.update.Update('example.'), '127.0.0.1', port=p.port,
+                             timeout=5).rcode() == dns.rcode.NOERROR
+        assert [m['transport'] for m in s.messages] == [1, 2, 2]
+        for m in s.messages:
+            assert m['destination'][0] == 4 and m['destination'][1:3] == struct.pack('!H', p.port)
+            assert m['destination'][3:7] == bytes([127, 0, 0, 1]) == m['source'][3:7]
+    finally:
+        s.close()
+
+
+def test_handover_signed_query(authd):
+    """It goes over with its ready answer; what comes back is sent as it is."""
+    p = authd()
+    key = zl.Key()
+
+    def sign(m):
+        assert m['answer'] and m['answer'][:2] == m['wire'][:2]
+        return m['answer'][:-1] + b'\x2a'  # any octets: authd does not look
+    s = FakeSyncd(p.path, sign)
+    try:
+        zl.wait_for(lambda: len(s.roles) == 3, 'all threads to connect')
+        q = version(1)
+        q.use_tsig(key.ring(), key.name + '.')
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
+            c.settimeout(5)
+            c.sendto(q.to_wire(), ('127.0.0.1', p.port))
+            got = c.recv(4096)
+        assert got[-1] == 0x2a and got[:-1] == s.messages[0]['answer'][:-1]
+    finally:
+        s.close()
+    # Without syncd a signed query gets SERVFAIL, an unsigned one its answer.
+    zl.wait_for(lambda: 'syncd has gone away' in p.text(), 'authd to notice')
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
+        c.settimeout(5)
+        c.sendto(q.to_wire(), ('127.0.0.1', p.port))
+        assert c.recv(4096)[3] & 15 == dns.rcode.SERVFAIL
+    assert udp(p, version()).answer
+
+
+def test_handover_syncd_dies_and_comes_back(authd):
+    p = authd()
+    s = FakeSyncd(p.path, lambda m: None)  # takes messages, says nothing
+    try:
+        zl.wait_for(lambda: len(s.roles) == 3, 'all threads to connect')
+        with connect(p) as c:
+            c.sendall(framed(notify()) * 3 + framed(version(7)))
+            assert read_message(c).id == 7
+            zl.wait_for(lambda: len(s.messages) == 3, 'the messages')
+            s.close()
+            assert [read_message(c).rcode() for _ in range(3)] == [dns.rcode.SERVFAIL] * 3
+    finally:
+        if s.running:
+            s.close()
+    s = FakeSyncd(p.path, acknowledge)
+    try:
+        zl.wait_for(lambda: len(s.roles) == 3, 'all threads to connect again')
+        assert udp(p, notify()).rcode() == dns.rcode.NOERROR
+    finally:
+        s.close()
+
+
+def test_handover_silence_ends_in_servfail(authd):
+    """A client that is gone when its reply is due leaves nothing behind."""
+    p = authd()
+    s = FakeSyncd(p.path, lambda m: None)
+    try:
+        zl.wait_for(lambda: len(s.roles) == 3, 'all threads to connect')
+        before = descriptors(p)
+        gone = connect(p)
+        gone.sendall(framed(notify()))
+        zl.wait_for(lambda: len(s.messages) == 1, 'the message')
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        gone.close()
+        start = time.monotonic()
+        assert udp(p, notify(), timeout=10).rcode() == dns.rcode.SERVFAIL
+        assert 4 < time.monotonic() - start < 9
+        zl.wait_for(lambda: descriptors(p) == before, 'all descriptors back')
+        assert udp(p, version()).answer
+    finally:
+        s.close()
+
+
+def test_handover_flood(authd):
+    """More NOTIFY than tickets while syncd says nothing: SERVFAIL for the rest, queries go on."""
+    p = authd(workers=1)
+    s = FakeSyncd(p.path, lambda m: None)
+    try:
+        zl.wait_for(lambda: len(s.roles) == 2, 'all threads to connect')
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
+            c.settimeout(10)
+            c.connect(('127.0.0.1', p.port))
+            wire = notify().to_wire()
+            answered = 0
+            for i in range(12000):
+                c.send(wire)
+                if i % 50 == 49:  # no faster than it is read
+                    c.send(version(1).to_wire())
+                    while dns.message.from_wire(c.recv(4096)).opcode() != dns.opcode.QUERY:
+                        answered += 1
+            assert answered > 0
+    finally:
+        s.close()
+
+
+def test_handover_bad_frame_is_disconnected(authd):
+    p = authd(workers=1)
+    s = FakeSyncd(p.path, acknowledge)
+    try:
+        zl.wait_for(lambda: len(s.roles) == 2, 'all threads to connect')
+        for c in list(s.conns):
+            c.send(b'\x07nonsense')
+        zl.wait_for(lambda: len(s.roles) == 4, 'all threads to connect again')
+        assert udp(p, notify()).rcode() == dns.rcode.NOERROR
+    finally:
+        s.close()
+
+
+# ---------------------------------------------------------------- with syncd
+
+@pytest.fixture
+def zone_text():
+    def make(serial, extra=''):
+        return ('$TTL 3600\n@ SOA ns1 host %d 3600 900 604800 300\n@ NS ns1\nns1 A 192.0.2.1\n'
+                'www A 192.0.2.80\n%s' % (serial, extra))
+    return make
+
+
+def imported(node, text):
+    (node.path / 'z.zone').write_text('$ORIGIN example.\n' + text)
+    node.zonectl('import', 'example.', node.path / 'z.zone')
+
+
+def test_serves_while_syncd_is_away_and_follows_when_it_is_back(node, zone_text):
+    n = node().start()
+    imported(n, zone_text(1))
+    zl.wait_for(lambda: n.ask('www.example.', 'A').answer, 'the zone')
+    n.syncd.kill()
+    zl.wait_for(lambda: 'syncd has gone away' in n.authd.text(), 'authd to notice')
+    assert n.ask('www.example.', 'A').answer
+    n.authd.stop()
+    n.authd.start()  # alone, from the store
+    zl.wait_for(lambda: n.ask('www.example.', 'A').answer, 'the zone')
+    n.restart()
+    imported(n, zone_text(2, 'new A 192.0.2.81\n'))
+    zl.wait_for(lambda: n.ask('new.example.', 'A').answer, 'the change')
+    n.verify()
+
+
+def test_tsig_signed_query_is_signed(node, peer, zone_text):
+    """A secondary's signed SOA probe: syncd verifies and signs the answer that authd made."""
+    key = zl.Key()
+    knot = peer('knot', key)
+    knot.load('example.', '$ORIGIN example.\n' + zone_text(1))
+    knot.start()
+    n = node().secondary_of('example.', knot).start()
+    n.wait_serial('example.', 1)
+    q = dns.message.make_query('example.', 'SOA')
+    q.use_tsig(key.ring(), key.name + '.')
+    for ask in (dns.query.udp, dns.query.tcp):
+        r = ask(q, '127.0.0.1', port=n.port, timeout=5)
+        assert r.had_tsig and r.rcode() == dns.rcode.NOERROR and r.answer
