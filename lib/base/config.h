@@ -62,7 +62,7 @@ struct config {
     uint32_t workers;        /* 0: one a core */
     uint32_t udp_payload;    /* octets, RFC 9715: 1232 */
     uint32_t tcp_clients;    /* in all */
-    uint32_t tcp_per_source; /* from one address */
+    uint32_t tcp_per_source; /* from one IPv4 address or IPv6 /64 */
     uint32_t tcp_idle_ms;
     uint32_t tcp_first_ms; /* until the first whole message */
     uint32_t tcp_pipeline; /* unanswered queries on one connection */

@@ -27,7 +27,7 @@ static const struct config_item items[] = {
     {"authd", "tcp-clients", ITEM_U32, 1, 1000000, "1000", AT(tcp_clients),
      "TCP connections at the same time."},
     {"authd", "tcp-per-source", ITEM_U32, 1, 1000000, "100", AT(tcp_per_source),
-     "TCP connections at the same time from one address."},
+     "TCP connections at the same time from one IPv4 address or IPv6 /64."},
     {"authd", "tcp-idle", ITEM_MS, 100, 3600000, "10s", AT(tcp_idle_ms),
      "A TCP connection without traffic is closed after this time (RFC 7766 6.2.3)."},
     {"authd", "tcp-first", ITEM_MS, 100, 3600000, "3s", AT(tcp_first_ms),

@@ -1,0 +1,100 @@
+/* The small tables: names to pointers, and the places for TCP connections. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "authd/namemap.h"
+#include "authd/tcp_quota.h"
+#include "lib/dns/name.h"
+
+#define NAMES 2000u
+
+static uint8_t names[NAMES][16];
+
+static void test_namemap(void **state)
+{
+    struct namemap m;
+    uint8_t other[] = "\3XYZ";
+
+    (void)state;
+    namemap_init(&m, clock_real());
+    assert_null(namemap_get(&m, other));
+    namemap_remove(&m, other);
+    for (unsigned i = 0; i < NAMES; i++) {
+        (void)snprintf((char *)names[i], sizeof(names[i]), "\6n%05u\2zz", i);
+        namemap_put(&m, names[i], &names[i]);
+    }
+    assert_int_equal(m.count, NAMES);
+    for (unsigned i = 0; i < NAMES; i += 3)
+        namemap_remove(&m, names[i]);
+    namemap_remove(&m, other);
+    for (unsigned i = 0; i < NAMES; i++) {
+        uint8_t upper[16];
+
+        memcpy(upper, names[i], sizeof(upper));
+        upper[1] = 'N';
+        assert_ptr_equal(namemap_get(&m, upper), i % 3 ? &names[i] : NULL);
+    }
+    for (unsigned i = 0; i < NAMES; i++)
+        namemap_remove(&m, names[i]);
+    assert_int_equal(m.count, 0);
+    namemap_put(&m, names[5], &m);
+    assert_ptr_equal(namemap_get(&m, names[5]), &m);
+    namemap_done(&m);
+}
+
+static struct addr addr_of(const char *text)
+{
+    struct addr a;
+
+    assert_int_equal(addr_from_text(&a, text, 1000, NULL), OK);
+    return a;
+}
+
+static void test_quota(void **state)
+{
+    struct tcp_quota *q = tcp_quota_new(5, 2, clock_real());
+    struct addr a = addr_of("192.0.2.1"), a2 = addr_of("192.0.2.1@7"), b = addr_of("192.0.2.2");
+    struct addr x = addr_of("2001:db8:0:1::1"), y = addr_of("2001:db8:0:1:ffff::2");
+    struct addr z = addr_of("2001:db8:0:2::1");
+
+    (void)state;
+    assert_true(tcp_quota_take(q, &a));
+    assert_true(tcp_quota_take(q, &a2)); /* the port does not count */
+    assert_false(tcp_quota_take(q, &a));
+    assert_true(tcp_quota_take(q, &x));
+    assert_true(tcp_quota_take(q, &y)); /* of the same /64 */
+    assert_false(tcp_quota_take(q, &x));
+    assert_true(tcp_quota_take(q, &z));
+    assert_int_equal(tcp_quota_count(q), 5);
+    assert_false(tcp_quota_take(q, &b)); /* the total */
+    tcp_quota_give(q, &a);
+    assert_true(tcp_quota_take(q, &b));
+    tcp_quota_limit(q, 1, 1); /* who is in stays in */
+    assert_int_equal(tcp_quota_count(q), 5);
+    tcp_quota_give(q, &a2);
+    tcp_quota_give(q, &b);
+    tcp_quota_give(q, &x);
+    tcp_quota_give(q, &y);
+    assert_false(tcp_quota_take(q, &a));
+    tcp_quota_give(q, &z);
+    assert_true(tcp_quota_take(q, &a));
+    tcp_quota_give(q, &a);
+    assert_int_equal(tcp_quota_count(q), 0);
+    tcp_quota_free(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_namemap),
+        cmocka_unit_test(test_quota),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
