@@ -59,7 +59,7 @@ def test_a_change_arrives_within_a_second_of_its_notify(name, peer, node):
     print(f'{name}: {time.monotonic() - began:.3f} s from reload to served')
 
 
-@pytest.mark.parametrize('name', ['knot', 'nsd', 'bind9'])
+@pytest.mark.parametrize('name', PEERS)
 def test_answers_equal_the_primarys(name, peer, node):
     """Every name and type of the zone, and names that are not in it."""
     n = node()

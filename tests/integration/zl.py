@@ -393,7 +393,7 @@ class Bind(Peer):
         c.append(f'options {{ directory "{self.path}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};'
                  f' pid-file none; session-keyfile none; lock-file none; recursion no; dnssec-validation no; notify explicit; notify-delay 0;'
                  f' also-notify {{ {also} }}; notify-source 127.0.0.1; check-names primary ignore; allow-new-zones no;'
-                 f' minimal-responses no; allow-transfer {{ {f"key {chr(34)}{self.key.name}{chr(34)};" if self.key else "127.0.0.0/8;"} }}; }};\n')
+                 f' minimal-responses no; zero-no-soa-ttl no; allow-transfer {{ {f"key {chr(34)}{self.key.name}{chr(34)};" if self.key else "127.0.0.0/8;"} }}; }};\n')
         c.append('controls { };\n')
         for z, f in self.zones.items():
             c.append(f'zone "{z}" {{ type primary; file "{f}"; masterfile-format text; }};\n')
@@ -426,7 +426,7 @@ class Pdns(Peer):
             self.fill(z)
 
     def util(self, *args):
-        return self.ctl(tool('pdnsutil'), '--config-dir', self.path, *args)
+        return self.ctl(tool('pdnsutil'), f'--config-dir={self.path}', *args)
 
     def fill(self, zone):
         self.util('load-zone', zone, self.zones[zone])
@@ -435,11 +435,11 @@ class Pdns(Peer):
             self.util('activate-tsig-key', zone, self.key.name, 'primary')
 
     def command(self):
-        return [tool('pdns_server'), '--config-dir', self.path]
+        return [tool('pdns_server'), f'--config-dir={self.path}']
 
     def reload(self, zone):
         self.fill(zone)
-        self.ctl(tool('pdns_control'), '--config-dir', self.path, 'notify', zone)
+        self.ctl(tool('pdns_control'), f'--config-dir={self.path}', 'notify', zone)
 
 
 PEERS = {p.name: p for p in (Knot, Nsd, Bind, Pdns)}
