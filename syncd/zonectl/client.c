@@ -54,6 +54,7 @@ static CURLcode perform(CURL *curl, struct reply *r, const struct options *opt, 
     (void)curl_easy_setopt(curl, CURLOPT_URL, buf_cstr(&url));
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* "." is the root zone */
     if (body) {
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);

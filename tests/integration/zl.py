@@ -431,6 +431,7 @@ class Pdns(Peer):
     def fill(self, zone):
         self.util('load-zone', zone, self.zones[zone])
         self.util('set-kind', zone, 'primary')
+        self.util('rectify-zone', zone)  # else it denies empty non-terminals
         if self.key:
             self.util('activate-tsig-key', zone, self.key.name, 'primary')
 
