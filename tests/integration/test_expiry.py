@@ -1,0 +1,103 @@
+"""Timers: expiry, revival whatever the serial, restarts, and which primary is asked."""
+import dns.rcode
+import zl
+
+ZONE = 'example.test'
+TIMERS = {'refresh-min': '1s', 'retry-min': '1s'}
+
+
+def rcode(n):
+    return n.ask(ZONE, 'SOA').rcode()
+
+
+def test_an_expired_zone_is_servfail_until_a_transfer_succeeds(peer, node):
+    n = node()
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(100, refresh=1, retry=1, expire=4))
+    p.start()
+    n.secondary_of(ZONE, p, **TIMERS).start()
+    n.wait_serial(ZONE, 100)
+    p.stop()
+    zl.wait_for(lambda: rcode(n) == dns.rcode.SERVFAIL, 'the zone to expire', timeout=40)
+    assert n.zone(ZONE)['state'] == 'expired'
+
+    n.kill()
+    n.restart()
+    assert rcode(n) == dns.rcode.SERVFAIL, 'a restart does not revive it'
+
+    p.write(ZONE, zl.small_zone(5, refresh=3600, retry=3600, expire=86400))
+    p.start()
+    n.zonectl('refresh', ZONE)
+    zl.wait_for(lambda: n.serial(ZONE) == 5, 'the older serial to be accepted', timeout=40)
+    assert n.zone(ZONE)['state'] == 'ok'
+    n.verify()
+
+
+def test_an_older_serial_is_not_taken_while_the_zone_lives(peer, node):
+    n = node()
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(100))
+    p.start()
+    n.secondary_of(ZONE, p, **TIMERS).start()
+    n.wait_serial(ZONE, 100)
+    p.stop()
+    p.write(ZONE, zl.small_zone(50))
+    p.start()
+    n.zonectl('refresh', ZONE)
+    zl.wait_for(lambda: n.zone(ZONE)['primary_serial'] == 50, 'the probe to see serial 50')
+    assert n.serial(ZONE) == 100
+    n.zonectl('retransfer', ZONE)
+    n.wait_serial(ZONE, 50)  # the operator said so
+    n.verify()
+
+
+def test_the_next_primary_is_used_when_the_first_is_down(peer, node):
+    n = node()
+    first, second = peer('knot'), peer('nsd')
+    for p in (first, second):
+        p.write(ZONE, zl.small_zone(1))
+        p.start()
+    n.secondary_of(ZONE, first, second, **TIMERS).start()
+    n.wait_serial(ZONE, 1)
+    first.stop()
+    second.load(ZONE, zl.small_zone(2))
+    zl.wait_for(lambda: zl.serial(second.port, ZONE) == 2, 'the second to load serial 2')
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 2)
+    assert n.log(ZONE)[0]['source'] == 'nsd'
+    # The first is back and ahead.
+    first.write(ZONE, zl.small_zone(3))
+    first.start()
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 3)
+    n.verify()
+
+
+def test_a_primary_that_is_behind_does_not_win(peer, node):
+    n = node()
+    behind, ahead = peer('knot'), peer('nsd')
+    behind.write(ZONE, zl.small_zone(1))
+    ahead.write(ZONE, zl.small_zone(2))
+    behind.start()
+    ahead.start()
+    n.secondary_of(ZONE, behind, ahead, **TIMERS).start()
+    zl.wait_for(lambda: n.serial(ZONE) in (1, 2), 'a first version')
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 2)
+    n.zonectl('refresh', ZONE)
+    n.verify()
+    assert n.serial(ZONE) == 2
+
+
+def test_timers_outlive_a_restart(peer, node):
+    n = node()
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1))
+    p.start()
+    n.secondary_of(ZONE, p).start()
+    n.wait_serial(ZONE, 1)
+    before = zl.wait_for(lambda: n.zone(ZONE)['next_check'] and n.zone(ZONE), 'the timers to be stored')
+    assert n.syncd.stop() == 0
+    n.restart()
+    after = n.zone(ZONE)
+    assert after['expires_at'] == before['expires_at'] and after['next_check'] == before['next_check']
