@@ -596,3 +596,70 @@ def test_tsig_signed_query_is_signed(node, peer, zone_text):
     for ask in (dns.query.udp, dns.query.tcp):
         r = ask(q, '127.0.0.1', port=n.port, timeout=5)
         assert r.had_tsig and r.rcode() == dns.rcode.NOERROR and r.answer
+
+
+CORNERS = """$ORIGIN example.test.
+$TTL 3600
+@ SOA ns1 host 7 3600 900 604800 300
+@ NS ns1
+@ NS ns2
+ns1 A 192.0.2.1
+ns2 A 192.0.2.2
+mail A 192.0.2.25
+www A 192.0.2.80
+www AAAA 2001:db8::80
+a.b.c.ent A 192.0.2.3
+*.w A 192.0.2.99
+*.w TXT "star"
+host.w A 192.0.2.98
+sub.deep.w A 192.0.2.97
+*.cw CNAME www
+x.*.entw A 192.0.2.96
+sub NS ns.sub
+sub NS ns1
+ns.sub A 192.0.2.53
+hidden.sub A 192.0.2.66
+sib NS ns.sub
+far NS ns.elsewhere.test.
+sub DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000
+d DNAME www
+d2 DNAME w
+*.dw DNAME w
+c-cut CNAME x.sub
+c-dname CNAME x.d2
+c-gone CNAME absent
+c-nodata CNAME mail
+srv SRV 0 0 1 www
+"""
+
+CORNER_NAMES = """@ ns1 www x.www ent c.ent x.ent a.b.c.ent x.a.b.c.ent x.w y.x.w host.w x.host.w deep.w x.deep.w *.w z.*.w w
+x.cw x.entw *.entw x.*.entw y.*.entw sub hidden.sub x.hidden.sub ns.sub sib x.sib far x.far d x.d y.x.d d2 x.d2
+host.d2 dw x.dw y.x.dw c-cut c-dname c-gone c-nodata srv absent""".split()
+
+
+def records(message, section):
+    return sorted((str(r.name).lower(), r.rdtype, r.ttl, tuple(sorted(x.to_digestable() for x in r)))
+                  for r in getattr(message, section))
+
+
+@pytest.mark.parametrize('name', ['knot', 'nsd', 'bind9'])
+def test_corner_cases_equal_the_primarys(name, peer, node):
+    """Wildcards, empty non-terminals, cuts, DNAME and chains, as three other servers see them."""
+    zone = 'example.test'
+    p = peer(name)
+    p.write(zone, CORNERS)
+    p.start()
+    n = node().secondary_of(zone, p).start()
+    n.wait_serial(zone, 7)
+    wrong = []
+    for rel in CORNER_NAMES:
+        owner = zone + '.' if rel == '@' else f'{rel}.{zone}.'
+        for t in ('A', 'AAAA', 'NS', 'SOA', 'TXT', 'CNAME', 'DNAME', 'SRV', 'DS', 'TYPE65280'):
+            mine, theirs = n.ask(owner, t, True), zl.ask(p.port, owner, t, True)
+            same = (mine.rcode() == theirs.rcode() and records(mine, 'answer') == records(theirs, 'answer') and
+                    not (mine.flags ^ theirs.flags) & dns.flags.AA)
+            # The zone's NS beside a positive answer is optional (RFC 1034 4.3.2).
+            positive = mine.answer and not mine.authority
+            if not same or not (positive or records(mine, 'authority') == records(theirs, 'authority')):
+                wrong.append(f'--- ours\n{mine}\n--- {name}\n{theirs}')
+    assert not wrong, f'{len(wrong)} differ:\n' + '\n\n'.join(wrong[:3])

@@ -99,8 +99,4 @@ def accepted(peer, name, rdtype, mine, theirs, diffs):
     # Authority in a positive answer (the zone's own NS) is optional, RFC 1034 4.3.2 / minimal answers.
     if diffs == ['authority'] and mine.answer and not any(r.rdtype == dns.rdatatype.SOA for r in mine.authority + theirs.authority):
         return True
-    # BIND's zero-no-soa-ttl: asked for a SOA that isn't there, it gives the negative SOA a TTL of 0.
-    if peer == 'bind9' and rdtype == 'SOA' and diffs == ['authority'] and theirs.authority[0].ttl == 0:
-        mine.authority[0].ttl = 0
-        return same_answer(mine, theirs, 'authority')
     return False
