@@ -52,6 +52,19 @@ uint32_t page_search(const struct page *p, const uint8_t *rel, size_t rel_len, b
     return high;
 }
 
+void page_note_chains(struct page *p)
+{
+    struct rrset s;
+    struct node n;
+
+    p->has_nsec = p->has_nsec3 = false;
+    for (uint32_t i = 0; i < p->nodes && !(p->has_nsec && p->has_nsec3); i++) {
+        page_node(p, i, &n);
+        p->has_nsec = p->has_nsec || node_rrset(&n, RR_NSEC, &s);
+        p->has_nsec3 = p->has_nsec3 || node_rrset(&n, RR_NSEC3, &s);
+    }
+}
+
 size_t node_owner(uint8_t out[NAME_MAX_OCTETS], const struct node *n, const uint8_t *apex)
 {
     memcpy(out, n->rel_owner, n->rel_len);

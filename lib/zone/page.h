@@ -37,6 +37,8 @@ struct page {
     uint32_t records;
     uint32_t nodes;
     atomic_uint refs;
+    bool has_nsec; /* some owner has an RRset of this type */
+    bool has_nsec3;
 
     uint8_t data[];
 };

@@ -176,6 +176,7 @@ enum err page_parse(struct page **out, const uint8_t *data, size_t len, const ui
     p->nodes = head.nodes;
     atomic_init(&p->refs, 1);
     memcpy(p->data, data, len);
+    page_note_chains(p);
     *out = p;
     return OK;
 }

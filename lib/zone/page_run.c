@@ -180,6 +180,7 @@ static struct page *run_page(const struct page_run *r, size_t from, size_t to)
     memcpy(p->data + head, r->octets.data + begin, octets);
     p->records = page_count_records(p);
     put_u32(p->data + 8, p->records);
+    page_note_chains(p);
     return p;
 }
 

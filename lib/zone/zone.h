@@ -64,6 +64,21 @@ void zone_iter_init(struct zone_iter *it, const struct zone *z);
 void zone_iter_seek(struct zone_iter *it, const struct zone *z, const uint8_t *name);
 bool zone_next(struct zone_iter *it, struct node *node);
 
+/* Walks backwards over the nodes that own an RRset of one type, NSEC or NSEC3: the chains of denial
+ * of existence, whose predecessors may lie any number of other nodes away. Cost: a bit a page.
+ *
+ *     zone_back_init(&it, z, RR_NSEC, name); if (zone_back_next(&it, &node)) ... */
+struct zone_back {
+    const struct zone *zone;
+    size_t chunk;  /* of the table of pages */
+    uint32_t page; /* in the chunk */
+    uint32_t node; /* nodes of the page that are still to be looked at */
+    uint16_t type;
+};
+/* Starts at the last node with owner <= name; NULL: at the end of the zone. */
+void zone_back_init(struct zone_back *it, const struct zone *z, uint16_t type, const uint8_t *name);
+bool zone_back_next(struct zone_back *it, struct node *node);
+
 /* Walks all records one by one; rr lends from the zone, its owner lives in the iterator. */
 struct zone_rr_iter {
     struct zone_iter nodes;

@@ -46,6 +46,9 @@ enum err zone_fault(enum err rc, struct errinfo *e, const uint8_t *owner, uint16
 
 /* ---- Pages and runs of nodes (page.c, page_run.c) ---- */
 
+/* Fills has_nsec and has_nsec3 of a page that is whole otherwise. */
+void page_note_chains(struct page *p);
+
 /* Where node i starts; for i == p->nodes the end of the page. */
 static inline uint32_t page_node_at(const struct page *p, uint32_t i)
 {
@@ -112,6 +115,8 @@ struct chunk {
     uint32_t n; /* never 0 */
     uint64_t records;
     uint64_t bytes;
+    uint64_t nsec[CHUNK_MAX_PAGES / 64]; /* a bit for each page that has such an RRset */
+    uint64_t nsec3[CHUNK_MAX_PAGES / 64];
 
     struct chunk_entry entries[];
 };

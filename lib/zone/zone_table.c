@@ -16,6 +16,8 @@ static struct chunk *chunk_new(struct page **pages, size_t n)
     c->n = (uint32_t)n;
     c->records = 0;
     c->bytes = 0;
+    memset(c->nsec, 0, sizeof(c->nsec));
+    memset(c->nsec3, 0, sizeof(c->nsec3));
     for (size_t i = 0; i < n; i++) {
         size_t rel_len = 0;
         const uint8_t *rel = page_first(pages[i], &rel_len);
@@ -23,6 +25,8 @@ static struct chunk *chunk_new(struct page **pages, size_t n)
         c->entries[i] = (struct chunk_entry){rel_prefix(rel, rel_len), pages[i]};
         c->records += pages[i]->records;
         c->bytes += pages[i]->len;
+        c->nsec[i / 64] |= (uint64_t)pages[i]->has_nsec << i % 64;
+        c->nsec3[i / 64] |= (uint64_t)pages[i]->has_nsec3 << i % 64;
     }
     return c;
 }
