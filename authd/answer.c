@@ -66,22 +66,33 @@ static void put_signatures(struct answerer *a, const uint8_t *name, const struct
     }
 }
 
+/* `encloser` is set if `node` is the wildcard below it. */
 static const uint8_t *put_data(struct answerer *a, const struct zone *z, const uint8_t *name,
-                               const struct node *node)
+                               const struct node *node, const uint8_t *encloser)
 {
     uint16_t qtype = a->query.qtype;
     struct rrset s;
 
     if (qtype == RR_ANY ? pick_any(&s, node) : node_rrset(node, qtype, &s)) {
+        if (encloser)
+            prove_expanded(a, z, name, encloser);
         if (qtype == RR_RRSIG || qtype == RR_SIG)
             put_signatures(a, name, node);
         else if (put_required(a, SECTION_ANSWER, name, node, &s))
             additional_note(a, name, &s);
         return NULL;
     }
-    if (node_rrset(node, RR_CNAME, &s))
+    /* What may stand beside a CNAME is not looked for behind it. */
+    if (qtype != RR_NSEC && qtype != RR_RRSIG && node_rrset(node, RR_CNAME, &s)) {
+        if (encloser)
+            prove_expanded(a, z, name, encloser);
         return put_alias(a, name, node, &s);
+    }
     put_negative_soa(a, z);
+    if (encloser)
+        prove_expanded_no_type(a, z, name, encloser, node);
+    else
+        prove_no_type(a, z, name, node);
     return NULL;
 }
 
@@ -94,24 +105,32 @@ static const uint8_t *put_missing(struct answerer *a, const struct zone *z, cons
     /* The name has a label more than its encloser, so the wildcard's name fits as well. */
     (void)name_copy(source + 2, encloser);
     if (zone_find(z, source, &node))
-        return put_data(a, z, name, &node);
-    if (!zone_has_below(z, source)) /* else the wildcard exists and owns nothing, RFC 4592 2.2.2 */
-        a->rcode = RCODE_NXDOMAIN;
+        return put_data(a, z, name, &node, encloser);
     put_negative_soa(a, z);
+    if (zone_has_below(z, source)) { /* the wildcard exists and owns nothing, RFC 4592 2.2.2 */
+        prove_expanded_no_type(a, z, name, encloser, NULL);
+    } else {
+        a->rcode = RCODE_NXDOMAIN;
+        prove_no_name(a, z, name, encloser);
+    }
     return NULL;
 }
 
 static void put_referral(struct answerer *a, const struct zone *z, const struct place *cut)
 {
-    struct rrset ns, ds;
+    struct rrset ns, ds, sigs;
 
     if (!node_rrset(&cut->node, RR_NS, &ns) ||
         !put_required(a, SECTION_AUTHORITY, cut->name, &cut->node, &ns))
         return;
-    if (a->dnssec && node_rrset(&cut->node, RR_DS, &ds) &&
-        !put_required(a, SECTION_AUTHORITY, cut->name, &cut->node, &ds))
+    if (!node_rrset(&cut->node, RR_DS, &ds))
+        prove_no_type(a, z, cut->name, &cut->node);
+    else if (a->dnssec && node_rrsigs(&cut->node, RR_DS, &sigs) &&
+             !put_required(a, SECTION_AUTHORITY, cut->name, &cut->node, &ds))
         return;
-    additional_put_glue(a, z, cut->name, &ns);
+    proofs_put(a); /* in front of the glue: sections come in order */
+    if (!a->truncated)
+        additional_put_glue(a, z, cut->name, &ns);
 }
 
 /* RFC 6672 2.2: the owner's part of the name replaced by the target; NULL if that is too long. */
@@ -167,9 +186,10 @@ static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, cons
     place_find(&at, z, name, a->query.qtype == RR_DS);
     switch (at.kind) {
     case PLACE_NODE:
-        return put_data(a, z, name, &at.node);
+        return put_data(a, z, name, &at.node, NULL);
     case PLACE_EMPTY:
         put_negative_soa(a, z);
+        prove_no_type(a, z, name, NULL);
         return NULL;
     case PLACE_CUT:
         if (first) /* behind an alias the answer's first owner is ours, RFC 1035 4.1.1 */
@@ -226,6 +246,7 @@ static void resolve(struct answerer *a)
             a->authoritative = true;
         name = put_in_zone(a, z->zone, name, n == 0);
     }
+    proofs_put(a);
     if (!a->truncated)
         additional_put(a);
 }
@@ -327,7 +348,7 @@ static void reset(struct answerer *a, bool stream)
     a->dnssec = a->query.edns.present && a->query.edns.dnssec_ok;
     a->rcode = RCODE_NOERROR;
     a->authoritative = a->truncated = false;
-    a->owner_count = a->source_count = a->made_count = 0;
+    a->owner_count = a->source_count = a->proof_count = a->made_count = 0;
 }
 
 /* Keeps room for the signature that syncd will put behind: as long as the query's, plus the time in

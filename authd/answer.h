@@ -1,6 +1,6 @@
 /* From a client's message to the answer: RFC 1034 4.3.2 as amended by 2181 (RRsets, truncation),
- * 2308 (negative answers), 4592 (wildcards), 6604 (rcode of a chain), 6672 (DNAME), 6891 (EDNS),
- * 8482 (ANY), 8906 (odd messages) and 9471 (glue).
+ * 2308 (negative answers), 4035 and 5155 (signatures and denial), 4592 (wildcards), 6604 (rcode of
+ * a chain), 6672 (DNAME), 6891 (EDNS), 8482 (ANY), 8906 (odd messages) and 9471 (glue).
  *
  * A pure function of the zones, the settings and the octets: no socket, no clock, no allocation.
  * The caller is inside a grace period (grace.h) from the call until it has no more use for what it
@@ -20,6 +20,8 @@
 
 #define ANSWER_CHAIN_MAX 16
 #define ANSWER_OWNERS_MAX 64 /* (owner, type) pairs remembered, to say nothing twice */
+/* A chain's every link may be made by a wildcard, and its end needs three more. */
+#define ANSWER_PROOFS_MAX (ANSWER_CHAIN_MAX + 3)
 #define ANSWER_OPTIONS_MAX (4 + 255)
 
 enum answer_action {
@@ -47,6 +49,13 @@ struct answer_source {
     struct rrset rrset;
 };
 
+/* An NSEC or NSEC3 that goes into the authority section. */
+struct answer_proof {
+    const struct zone *zone;
+    struct node node;
+    uint16_t type;
+};
+
 /* Working space of one thread, about 20 KiB; nothing in it outlives a call but what is kept for
  * speed. */
 struct answerer {
@@ -63,6 +72,8 @@ struct answerer {
     unsigned owner_count;
     struct answer_source sources[ANSWER_CHAIN_MAX];
     unsigned source_count;
+    struct answer_proof proofs[ANSWER_PROOFS_MAX];
+    unsigned proof_count;
     uint8_t made_names[ANSWER_CHAIN_MAX][NAME_MAX_OCTETS]; /* targets that DNAMEs made */
     unsigned made_count;
 

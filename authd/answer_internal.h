@@ -34,6 +34,27 @@ bool put_required(struct answerer *a, enum section section, const uint8_t *owner
 /* The SOA of a negative answer, with the TTL of RFC 2308 3. */
 void put_negative_soa(struct answerer *a, const struct zone *z);
 
+/* Puts an RRset with another TTL; does not remember it, so that `owner` may go afterwards. */
+bool put_signed(struct answerer *a, enum section section, const uint8_t *owner,
+                const struct node *node, const struct rrset *s, uint32_t ttl);
+
+/* ---- Denial of existence (answer_proof.c): without DO or signatures nothing happens ---- */
+
+/* NXDOMAIN; `encloser` is a part of `name`, here and below. */
+void prove_no_name(struct answerer *a, const struct zone *z, const uint8_t *name,
+                   const uint8_t *encloser);
+/* `name` lacks the type that was asked for, or DS at a cut; `node` NULL: it owns nothing. */
+void prove_no_type(struct answerer *a, const struct zone *z, const uint8_t *name,
+                   const struct node *node);
+/* The wildcard below `encloser` stands for `name`. */
+void prove_expanded(struct answerer *a, const struct zone *z, const uint8_t *name,
+                    const uint8_t *encloser);
+/* The same, but it lacks the type; `node` NULL: it owns nothing. */
+void prove_expanded_no_type(struct answerer *a, const struct zone *z, const uint8_t *name,
+                            const uint8_t *encloser, const struct node *node);
+/* Puts what was noted into the authority section, and forgets it. */
+void proofs_put(struct answerer *a);
+
 /* ---- The additional section (answer_additional.c) ---- */
 
 /* Remembers an RRset of the answer; its names get their addresses at the end. */

@@ -3,6 +3,7 @@
  * path ends.
  */
 #include "authd/answer_internal.h"
+#include "authd/answer_nsec3.h"
 
 /* The names from just below the apex (last) up to `name` itself (first); returns how many. */
 static unsigned path_below(const uint8_t *path[NAME_MAX_LABELS], const uint8_t *name,
@@ -49,7 +50,7 @@ void place_find(struct place *out, const struct zone *z, const uint8_t *name, bo
     for (unsigned i = n; i-- > 0; above = path[i]) {
         bool last = i == 0;
 
-        if (zone_find(z, path[i], &out->node)) {
+        if (zone_find(z, path[i], &out->node) && !nsec3_owner_only(&out->node)) {
             if (has(&out->node, RR_NS) && !(last && above_cut)) {
                 found(out, PLACE_CUT, path[i]);
                 return;

@@ -8,8 +8,8 @@ static void remember(struct answerer *a, const uint8_t *owner, uint16_t type)
         a->owners[a->owner_count++] = (struct answer_owner){.name = owner, .type = type};
 }
 
-static bool put_with_ttl(struct answerer *a, enum section section, const uint8_t *owner,
-                         const struct node *node, const struct rrset *s, uint32_t ttl)
+bool put_signed(struct answerer *a, enum section section, const uint8_t *owner,
+                const struct node *node, const struct rrset *s, uint32_t ttl)
 {
     struct msgw_mark mark = msgw_mark(&a->w);
     struct msg_rrset m = {.owner = owner,
@@ -31,14 +31,16 @@ static bool put_with_ttl(struct answerer *a, enum section section, const uint8_t
             return false;
         }
     }
-    remember(a, owner, s->type);
     return true;
 }
 
 bool put_rrset(struct answerer *a, enum section section, const uint8_t *owner,
                const struct node *node, const struct rrset *s)
 {
-    return put_with_ttl(a, section, owner, node, s, s->ttl);
+    if (!put_signed(a, section, owner, node, s, s->ttl))
+        return false;
+    remember(a, owner, s->type);
+    return true;
 }
 
 bool put_required(struct answerer *a, enum section section, const uint8_t *owner,
@@ -62,7 +64,7 @@ void put_negative_soa(struct answerer *a, const struct zone *z)
         a->rcode = RCODE_SERVFAIL; /* a zone without SOA is never stored: belt and braces */
         return;
     }
-    if (!put_with_ttl(a, SECTION_AUTHORITY, zone_apex(z), &apex, &s,
-                      s.ttl < soa.minimum_s ? s.ttl : soa.minimum_s))
+    if (!put_signed(a, SECTION_AUTHORITY, zone_apex(z), &apex, &s,
+                    s.ttl < soa.minimum_s ? s.ttl : soa.minimum_s))
         a->truncated = true;
 }

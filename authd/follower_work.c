@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/answer_nsec3.h"
 #include "authd/follower_internal.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -170,6 +171,20 @@ static void log_version(const struct follower *f, const struct work *w, const st
                              kv_i64("ms", clock_mono(f->clock).ms - w->began.ms)));
 }
 
+/* What an operator should know before validators find out. */
+static void warn_of_costly_nsec3(const struct work *w, const struct zone *z)
+{
+    struct nsec3_params params;
+    char name[NAME_TEXT_MAX];
+
+    if (nsec3_params_of(&params, z) != NSEC3_COSTLY)
+        return;
+    (void)name_to_text(name, w->name);
+    log_warning(say("NSEC3 has too many iterations: answers go without denial of existence"),
+                kv_str("zone", name), kv_u64("serial", zone_serial(z).v),
+                kv_u64("iterations_max", NSEC3_ITERATIONS_MAX));
+}
+
 /* Takes over a reference to zone. */
 static void publish(struct follower *f, const struct work *w, struct zone *zone, uint64_t version,
                     uint64_t seq, bool expired)
@@ -177,8 +192,10 @@ static void publish(struct follower *f, const struct work *w, struct zone *zone,
     const struct served_zone *old = zonedb_get(f->db, w->name);
     bool news = !old || old->version != version || old->expired != expired;
 
-    if (news)
+    if (news) {
         log_version(f, w, zone, version, expired);
+        warn_of_costly_nsec3(w, zone);
+    }
     zonedb_put(f->db, zone, version, seq, expired);
 }
 
