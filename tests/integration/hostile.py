@@ -1,0 +1,344 @@
+"""A primary that lies. It answers SOA probes honestly and AXFR by script, one script at a time."""
+import socket
+import socketserver
+import struct
+import threading
+import time
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import dns.tsigkeyring
+import dns.zone
+import zl
+
+ORIGIN = dns.name.from_text('example.test')
+
+
+def zone_records(text):
+    """SOA first, then the rest: the body of an AXFR, without the closing SOA."""
+    z = dns.zone.from_text(text, origin=ORIGIN, relativize=False)
+    soa = dns.rrset.from_rdata_list(ORIGIN, 300, list(z.find_rdataset(ORIGIN, 'SOA')))
+    rest = []
+    for name, node in z.items():
+        for rds in node:
+            if rds.rdtype != dns.rdatatype.SOA:
+                rest.append(dns.rrset.from_rdata_list(name, rds.ttl, list(rds)))
+    return soa, rest
+
+
+def rr(text_name, ttl, rdclass, rdtype, data):
+    return dns.rrset.from_text(dns.name.from_text(text_name, ORIGIN), ttl, rdclass, rdtype, data)
+
+
+class Transfer:
+    """What a script works with: the query, and the connection to answer on."""
+
+    def __init__(self, query, sock, primary):
+        self.query, self.sock, self.primary = query, sock, primary
+        self.soa, self.rest = zone_records(primary.text)
+
+    def message(self, rrsets, question=True, rcode=dns.rcode.NOERROR):
+        m = dns.message.make_response(self.query)
+        m.flags |= dns.flags.AA
+        m.set_rcode(rcode)
+        m.tsig = m.keyring = None  # scripts sign by themselves
+        if not question:
+            m.question = []
+        m.answer = list(rrsets)
+        return m
+
+    def send_wire(self, wire):
+        self.sock.sendall(struct.pack('!H', len(wire)) + wire)
+
+    def send(self, *messages):
+        for m in messages:
+            self.send_wire(m if isinstance(m, bytes) else m.to_wire(max_size=65535))
+
+    def good(self):
+        return self.message([self.soa, *self.rest, self.soa])
+
+
+class Primary:
+    """Listens on UDP and TCP; `script(Transfer)` answers AXFR, None is an honest answer."""
+    name = 'hostile'
+
+    def __init__(self, text, key=None):
+        self.text, self.key, self.script = text, key, None
+        self.transfers = 0
+        self.port = zl.free_port()
+        self.stopping = False
+        outer = self
+
+        class Udp(socketserver.BaseRequestHandler):
+            def handle(self):
+                data, sock = self.request
+                r = outer.answer_soa(data)
+                if r:
+                    sock.sendto(r, self.client_address)
+
+        class Tcp(socketserver.BaseRequestHandler):
+            def handle(self):
+                outer.serve(self.request)
+
+        class TcpServer(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # the other side closed: what many scripts are about
+        self.udp = socketserver.ThreadingUDPServer(('127.0.0.1', self.port), Udp)
+        self.tcp = TcpServer(('127.0.0.1', self.port), Tcp)
+        for s in (self.udp, self.tcp):
+            threading.Thread(target=s.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True).start()
+
+    def stop(self):
+        self.stopping = True
+        for s in (self.udp, self.tcp):
+            s.shutdown()
+            s.server_close()
+
+    def parse(self, data):
+        return dns.message.from_wire(data, keyring=self.key.ring() if self.key else None, ignore_trailing=True)
+
+    def answer_soa(self, data):
+        q = self.parse(data)
+        r = dns.message.make_response(q)
+        r.flags |= dns.flags.AA
+        r.answer.append(zone_records(self.text)[0])
+        return r.to_wire()
+
+    def serve(self, sock):
+        sock.settimeout(30)
+        while not self.stopping:
+            head = self.read(sock, 2)
+            if not head:
+                return
+            data = self.read(sock, struct.unpack('!H', head)[0])
+            q = self.parse(data)
+            if q.question[0].rdtype != dns.rdatatype.AXFR:
+                wire = self.answer_soa(data)
+                sock.sendall(struct.pack('!H', len(wire)) + wire)
+                continue
+            self.transfers += 1
+            t = Transfer(q, sock, self)
+            if self.script:
+                self.script(t)
+                return
+            if self.key:
+                m = dns.message.make_response(q)
+                m.flags |= dns.flags.AA
+                m.answer = [t.soa, *t.rest, t.soa]
+                t.send(m)
+            else:
+                t.send(t.good())
+
+    @staticmethod
+    def read(sock, n):
+        data = b''
+        while len(data) < n:
+            part = sock.recv(n - len(data))
+            if not part:
+                return b''
+            data += part
+        return data
+
+
+# ------------------------------------------------------------------ scripts
+
+def with_header(t, **changes):
+    m = t.good()
+    for k, v in changes.items():
+        if k == 'flags':
+            m.flags ^= v
+        else:
+            setattr(m, k, v)
+    t.send(m)
+
+
+def no_final_soa(t):
+    t.send(t.message([t.soa, *t.rest]))
+
+
+def other_final_serial(t):
+    other = rr('@', 300, 'IN', 'SOA', t.soa[0].to_text().replace(f' {t.soa[0].serial} ', f' {t.soa[0].serial + 1} '))
+    t.send(t.message([t.soa, *t.rest, other]))
+
+
+def other_final_rdata(t):
+    t.send(t.message([t.soa, *t.rest, rr('@', 300, 'IN', 'SOA', t.soa[0].to_text().replace('ns1', 'ns9'))]))
+
+
+def soa_in_the_middle(t):
+    t.send(t.message([t.soa, *t.rest[:3], t.soa, *t.rest[3:], t.soa]))
+
+
+def no_first_soa(t):
+    t.send(t.message([*t.rest, t.soa]))
+
+
+def outside_record(t):
+    t.send(t.message([t.soa, *t.rest, rr('www.elsewhere.test.', 300, 'IN', 'A', '192.0.2.66'), t.soa]))
+
+
+def parent_record(t):
+    t.send(t.message([t.soa, *t.rest, rr('test.', 300, 'IN', 'NS', 'evil.test.'), t.soa]))
+
+
+def chaos_class(t):
+    t.send(t.message([t.soa, *t.rest, rr('odd', 300, 'CH', 'TXT', 'chaos'), t.soa]))
+
+
+def second_soa(t):
+    t.send(t.message([t.soa, *t.rest, rr('sub2', 300, 'IN', 'SOA', 'a. b. 1 2 3 4 5'), t.soa]))
+
+
+def no_ns(t):
+    rest = [r for r in t.rest if not (r.rdtype == dns.rdatatype.NS and r.name == ORIGIN)]
+    t.send(t.message([t.soa, *rest, t.soa]))
+
+
+def cname_and_more(t):
+    t.send(t.message([t.soa, *t.rest, rr('www', 300, 'IN', 'CNAME', 'mail.example.test.'), t.soa]))
+
+
+def two_cnames(t):
+    t.send(t.message([t.soa, *t.rest, rr('alias', 300, 'IN', 'CNAME', 'mail.example.test.'), t.soa]))
+
+
+def below_dname(t):
+    t.send(t.message([t.soa, *t.rest, rr('d', 300, 'IN', 'DNAME', 'x.test.'), rr('a.d', 300, 'IN', 'A', '192.0.2.1'), t.soa]))
+
+
+def wrong_id(t):
+    with_header(t, id=t.query.id ^ 1)
+
+
+def not_a_response(t):
+    with_header(t, flags=dns.flags.QR)
+
+
+def truncated_flag(t):
+    with_header(t, flags=dns.flags.TC)
+
+
+def wrong_opcode(t):
+    m = t.good()
+    m.set_opcode(dns.opcode.STATUS)
+    t.send(m)
+
+
+def wrong_question(t):
+    m = t.good()
+    m.question = [dns.rrset.RRset(dns.name.from_text('other.test'), 1, dns.rdatatype.AXFR)]
+    t.send(m)
+
+
+def rcode(code):
+    def script(t):
+        t.send(t.message([], rcode=code))
+    script.__name__ = 'rcode_' + dns.rcode.to_text(code).lower()
+    return script
+
+
+def empty_answer(t):
+    t.send(t.message([]))
+
+
+def only_soa(t):
+    t.send(t.message([t.soa]))
+
+
+def closes_at_once(t):
+    t.sock.close()
+
+
+def garbage(t):
+    t.send(bytes(range(256)) * 4)
+
+
+def short_header(t):
+    t.send(b'\x00\x01\x02')
+
+
+def zero_length(t):
+    t.sock.sendall(b'\x00\x00' * 100)
+
+
+def length_too_long(t):
+    wire = t.good().to_wire(max_size=65535)
+    t.sock.sendall(struct.pack('!H', len(wire) + 500) + wire)
+    t.sock.shutdown(socket.SHUT_WR)
+    time.sleep(0.2)
+
+
+def length_too_short(t):
+    wire = t.good().to_wire(max_size=65535)
+    t.sock.sendall(struct.pack('!H', len(wire) - 20) + wire)
+
+
+def counts_lie(t):
+    wire = bytearray(t.good().to_wire(max_size=65535))
+    wire[6:8] = struct.pack('!H', struct.unpack('!H', wire[6:8])[0] + 7)
+    t.send(bytes(wire))
+
+
+def trailing_octets(t):
+    t.send(t.good().to_wire(max_size=65535) + b'extra')
+
+
+def more_behind_the_end(t):
+    t.send(t.message([t.soa, *t.rest, t.soa, rr('late', 300, 'IN', 'A', '192.0.2.1')]))
+
+
+def compression_loop(t):
+    wire = t.message([]).to_wire()
+    wire = wire[:6] + b'\x00\x01' + wire[8:] + struct.pack('!H', 0xc000 | len(wire)) + b'\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01\x02\x03\x04'
+    t.send(wire)
+
+
+def bad_rdata(t):
+    good = t.message([t.soa, rr('x', 300, 'IN', 'A', '192.0.2.1')]).to_wire()
+    t.send(good.replace(b'\x00\x04\xc0\x00\x02\x01', b'\x00\x03\xc0\x00\x02'))
+
+
+def endless(t):
+    t.send(t.message([t.soa]))
+    i = 0
+    while i < 100000:
+        t.send(t.message([rr(f'e{k}', 300, 'IN', 'TXT', '"' + 'x' * 200 + '"') for k in range(i, i + 200)], question=False))
+        i += 200
+
+
+def trickle(t):
+    wire = t.good().to_wire(max_size=65535)
+    t.sock.sendall(struct.pack('!H', len(wire)))
+    for octet in wire[:50]:
+        t.sock.sendall(bytes([octet]))
+        time.sleep(0.3)
+
+
+def silent(t):
+    time.sleep(8)
+
+
+def older_serial(t):
+    old = rr('@', 300, 'IN', 'SOA', t.soa[0].to_text().replace(f' {t.soa[0].serial} ', ' 1 '))
+    t.send(t.message([old, *t.rest, old]))
+
+
+# name of the script -> words that last_error must have
+KEPT_OLD = {
+    no_final_soa: '', other_final_serial: '', other_final_rdata: '', soa_in_the_middle: '', no_first_soa: 'SOA',
+    outside_record: 'elsewhere.test', parent_record: '', chaos_class: 'class', second_soa: 'SOA', no_ns: 'NS',
+    cname_and_more: 'CNAME', two_cnames: 'CNAME', below_dname: 'DNAME', wrong_id: '', not_a_response: '',
+    truncated_flag: '', wrong_opcode: '', wrong_question: '', rcode(dns.rcode.REFUSED): 'REFUSED',
+    rcode(dns.rcode.NOTAUTH): 'NOTAUTH', rcode(dns.rcode.SERVFAIL): 'SERVFAIL', rcode(dns.rcode.NXDOMAIN): 'NXDOMAIN',
+    empty_answer: '', only_soa: '', closes_at_once: '', garbage: '', short_header: '', zero_length: '',
+    length_too_long: '', length_too_short: '', counts_lie: '', trailing_octets: '', more_behind_the_end: '',
+    compression_loop: '', bad_rdata: '', endless: '', older_serial: '', trickle: '', silent: '',
+}
