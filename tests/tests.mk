@@ -3,7 +3,8 @@
 SAN_BUILD := build/address-undefined
 TSAN_BUILD := build/thread
 
-.PHONY: help deps demo check check-unit check-integration bench fuzz soak fault asan tsan lint layers format install
+.PHONY: help deps demo check check-unit check-integration bench fuzz soak fault asan tsan lint \
+        layers format install
 
 help:
 	@echo "make               authd, syncd and zonectl in build/release/bin"
@@ -12,7 +13,8 @@ help:
 	@echo "make check-unit | check-integration     parts of it"
 	@echo "make bench         measurements beside knot, nsd, bind9 and pdns-server"
 	@echo "make fuzz          fuzz every parser, FUZZ_SECONDS=60 each"
-	@echo "make fault         kill and I/O error sweeps"
+	@echo "make fault         the stories of crashes, unabridged: every system call, 1,000 kills"
+	@echo "make soak          random kills for SOAK_MINUTES=60"
 	@echo "make asan | tsan   the programs under sanitizers"
 	@echo "make lint          compiler warnings of clang, clang-tidy, cppcheck, format, layers"
 	@echo "make format        clang-format over all sources"
@@ -62,10 +64,26 @@ fuzz:
 	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined VARIANT=fuzz FUZZER=yes fuzzers
 	@tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
 
+# Each system call, each restored version, 1,000 kills: the stories of `check`, unabridged.
+SWEEP = ZL_FAULT_SWEEP=yes ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1
 fault:
 	@tests/deps.sh build demo check
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins unit-bins
+	@ZL_STRIDE=1 $(SAN_BUILD)/tests/unit/journal/test_kill
+	@$(SWEEP) /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/integration/test_kill.py \
+	    tests/integration/test_root_zone.py
+
+# The story of random kills with ever new seeds; a failure prints its seed (ZL_SEED=N runs it again).
+SOAK_MINUTES ?= 60
+soak:
+	@tests/deps.sh build demo check
 	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins
-	@ZL_FAULT_SWEEP=yes ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/fault
+	@end=$$(($$(date +%s) + 60 * $(SOAK_MINUTES))); \
+	while [ $$(date +%s) -lt $$end ]; do \
+	    ZL_SEED=$$RANDOM$$RANDOM ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/integration/test_kill.py -k kills || exit 1; \
+	done
 
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]')
 
