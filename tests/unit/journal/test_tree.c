@@ -24,7 +24,7 @@ static int setup(void **state)
 
     (void)state;
     dir = temp_dir_new();
-    return journal_open(&j, dir, "node", true, &e);
+    return journal_open(&j, dir, "node", true, &e) == OK ? 0 : -1;
 }
 
 static int teardown(void **state)
