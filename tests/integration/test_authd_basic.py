@@ -364,8 +364,8 @@ def test_tcp_limits(authd):
         s.connect(('127.0.0.1', p.port))
         s.sendall(framed(version(2)))
         others.append(s)
-    assert [read_message(s).id for s in others[:2]] == [2, 2]
-    assert closed(others[2])  # the limit of all
+    # The limit of all: two get in, whichever the workers took first.
+    assert sorted(_quiet(lambda s=s: read_message(s).id == 2) for s in others) == [False, True, True]
     first[0].close()
 
     def room():
