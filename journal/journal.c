@@ -93,6 +93,20 @@ bool journal_oid_is_none(const struct journal_oid *oid)
     return oid_eq(oid, &none);
 }
 
+/* A full disk is no broken one: nothing of the pack that was being written is kept, and the same
+ * work is done anew later. libgit2 tells it by errno's text only. */
+static bool says_no_room(const char *text)
+{
+    return strstr(text, "No space left on device") || strstr(text, "Disk quota exceeded");
+}
+
+enum err err_file(int errnum, struct errinfo *e, const char *what, const char *path)
+{
+    enum err rc = err_sys(errnum, e, "%s %s", what, path);
+
+    return errnum == ENOSPC || errnum == EDQUOT ? ERR_LIMIT : rc;
+}
+
 enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
 {
     const git_error *g = git_error_last();
@@ -116,6 +130,8 @@ enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
     case GIT_ERROR_ZLIB:
     case GIT_ERROR_REFERENCE:
         return ERR_CORRUPT;
+    case GIT_ERROR_OS:
+        return g && g->message && says_no_room(g->message) ? ERR_LIMIT : ERR_IO;
     case GIT_ERROR_SHA: /* SHA-1 collision attack detected */
         return ERR_CHECK;
     default:

@@ -34,6 +34,8 @@ static inline bool oid_eq(const struct journal_oid *a, const struct journal_oid 
 }
 
 /* Our sentence and libgit2's behind it; the kind by libgit2's code and class. */
+/* err_sys, but ERR_LIMIT if the disk is full. */
+enum err err_file(int errnum, struct errinfo *e, const char *what, const char *path);
 enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

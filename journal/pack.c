@@ -261,15 +261,15 @@ static enum err keep_file(const char *path, struct errinfo *e)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
     if (fd < 0)
-        return err_sys(errno, e, "creating %s", path);
+        return err_file(errno, e, "creating", path);
     if (write(fd, KEEP_TEXT, strlen(KEEP_TEXT)) != (ssize_t)strlen(KEEP_TEXT)) {
         int why = errno;
 
         (void)close(fd);
         (void)unlink(path);
-        return err_sys(why, e, "writing %s", path);
+        return err_file(why, e, "writing", path);
     }
-    return close(fd) == 0 ? OK : err_sys(errno, e, "closing %s", path);
+    return close(fd) == 0 ? OK : err_file(errno, e, "closing", path);
 }
 
 enum err pack_install(struct journal *j, const uint8_t *data, size_t len, struct errinfo *e)

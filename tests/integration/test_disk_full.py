@@ -1,0 +1,45 @@
+"""The disk of the journal is full: serving and changing go on, and it heals without hands."""
+import os
+import random
+import subprocess
+
+import pytest
+import zl
+
+ZONE = 'own.test'
+
+
+def mounts_work():
+    return os.getuid() == 0 and subprocess.run(
+        ['unshare', '-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not mounts_work(), reason='skipped: no private mounts here')
+def test_a_full_journal_stops_nothing_and_catches_up(node):
+    n = node(level='info')
+    n.write_config()
+    n.journal.mkdir(parents=True)
+    n.data.chmod(0o2750)
+    # syncd sees a small disk at journal.git, in a mount namespace of its own.
+    n.syncd.cmd = ['unshare', '-m', 'sh', '-c', f'mount -t tmpfs -o size=1500k tmpfs {n.journal} && exec {zl.BIN}/syncd -c {n.conf}']
+    n.start()
+    rng = random.Random(1)
+
+    def change(serial):
+        lines = ''.join(f'h{i} TXT "{rng.getrandbits(400):x}"\n' for i in range(3000))
+        path = n.path / 'z.zone'
+        path.write_text(f'$TTL 300\n@ SOA ns h {serial} 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n' + lines)
+        n.zonectl('--json', 'import', ZONE, path)
+        n.wait_serial(ZONE, serial)
+    last = 12
+    for serial in range(1, last + 1):
+        change(serial)
+    zl.wait_for(lambda: n.status()['journal']['failing'], 'the journal to be full')
+    assert 'No space left' in n.status()['journal']['last_error']
+    assert n.status()['journal']['behind'] > 0
+    pid = n.syncd.p.pid
+    subprocess.run(['nsenter', '-t', str(pid), '-m', 'mount', '-o', 'remount,size=100m', str(n.journal)], check=True)
+    zl.wait_for(lambda: n.status()['journal']['behind'] == 0, 'the journal to catch up', timeout=40)
+    assert n.syncd.p.pid == pid and n.syncd.alive()
+    assert [v['serial'] for v in n.log(ZONE)] == list(range(last, 0, -1))
+    n.verify()
