@@ -76,9 +76,9 @@ struct journal_entry {
  * there already are not written again, so that a replay after a crash is harmless. No ref moves.
  * An entry with `content` never fails for its parent: if that is damaged, the version is written as
  * a whole; if its commit is missing, as the root of a new history (logged). Cost: in proportion to
- * the changes. Errors: ERR_IO (do not retry), ERR_CORRUPT (a parent is damaged or missing; names
- * the zone), ERR_CONFLICT (a change set doesn't fit its parent), ERR_CHECK (libgit2 takes an object
- * for a SHA-1 collision attack). */
+ * the changes. Errors: ERR_LIMIT (the disk is full: try later), ERR_IO (do not retry), ERR_CORRUPT
+ * (a parent is damaged or missing; names the zone), ERR_CONFLICT (a change set doesn't fit its
+ * parent), ERR_CHECK (libgit2 takes an object for a SHA-1 collision attack). */
 MUST_USE enum err journal_write(struct journal *j, struct journal_entry *entries, size_t n,
                                 struct errinfo *e);
 
