@@ -58,10 +58,18 @@ static int status_of(enum err rc)
     return 500;
 }
 
+static void api_free(struct api *a)
+{
+    config_unref(a->config);
+    free(a->socket_path);
+    free(a);
+}
+
 static void request_free(struct api_request *r)
 {
-    if (r->http && r->api)
-        r->api->busy--;
+    struct api *a = r->api;
+
+    a->busy--;
     evhttp_clear_headers(&r->query);
     json_decref(r->body);
     json_decref(r->result);
@@ -71,6 +79,8 @@ static void request_free(struct api_request *r)
     config_unref(r->config);
     free(r->raw);
     free(r);
+    if (a->stopped && a->busy == 0)
+        api_free(a);
 }
 
 static void send_json(struct evhttp_request *http, int status, json_t *j)
@@ -111,7 +121,7 @@ static void send_error(struct evhttp_request *http, enum err rc, const char *tex
     json_decref(j);
 }
 
-void api_answer(struct api_request *r)
+static void send_answer(struct api_request *r)
 {
     if (r->rc != OK)
         send_error(r->http, r->rc, r->error.text);
@@ -121,6 +131,12 @@ void api_answer(struct api_request *r)
         send_json(r->http, 200, r->result);
     else
         evhttp_send_reply(r->http, 204, NULL, NULL);
+}
+
+void api_answer(struct api_request *r)
+{
+    if (!r->api->stopped)
+        send_answer(r);
     request_free(r);
 }
 
@@ -148,7 +164,7 @@ bool api_arg_true(const struct api_request *r, const char *name)
 
 static void finish(struct api_request *r)
 {
-    if (r->rc == OK && r->route->after)
+    if (r->rc == OK && r->route->after && !r->api->stopped)
         r->route->after(r);
     else
         api_answer(r);
@@ -160,6 +176,10 @@ static void on_committed(void *ctx, struct commit_job *job)
     char zone[NAME_TEXT_MAX];
 
     r->rc = job->rc;
+    if (r->api->stopped) {
+        finish(r);
+        return;
+    }
     (void)name_to_text(zone, job->row.name);
     if (job->rc == OK) {
         replicator_row_changed(r->api->env.replicator, &job->row);
@@ -183,7 +203,7 @@ static void on_worked(void *ctx)
     struct api_request *r = ctx;
     struct commit_job *job = r->job;
 
-    if (r->rc != OK || !job) {
+    if (r->rc != OK || !job || r->api->stopped) {
         finish(r);
         return;
     }
@@ -309,6 +329,8 @@ static void on_request(struct evhttp_request *http, void *ctx)
     r->http = http;
     r->config = config_ref(a->config);
     r->now = clock_wall(loop_clock(a->env.loop));
+    r->authd_connected = front_has_authd(a->env.front);
+    journaler_status(a->env.journaler, &r->journal);
     a->busy++;
     TAILQ_INIT(&r->query);
     if (query)
@@ -427,7 +449,7 @@ void api_stop(struct api *a)
     if (a->http)
         evhttp_free(a->http);
     (void)unlink(a->socket_path);
-    config_unref(a->config);
-    free(a->socket_path);
-    free(a);
+    a->stopped = true;
+    if (a->busy == 0)
+        api_free(a);
 }

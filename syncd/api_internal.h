@@ -15,7 +15,8 @@ struct api {
     struct config *config;
     struct evhttp *http;
     char *socket_path;
-    unsigned busy; /* requests under way, bounded */
+    unsigned busy; /* requests under way, bounded; the last one frees a stopped api */
+    bool stopped;  /* connections are gone, and so is what env points to */
 };
 
 /* One request on its way: loop thread -> pool (work) -> loop thread (then writer) -> answer. */
@@ -33,6 +34,8 @@ struct api_request {
     size_t raw_len;
     char who[64];
     struct wall now;
+    bool authd_connected;            /* as the loop thread saw them: what `env` points to is */
+    struct journaler_status journal; /* not for the pool's threads */
 
     enum err rc;
     struct errinfo error;

@@ -81,9 +81,10 @@ static void on_tell(void *ctx, const struct ho_frame *tell)
     compare(r, &r->verify.zones[q->zone], tell);
     free(q);
     r->verify_told++;
-    if (r->verify_told == r->verify.zone_count)
+    if (r->verify_told == r->verify.zone_count ||
+        (r->api->stopped && r->verify_told == r->verify_asked))
         finish(r);
-    else
+    else if (!r->api->stopped)
         ask_more(r);
 }
 
@@ -102,7 +103,7 @@ void api_after_verify(struct api_request *r)
 {
     if (r->verify.zone_count == 0)
         finish(r);
-    else if (!front_has_authd(r->api->env.front)) {
+    else if (!r->authd_connected) {
         verify_fault_add(&r->verify, NULL, VERIFY_REPAIRABLE,
                          "authd is not connected, so what it serves was not compared");
         finish(r);

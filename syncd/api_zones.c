@@ -171,7 +171,7 @@ static enum err on_count(void *ctx, const struct store_zone *z, struct errinfo *
 void api_get_status(struct api_request *r)
 {
     struct history h = {0};
-    struct journaler_status js;
+    const struct journaler_status *js = &r->journal;
     struct counts c = {
         .states =
             {{"ok", 0}, {"new", 0}, {"held", 0}, {"failing", 0}, {"expired", 0}, {"removed", 0}},
@@ -192,14 +192,13 @@ void api_get_status(struct api_request *r)
     }
     for (size_t i = 0; i < sizeof(c.states) / sizeof(c.states[0]); i++)
         (void)json_object_set_new(states, c.states[i].state, json_integer(c.states[i].n));
-    journaler_status(r->api->env.journaler, &js);
     r->result = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:s}}",
                           "node", r->config->node, "version", ZL_VERSION, "authd_connected",
-                          (int)front_has_authd(r->api->env.front), "seq", (json_int_t)last, "zones",
-                          c.zones, "states", states, "attention", c.trouble, "journal", "behind",
-                          (json_int_t)behind, "written", (json_int_t)js.written, "packs",
-                          (json_int_t)js.packs, "bytes", (json_int_t)js.pack_bytes, "failing",
-                          (int)js.failing, "last_error", js.last_error);
+                          (int)r->authd_connected, "seq", (json_int_t)last, "zones", c.zones,
+                          "states", states, "attention", c.trouble, "journal", "behind",
+                          (json_int_t)behind, "written", (json_int_t)js->written, "packs",
+                          (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
+                          (int)js->failing, "last_error", js->last_error);
 out:
     history_close(&h);
 }

@@ -44,7 +44,8 @@ struct committer {
 
 /* Carries one group of finished jobs to the loop thread. */
 struct group_done {
-    struct committer *c;
+    commit_hint_fn *hint; /* the committer itself may be gone by then */
+    void *hint_ctx;
     struct commit_job *jobs;
     uint64_t last_seq;
 };
@@ -247,8 +248,8 @@ static void on_group_done(void *ctx)
     struct group_done *g = ctx;
     struct commit_job *j = g->jobs;
 
-    if (g->last_seq && g->c->hint)
-        g->c->hint(g->c->hint_ctx, g->last_seq);
+    if (g->last_seq && g->hint)
+        g->hint(g->hint_ctx, g->last_seq);
     while (j) {
         struct commit_job *next = j->next;
         if (j->done)
@@ -266,7 +267,8 @@ static void group_tell(struct committer *c, struct commit_job *jobs)
     if (!jobs)
         return;
     g = xcalloc(1, sizeof(*g));
-    g->c = c;
+    g->hint = c->hint;
+    g->hint_ctx = c->hint_ctx;
     g->jobs = jobs;
     for (struct commit_job *j = jobs; j; j = j->next) {
         if (j->rc == OK && j->seq > g->last_seq)
