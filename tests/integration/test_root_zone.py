@@ -66,7 +66,7 @@ def rrsets(lines):
 
 
 def served(n, owner, rdtype, delegation):
-    """The RRset as authd has it: in the answer, or as part of a referral (glue is in that to `delegation`)."""
+    """The RRset as authd has it: in the answer, or as part of a referral (glue in the one to `delegation`)."""
     r = n.ask(delegation, 'NS', tcp=True) if delegation else n.ask(owner, rdtype, tcp=True)
     return {rdata.to_digestable() for section in (r.answer, r.authority, r.additional) for rrset in section
             if rrset.rdtype == rdtype and rrset.name.to_text().lower() == owner for rdata in rrset}
@@ -81,7 +81,8 @@ def check_rollback(n, version, serial, want, other):
     keys = {tuple(line.split(' ', 4)[i] for i in (0, 3)) for line in differ}
     of_keys = [line for line in want.splitlines() if tuple(line.split(' ', 4)[i] for i in (0, 3)) in keys]
     delegations = {line.split()[4]: line.split()[0] for line in want.splitlines() if line.split()[3] == 'NS'}
-    asked = sorted(rrsets(of_keys).items())
+    # An NSEC at a delegation is not asked for: without DO that is a referral.
+    asked = sorted(item for item in rrsets(of_keys).items() if item[0][1] != dns.rdatatype.NSEC)
     for (owner, rdtype), rdata in random.Random(version).sample(asked, min(len(asked), 20)):
         glue = delegations[owner] if rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) else None
         assert served(n, owner, rdtype, glue) == rdata, f'v{version}: {owner} {dns.rdatatype.to_text(rdtype)}'

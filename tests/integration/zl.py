@@ -149,7 +149,7 @@ class Node:
         o = self.options
         lines = ['node = "test-node"', f'data-dir = "{self.data}"', f'run-dir = "{self.path}"',
                  f'log {{ level = {o.get("level", "debug")} }}',
-                 f'authd {{ listen = {{"127.0.0.1@{self.port}"}} workers = 2 {o.get("authd", "")} }}',
+                 f'authd {{ listen = {{"127.0.0.1@{self.port}"}} workers = {o.get("workers", 2)} {o.get("authd", "")} }}',
                  f'syncd {{ {o.get("syncd", "")} }}']
         for key in {k.name: k for _, k in self.primaries.values() if k}.values():
             secret = self.path / f'{key.name}.secret'
