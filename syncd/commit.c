@@ -11,6 +11,7 @@
 #include "lib/base/mem.h"
 
 #define GROUP_MAX 256          /* jobs in one transaction */
+#define LARGE_BYTES (8u << 20) /* of a zone whose transfer took memory worth giving back */
 #define CHECKPOINT_COMMITS 200 /* at the latest; an idle second comes first */
 
 /* The journal thread waits for this one. */
@@ -247,16 +248,20 @@ static void on_group_done(void *ctx)
 {
     struct group_done *g = ctx;
     struct commit_job *j = g->jobs;
+    bool large = false;
 
     if (g->last_seq && g->hint)
         g->hint(g->hint_ctx, g->last_seq);
     while (j) {
         struct commit_job *next = j->next;
+        large = large || (j->new_zone && zone_bytes(j->new_zone) > LARGE_BYTES);
         if (j->done)
             j->done(j->ctx, j);
         commit_job_free(j);
         j = next;
     }
+    if (large)
+        mem_give_back();
     free(g);
 }
 

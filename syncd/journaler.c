@@ -177,11 +177,16 @@ static enum err on_change(void *ctx, const struct store_change *c, struct errinf
 
 static void batch_done(struct batch *b)
 {
+    bool large = false;
+
     for (size_t i = 0; i < b->n; i++) {
+        large = large || b->contents[i];
         store_change_done(&b->changes[i]);
         zone_unref(b->contents[i]);
     }
     free(b);
+    if (large)
+        mem_give_back();
 }
 
 /* ---- Writing ---- */

@@ -1,5 +1,6 @@
 #include "lib/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,11 @@ void *xgrow(void *p, size_t *cap, size_t need, size_t size)
         abort();
     *cap = n;
     return xrealloc(p, bytes);
+}
+
+void mem_give_back(void)
+{
+    (void)malloc_trim(0);
 }
 
 void arena_init(struct arena *a, size_t limit_bytes)

@@ -22,6 +22,10 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), retur
 /* Grows `*cap` (elements of `size` octets) so that `need` fit; returns the moved array. */
 void *xgrow(void *p, size_t *cap, size_t need, size_t size) __attribute__((returns_nonnull));
 
+/* Gives free memory back to the system, where the allocator keeps it: after a large piece of work.
+ * Cost: some milliseconds. Threads: any. */
+void mem_give_back(void);
+
 struct arena_chunk;
 
 struct arena {
