@@ -115,7 +115,7 @@ static void send_text(struct evhttp_request *http, const struct buf *text)
 
 static void send_error(struct evhttp_request *http, enum err rc, const char *text)
 {
-    json_t *j = json_pack("{s:s, s:s}", "error", text, "kind", err_name(rc));
+    json_t *j = json_pack("{s:o, s:s}", "error", api_json_text(text), "kind", err_name(rc));
 
     send_json(http, status_of(rc), j);
     json_decref(j);

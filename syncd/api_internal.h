@@ -71,6 +71,8 @@ bool api_arg_true(const struct api_request *r, const char *name);
 
 /* JSON of a wall time (null for none), of a zone row, of a version. */
 json_t *api_json_time(struct wall t);
+/* Free text, as people, peers and files gave it: JSON wants UTF-8, so other octets become '?'. */
+json_t *api_json_text(const char *text);
 json_t *api_json_name(const uint8_t *name);
 json_t *api_json_zone(const struct store_zone *z, const struct config *c);
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v);

@@ -36,9 +36,10 @@ static void finish(struct api_request *r)
 
         if (f->level > worst)
             worst = f->level;
-        (void)json_array_append_new(
-            faults, json_pack("{s:s, s:s, s:s}", "zone", f->zone, "level",
-                              f->level == VERIFY_LOST ? "lost" : "repairable", "text", f->text));
+        (void)json_array_append_new(faults,
+                                    json_pack("{s:s, s:s, s:o}", "zone", f->zone, "level",
+                                              f->level == VERIFY_LOST ? "lost" : "repairable",
+                                              "text", api_json_text(f->text)));
     }
     r->result =
         json_pack("{s:i, s:I, s:I, s:I, s:b, s:o}", "exit", (int)worst, "zones",

@@ -1,7 +1,10 @@
 /* Status and zones: what is, and asking primaries again. */
 #include "syncd/api_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/mem.h"
 
 json_t *api_json_time(struct wall t)
 {
@@ -11,6 +14,23 @@ json_t *api_json_time(struct wall t)
         return json_null();
     wall_to_text(text, t);
     return json_string(text);
+}
+
+json_t *api_json_text(const char *text)
+{
+    json_t *j = json_string(text);
+    char *copy;
+
+    if (j)
+        return j;
+    copy = xstrdup(text);
+    for (char *p = copy; *p; p++) {
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    }
+    j = json_string(copy);
+    free(copy);
+    return j;
 }
 
 json_t *api_json_name(const uint8_t *name)
@@ -39,8 +59,9 @@ static json_t *json_hold(const struct store_zone *z)
 {
     if (!z->held)
         return json_null();
-    return json_pack("{s:I, s:o, s:s, s:s}", "version", (json_int_t)z->held_version, "since",
-                     api_json_time(z->held_at), "by", z->held_by, "reason", z->held_reason);
+    return json_pack("{s:I, s:o, s:o, s:o}", "version", (json_int_t)z->held_version, "since",
+                     api_json_time(z->held_at), "by", api_json_text(z->held_by), "reason",
+                     api_json_text(z->held_reason));
 }
 
 static const struct config_zone *find_config(const struct config *c, const uint8_t *zone)
@@ -73,18 +94,18 @@ json_t *api_json_zone(const struct store_zone *z, const struct config *c)
     bool waits = z->held && z->last_version > z->version;
 
     return json_pack(
-        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:s, s:s}",
+        "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
+        "s:i, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
-        z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", z->account, "state", state_of(z),
-        "masters", json_primaries(z, c), "serial",
+        z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
+        "state", state_of(z), "masters", json_primaries(z, c), "serial",
         z->has_content ? json_integer(z->serial.v) : json_null(), "primary_serial",
         z->has_primary_serial ? json_integer(z->primary_serial.v) : json_null(), "version",
         (json_int_t)z->version, "records", (json_int_t)z->records, "hold", json_hold(z), "waiting",
         (int)waits, "last_check", api_json_time(z->last_check), "last_success",
         api_json_time(z->last_success), "next_check", api_json_time(z->next_check), "expires_at",
-        api_json_time(z->expires_at), "failures", (int)z->failures, "last_error", z->last_error,
-        "last_primary", z->last_primary);
+        api_json_time(z->expires_at), "failures", (int)z->failures, "last_error",
+        api_json_text(z->last_error), "last_primary", api_json_text(z->last_primary));
 }
 
 /* ---- Handlers ---- */
@@ -192,13 +213,13 @@ void api_get_status(struct api_request *r)
     }
     for (size_t i = 0; i < sizeof(c.states) / sizeof(c.states[0]); i++)
         (void)json_object_set_new(states, c.states[i].state, json_integer(c.states[i].n));
-    r->result = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:s}}",
+    r->result = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:o}}",
                           "node", r->config->node, "version", ZL_VERSION, "authd_connected",
                           (int)r->authd_connected, "seq", (json_int_t)last, "zones", c.zones,
                           "states", states, "attention", c.trouble, "journal", "behind",
                           (json_int_t)behind, "written", (json_int_t)js->written, "packs",
                           (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
-                          (int)js->failing, "last_error", js->last_error);
+                          (int)js->failing, "last_error", api_json_text(js->last_error));
 out:
     history_close(&h);
 }

@@ -163,3 +163,15 @@ def test_import_says_what_is_wrong_and_changes_nothing(node, peer):
     r = n.zonectl('import', 'own.test', '/nowhere', check=False)
     assert r.returncode == 1 and 'No such file' in r.stderr
     n.verify()
+
+
+def test_a_reason_cut_within_a_character_does_not_hide_the_zone(peer, node):
+    """The hold keeps 255 octets of the reason: a character of two octets may be cut in its middle."""
+    n, _ = follow(peer, node, [1, 2])
+    n.zonectl('rollback', ZONE, '--to', '1', '--reason', '\u00e4' * 300)
+    n.wait_serial(ZONE, 1)
+    z = n.zone(ZONE)
+    assert z['state'] == 'held' and z['hold']['version'] == 1
+    assert [x['name'] for x in n.status()['attention']] == [ZONE + '.']
+    assert [x['name'] for x in n.json('zone', 'list')] == [ZONE + '.']
+    n.verify()
