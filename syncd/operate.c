@@ -74,6 +74,8 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
     char source[64];
     enum err rc;
 
+    if (row->removed)
+        return err_set(ERR_CONFLICT, e, "the zone is removed and not served; its history is kept");
     if (!row->has_content)
         return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
     if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
@@ -183,6 +185,15 @@ static enum err move_serial(struct zone **fresh, const struct zone *current, str
     return OK;
 }
 
+/* Nobody asks primaries about a zone of our own, so nothing would ever end their failures. */
+static void forget_primaries(struct commit_job *job)
+{
+    static const struct store_zone none;
+
+    commit_copy_state(&job->row, &none);
+    job->owns_state = true;
+}
+
 enum err operate_import(struct commit_job **out, struct history *h, const struct store_zone *row,
                         const char *file_name, const char *text, size_t len,
                         const struct zone_limits *limits, const struct operator_act *act,
@@ -210,6 +221,7 @@ enum err operate_import(struct commit_job **out, struct history *h, const struct
     job->row.source = SOURCE_OPERATOR;
     job->row.removed = false;
     job->row.held = false;
+    forget_primaries(job);
     origin_set(&job->origin, ORIGIN_IMPORT, file_name, act);
     *out = job;
     job = NULL;

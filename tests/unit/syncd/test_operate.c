@@ -420,6 +420,62 @@ static void a_change_made_for_an_older_version_is_refused(void **state)
     assert_verified(w);
 }
 
+/* A zone from a primary that failed, and was then taken out of the configuration. */
+static void remove_failing(struct world *w)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job;
+
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    history_close(&h);
+    job = commit_job_new(COMMIT_SERVED, &row);
+    job->row.removed = true;
+    job->row.failures = 3;
+    job->row.has_primary_serial = true;
+    job->row.primary_serial = (struct serial){7};
+    job->row.expires_at = job->row.next_check = (struct wall){1000};
+    (void)snprintf(job->row.last_error, sizeof(job->row.last_error), "primary: timeout");
+    (void)snprintf(job->row.last_primary, sizeof(job->row.last_primary), "primary");
+    job->owns_state = true;
+    assert_int_equal(commit(w, job), OK);
+}
+
+static void an_import_forgets_the_troubles_with_primaries(void **state)
+{
+    struct world *w = *state;
+    const struct store_zone *row = &w->last.row;
+
+    transfer(w, ZONE("1", "192.0.2.1"), COMMIT_CHANGE);
+    remove_failing(w);
+    assert_int_equal(row->failures, 3);
+    import_ok(w, ZONE("2", "192.0.2.2"));
+    assert_int_equal(row->kind, ZONE_LOCAL);
+    assert_false(row->removed);
+    assert_int_equal(row->failures, 0);
+    assert_string_equal(row->last_error, "");
+    assert_string_equal(row->last_primary, "");
+    assert_false(row->has_primary_serial);
+    assert_int_equal(row->next_check.s, 0);
+    assert_int_equal(row->expires_at.s, 0);
+    assert_verified(w);
+}
+
+static void a_removed_zone_is_not_rolled_back(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+
+    transfer(w, ZONE("1", "192.0.2.1"), COMMIT_CHANGE);
+    transfer(w, ZONE("2", "192.0.2.2"), COMMIT_CHANGE);
+    remove_failing(w);
+    assert_int_equal(rollback(w, "v1", &e), ERR_CONFLICT);
+    assert_non_null(strstr(e.text, "removed"));
+    assert_served(w, "192.0.2.2");
+    assert_verified(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +488,9 @@ int main(void)
                                         drop_world),
         cmocka_unit_test_setup_teardown(a_change_made_for_an_older_version_is_refused, make_world,
                                         drop_world),
+        cmocka_unit_test_setup_teardown(an_import_forgets_the_troubles_with_primaries, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(a_removed_zone_is_not_rolled_back, make_world, drop_world),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
