@@ -17,7 +17,8 @@ struct operator_act {
  * goes forward, so that secondaries follow. A zone from a primary gets the old version as it was,
  * serial too, and is held: newer versions are fetched and wait until release. *job is not
  * submitted. job->changes is what would change; *target the version rolled back to. Errors:
- * history_find's; ERR_EXISTS if that content is what is served already. */
+ * history_find's; ERR_EXISTS if that content is what is served already; ERR_CONFLICT if the zone is
+ * removed. */
 MUST_USE enum err operate_rollback(struct commit_job **job, struct store_version *target,
                                    struct history *h, const struct store_zone *row,
                                    const char *spec, const struct operator_act *act,

@@ -241,15 +241,13 @@ static void on_expired_done(void *ctx, struct commit_job *job)
     struct zone_entry *z = w->zone;
 
     if (wait_end(w)) {
-        if (job->rc == OK) {
+        z->expiring = false;
+        if (job->rc == OK)
             take_row(z, &job->row);
-        } else if (job->rc == ERR_CONFLICT) {
-            /* Somebody changed the zone, and has told us what it is now. */
-            if (z->scheduled && z->refresh.expired && !z->row.expired)
-                replicate_commit_expired(z);
-        } else {
+        else if (job->rc == ERR_CONFLICT) /* somebody changed the zone, and has told us how */
+            replicate_retry_expired(z);
+        else /* a full disk, say: the end of the next round tries again */
             log_error(say("a zone has expired, but that cannot be stored"), kv_err(&job->error));
-        }
         replicate_settle(z->replicator);
     }
     free(w);
@@ -269,7 +267,14 @@ void replicate_commit_expired(struct zone_entry *z)
     job = commit_job_new(COMMIT_SERVED, &row);
     replicate_full_row(&job->row, z);
     job->row.expired = true;
+    z->expiring = true;
     submit(z->replicator, job, on_expired_done, wait_new(z));
+}
+
+void replicate_retry_expired(struct zone_entry *z)
+{
+    if (z->scheduled && z->refresh.expired && !z->row.expired && !z->expiring)
+        replicate_commit_expired(z);
 }
 
 /* ---- Rows that come and go with the configuration ---- */

@@ -33,6 +33,7 @@ struct zone_entry {
     bool committing;            /* a transfer's result is on its way to the store ... */
     struct commit_wait *commit; /* ... for the present schedule, if this is there */
 
+    bool expiring; /* the store is being told that the zone has expired */
     bool row_busy; /* a row job is queued or on its way */
     struct zone_entry *next_row;
     bool dirty; /* state that is not stored yet */
@@ -116,6 +117,8 @@ bool replicate_newest(const struct zone_entry *z, struct serial *out);
 void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result);
 /* The zone has expired: authd shall know. */
 void replicate_commit_expired(struct zone_entry *z);
+/* Tells the store once more, if it could not take that before. */
+void replicate_retry_expired(struct zone_entry *z);
 /* The row as the configuration wants it, when its turn comes. */
 void replicate_commit_row(struct zone_entry *z);
 /* The state of the zone shall be stored soon. */

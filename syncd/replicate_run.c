@@ -214,6 +214,7 @@ static void note_state(struct zone_entry *z)
 
     if (f->step == REFRESH_WAIT && f->current && f->failures == 0)
         zone_row_text(&z->row.last_error, "");
+    replicate_retry_expired(z);
     replicate_dirty(z);
 }
 

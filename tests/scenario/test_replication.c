@@ -73,6 +73,7 @@ struct world {
     struct stored *zones; /* the store */
     size_t zone_count, zone_cap;
     uint64_t commits[4]; /* by kind */
+    bool full;           /* the store's disk: nothing is taken */
 
     unsigned probes_total;
     unsigned most_in_a_second, in_this_second;
@@ -297,7 +298,9 @@ static void happen_commit(struct world *w, struct event *e)
     struct stored *z = find_stored(w, job->row.name);
 
     w->commits[job->kind]++;
-    if (!z) {
+    if (w->full) {
+        job->rc = err_set(ERR_LIMIT, &job->error, "the disk is full");
+    } else if (!z) {
         w->zones = xgrow(w->zones, &w->zone_cap, w->zone_count + 1, sizeof(*w->zones));
         z = &w->zones[w->zone_count++];
         *z = (struct stored){.row = job->row};
@@ -641,6 +644,30 @@ static void test_expiry_and_recovery(void **state)
 }
 
 /* A month in which one primary after another is away for two days. */
+static void test_expiry_while_the_disk_is_full(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_init(&w, &clock, ONE, "");
+    run_for(&w, DAY);
+    w.peers[0].dead = true;
+    w.full = true;
+    run_for(&w, 8 * DAY);
+    assert_false(row(&w)->expired); /* it should be, but the store takes nothing */
+    w.full = false;
+    run_for(&w, HOUR);
+    assert_true(row(&w)->expired);
+    w.commits[COMMIT_SERVED] = 0;
+    run_for(&w, DAY);
+    assert_int_equal(w.commits[COMMIT_SERVED], 0); /* once is enough */
+    w.peers[0].dead = false;
+    run_for(&w, 11 * MINUTE);
+    assert_false(row(&w)->expired);
+    world_done(&w);
+}
+
 static void test_primaries_failing_in_turn(void **state)
 {
     struct world w;
@@ -1135,6 +1162,7 @@ int main(void)
         cmocka_unit_test(test_notify_ahead_of_the_serial),
         cmocka_unit_test(test_primary_down_and_up),
         cmocka_unit_test(test_expiry_and_recovery),
+        cmocka_unit_test(test_expiry_while_the_disk_is_full),
         cmocka_unit_test(test_primaries_failing_in_turn),
         cmocka_unit_test(test_a_primary_that_is_behind),
         cmocka_unit_test(test_content_that_is_refused),
