@@ -32,6 +32,7 @@ struct front {
     struct loop *loop;
     int fd;
     struct event *event;
+    struct event *resume; /* listens again after a pause */
     front_message_fn *message;
     void *ctx;
 
@@ -190,13 +191,28 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
     conn_close(c);
 }
 
+static void on_resume(evutil_socket_t fd, short what, void *ctx)
+{
+    struct front *f = ctx;
+
+    (void)fd;
+    (void)what;
+    (void)event_add(f->event, NULL);
+}
+
 static void on_connect(evutil_socket_t fd, short what, void *ctx)
 {
+    static const struct timeval pause = {.tv_usec = 100000};
     struct front *f = ctx;
     struct conn *c;
     int s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)what;
+    if (s < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+        /* Who waits stays readable; without a pause the loop would do nothing else. */
+        (void)event_del(f->event);
+        (void)evtimer_add(f->resume, &pause);
+    }
     if (s < 0)
         return;
     if (f->conn_count >= CONNS_MAX) {
@@ -239,7 +255,8 @@ enum err front_start(struct front **out, struct loop *loop, const char *run_dir,
     if ((rc = ho_listen(&f->fd, run_dir, e)))
         goto fail;
     f->event = event_new(loop_base(loop), f->fd, EV_READ | EV_PERSIST, on_connect, f);
-    if (!f->event || event_add(f->event, NULL) != 0) {
+    f->resume = evtimer_new(loop_base(loop), on_resume, f);
+    if (!f->event || !f->resume || event_add(f->event, NULL) != 0) {
         rc = err_set(ERR_LIMIT, e, "cannot listen on the hand-over socket");
         goto fail;
     }
@@ -260,6 +277,8 @@ void front_stop(struct front *f)
         conn_close(f->conns);
     if (f->event)
         event_free(f->event);
+    if (f->resume)
+        event_free(f->resume);
     if (f->fd >= 0)
         (void)close(f->fd);
     free(f);

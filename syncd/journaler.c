@@ -10,9 +10,10 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
-#define BATCH_MAX 512    /* versions in one pack */
-#define RETRY_SECONDS 5  /* after a failure */
-#define REPACK_WRITES 64 /* packs written before small ones are merged */
+#define BATCH_MAX 512          /* versions in one pack */
+#define BATCH_RECORDS 1000000u /* once so many are in it, a batch takes no further version */
+#define RETRY_SECONDS 5        /* after a failure */
+#define REPACK_WRITES 64       /* packs written before small ones are merged */
 
 struct journaler {
     struct committer *committer;
@@ -34,8 +35,8 @@ struct batch {
     struct store_change changes[BATCH_MAX];
     struct journal_entry entries[BATCH_MAX];
     struct zone *contents[BATCH_MAX];
-    uint64_t parent_version[BATCH_MAX];
     size_t n;
+    uint64_t records; /* that its changes name */
 };
 
 /* ---- The parent of a version ---- */
@@ -139,7 +140,6 @@ static enum err entry_prepare(struct journaler *j, struct batch *b, size_t i, st
     if ((rc = find_parent(&parent, j->store, c, e)))
         return rc;
     if (parent.found) {
-        b->parent_version[i] = parent.version.version;
         if (parent.version.journaled)
             memcpy(en->parent.id, parent.version.oid, sizeof(en->parent.id));
         else
@@ -159,8 +159,9 @@ static enum err on_change(void *ctx, const struct store_change *c, struct errinf
     struct changeset *copy = NULL;
     enum err rc;
 
-    if (b->n == BATCH_MAX)
+    if (b->n == BATCH_MAX || b->records > BATCH_RECORDS)
         return OK;
+    b->records += c->added + c->removed;
     if (c->changes) {
         struct buf octets = BUF_INIT;
         changeset_encode(&octets, c->changes);
