@@ -122,27 +122,30 @@ static const uint8_t *nsec3_enclose(const struct denial *d, const uint8_t *name,
 
 /* ---- What is to be proven ---- */
 
-static const uint8_t *wildcard_of(uint8_t out[NAME_MAX_OCTETS + 2], const uint8_t *encloser)
+/* The wildcard below `encloser` is not there, or it is an empty non-terminal. */
+static void cover_wildcard(const struct denial *d, const uint8_t *encloser)
 {
-    out[0] = 1;
-    out[1] = '*';
-    (void)name_copy(out + 2, encloser);
-    return out;
+    uint8_t wildcard[NAME_MAX_OCTETS + 2] = {1, '*'};
+
+    (void)name_copy(wildcard + 2, encloser);
+    if (d->kind == DENIAL_NSEC)
+        nsec_cover(d, wildcard);
+    else
+        nsec3_note_cover(d, wildcard); /* the one that matches, if it has one */
 }
 
 void prove_no_name(struct answerer *a, const struct zone *z, const uint8_t *name,
                    const uint8_t *encloser)
 {
     struct denial d = denial_of(a, z);
-    uint8_t wildcard[NAME_MAX_OCTETS + 2];
 
-    if (d.kind == DENIAL_NSEC) {
+    if (d.kind == DENIAL_NONE)
+        return;
+    if (d.kind == DENIAL_NSEC)
         nsec_cover(&d, name);
-        nsec_cover(&d, wildcard_of(wildcard, encloser));
-    } else if (d.kind == DENIAL_NSEC3) {
+    else
         encloser = nsec3_enclose(&d, name, encloser);
-        nsec3_note_cover(&d, wildcard_of(wildcard, encloser));
-    }
+    cover_wildcard(&d, encloser);
 }
 
 void prove_no_type(struct answerer *a, const struct zone *z, const uint8_t *name,
@@ -173,33 +176,32 @@ void prove_expanded_no_type(struct answerer *a, const struct zone *z, const uint
                             const uint8_t *encloser, const struct node *node)
 {
     struct denial d = denial_of(a, z);
-    uint8_t wildcard[NAME_MAX_OCTETS + 2];
 
-    (void)wildcard_of(wildcard, encloser);
-    if (d.kind == DENIAL_NSEC) {
+    if (d.kind == DENIAL_NONE)
+        return;
+    if (d.kind == DENIAL_NSEC)
         nsec_cover(&d, name);
-        if (node)
-            nsec_at(&d, node);
-        else
-            nsec_cover(&d, wildcard);
-    } else if (d.kind == DENIAL_NSEC3) {
+    else
         (void)nsec3_enclose(&d, name, encloser);
-        nsec3_note_cover(&d, wildcard); /* the one that matches, if it has one */
-    }
+    if (d.kind == DENIAL_NSEC && node)
+        nsec_at(&d, node);
+    else
+        cover_wildcard(&d, encloser);
 }
 
-void proofs_put(struct answerer *a)
+static bool put_proof(struct answerer *a, const struct answer_proof *p)
 {
     uint8_t owner[NAME_MAX_OCTETS];
     struct rrset s;
 
-    for (unsigned i = 0; i < a->proof_count && !a->truncated; i++) {
-        const struct answer_proof *p = &a->proofs[i];
+    (void)node_owner(owner, &p->node, zone_apex(p->zone));
+    return node_rrset(&p->node, p->type, &s) &&
+           put_signed(a, SECTION_AUTHORITY, owner, &p->node, &s, s.ttl);
+}
 
-        (void)node_owner(owner, &p->node, zone_apex(p->zone));
-        if (node_rrset(&p->node, p->type, &s) &&
-            !put_signed(a, SECTION_AUTHORITY, owner, &p->node, &s, s.ttl))
-            a->truncated = true;
-    }
+void proofs_put(struct answerer *a)
+{
+    for (unsigned i = 0; i < a->proof_count && !a->truncated; i++)
+        a->truncated = !put_proof(a, &a->proofs[i]);
     a->proof_count = 0;
 }

@@ -27,6 +27,17 @@ static const char *const zones[][2] = {
     {"child.example.", "@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.7\n"},
     {"other.", "@ SOA ns1 host 1 1 1 1 9999\n@ NS ns1\nns1 A 192.0.2.8\nc3 CNAME c1.example.\n"
                "*.cw DNAME example.\n* TXT other\n"},
+    {"nsec.", "@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.7\n*.w CNAME x.v\n*.v CNAME y.w\n"
+              "sub NS ns1\na.b DNAME nsec3.\n@ NSEC a.b NS SOA NSEC\na.b NSEC ns1 DNAME NSEC\n"
+              "ns1 NSEC sub A NSEC\nsub NSEC *.v NS NSEC\n*.v NSEC *.w CNAME NSEC\n"
+              "*.w NSEC @ CNAME NSEC\nns1 RRSIG NSEC" SIG},
+    {"nsec3.",
+     "@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.7\n*.w CNAME x.nsec.\nsub NS ns1\n"
+     "@ NSEC3PARAM 1 0 2 ab\n@ NSEC3PARAM 1 0 60000 ab\n@ NSEC3PARAM 9 0 0 -\n"
+     "00000000000000000000000000000000 NSEC3 1 1 2 ab 80000000000000000000000000000000 A\n"
+     "80000000000000000000000000000000 NSEC3 1 1 3 ab 00000000000000000000000000000000 A\n"
+     "g0000000000000000000000000000000 NSEC3 1 1 2 ab 00000000000000000000000000000000 A\n"
+     "g NSEC3 1 1 2 ab 00000000000000000000000000000000 A\n"},
     {"expired.", "@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.7\n"},
 };
 

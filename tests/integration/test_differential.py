@@ -382,8 +382,12 @@ ACCEPTED = [
      'picks an NSEC that does not cover a name with an octet 0, as it sorts such names otherwise than RFC 4034 6.1'),
     ('knot bind9', 'authority', lambda c: 'NSEC' in c.ours.types('authority') and c.theirs.authority < c.ours.authority and c.theirs_fault,
      'shows that a wildcard that owns nothing exists, but not that it owns nothing (RFC 4035 3.1.3.4)'),
-    ('nsd', 'rcode answer authority additional', lambda c: c.rdtype == 'RRSIG' and not c.ours.answer and 'CNAME' in c.theirs.types('answer'),
-     'follows a CNAME in search of RRSIG, which may stand beside it'),
+    ('nsd', 'rcode aa answer authority additional', lambda c: c.rdtype in ('RRSIG', 'NSEC') and not c.ours.answer
+        and 'CNAME' in c.theirs.types('answer'),
+     'follows a CNAME in search of RRSIG or NSEC, which may stand beside it'),
+    ('bind9', 'aa answer authority additional', lambda c: c.rdtype == 'NSEC' and not c.ours.aa and cut(c)
+        and c.theirs.rrsets('answer', 'NSEC') == c.theirs.answer and {x[0] for x in c.theirs.answer} == {cut(c)[0]},
+     "gives the parent's NSEC at a cut where it is asked for; RFC 4035 3.1.4.1 makes that exception for DS alone"),
     ('knot', 'answer', lambda c: c.rdtype == 'RRSIG' and c.theirs.answer < c.ours.answer,
      'gives one of the signatures where RRSIG is asked for, we give all'),
 ]
