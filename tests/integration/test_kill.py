@@ -100,14 +100,14 @@ def test_syncd_killed_at_each_system_call_of_a_commit(peer, node, place):
     saved = place / 'saved'
     shutil.copytree(base.data, saved)
 
-    def scenario(when):
-        """True if syncd lived through it all."""
+    def scenario(when, calls=TRACED):
+        """True if syncd lived through it all. strace counts the calls of each thread by itself."""
         shutil.rmtree(base.data)
         shutil.copytree(saved, base.data)
         trace = place / 'trace'
         cmd = ['strace', '-f', '-qq', '-o', str(trace), '-e', f'trace={TRACED}']
         if when:
-            cmd += ['-e', f'inject={TRACED}:signal=KILL:when={when}']
+            cmd += ['-e', f'inject={calls}:signal=KILL:when={when}']
         s = zl.Process('syncd', [*cmd, syncd, '-c', base.conf], base.path / 'traced.log',
                        {'ASAN_OPTIONS': 'detect_leaks=0'}).start()
         try:
@@ -125,25 +125,32 @@ def test_syncd_killed_at_each_system_call_of_a_commit(peer, node, place):
         finally:
             s.kill()
 
-    def calls():
-        return count_calls(place / 'trace')
-
-    assert scenario(None)
-    total = calls()
-    step = 1 if SWEEP else max(1, total // 24)
-    died = 0
-    for when in range(1, total + 1, step):
-        if not scenario(when):
-            died += 1
+    def die_and_recover(when, calls):
+        """False if there was no such call any more."""
+        lived = scenario(when, calls)
         base.syncd.start()
         base.authd.start()
         zl.wait_for(base.ready, 'a clean start')
         zl.wait_for(lambda: base.status()['authd_connected'], 'authd to connect')
         base.zonectl('refresh', ZONE)
         base.wait_serial(ZONE, 2)
-        assert check_history(base, {1, 2}) == [1, 2], f'killed at call {when}'
+        assert check_history(base, {1, 2}) == [1, 2], f'killed at {calls} {when}'
         base.verify()
         base.fsck()
         base.stop()
-    print(f'{died} deaths at {total} calls, every {step}')
+        return not lived
+
+    assert scenario(None)
+    total = count_calls(place / 'trace')
+    died = 0
+    if SWEEP:  # by kind of call too, so that each thread has its turn
+        for calls in [TRACED, *TRACED.split(',')]:
+            when = 1
+            while die_and_recover(when, calls):
+                died += 1
+                when += 1
+    else:
+        for when in range(1, total + 1, max(1, total // 24)):
+            died += die_and_recover(when, TRACED)
+    print(f'{died} deaths; {total} calls in all')
     assert died > 5
