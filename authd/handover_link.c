@@ -6,7 +6,7 @@
 #include "lib/base/mem.h"
 
 #define RETRY_FIRST_MS 100
-#define RETRY_MAX_MS 2000
+#define RETRY_MAX_MS 500 /* meanwhile NOTIFY gets SERVFAIL, and primaries try again late */
 #define FRAMES_AT_ONCE 64
 
 struct handover_link {

@@ -1,5 +1,5 @@
 /* A connection to syncd's hand-over socket that comes back by itself: 100 ms after it was lost or
- * refused, then twice as long each time, up to 2 s.
+ * refused, then twice as long each time, up to half a second.
  *
  * Threads: the one that runs the base. Callbacks may not free the link.
  */

@@ -169,10 +169,9 @@ class Node:
     def start(self, authd=True):
         self.write_config()
         self.syncd.start()
-        if authd:
-            self.authd.start()
         wait_for(self.ready, 'syncd to be ready')
         if authd:
+            self.authd.start()  # its workers find syncd at once, so that no first NOTIFY meets SERVFAIL
             wait_for(lambda: self.status()['authd_connected'], 'authd to connect')
         return self
 
@@ -181,10 +180,11 @@ class Node:
         return self.zonectl('status', check=False).returncode == 0
 
     def restart(self):
-        for p in (self.syncd, self.authd):
-            if not p.alive():
-                p.start()
+        if not self.syncd.alive():
+            self.syncd.start()
         wait_for(self.ready, 'syncd to be ready again')
+        if not self.authd.alive():
+            self.authd.start()
         wait_for(lambda: self.status()['authd_connected'], 'authd to connect again')
 
     def stop(self):
