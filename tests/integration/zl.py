@@ -64,6 +64,18 @@ def free_port():
     raise AssertionError('no free port')
 
 
+def group_lives(group):
+    """Whether a process group has members that still run (zombies hold nothing)."""
+    for stat in pathlib.Path('/proc').glob('[0-9]*/stat'):
+        try:
+            state, _, pgrp = stat.read_text(errors='replace').rpartition(')')[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(pgrp) == group and state not in 'ZX':
+            return True
+    return False
+
+
 class Process:
     """A daemon in the foreground, its output in a file; ended by pid, never by name."""
 
@@ -86,13 +98,15 @@ class Process:
         self.p.send_signal(number)
 
     def kill(self):
-        """kill -9, as the fault tests want it: the whole group, at once."""
+        """kill -9, as the fault tests want it: the whole group, at once, and gone when this returns."""
         if self.p is not None:
             try:
                 os.killpg(self.p.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
             self.p.wait()
+            # A daemon under strace is no child of ours: its locks last until it is really gone.
+            wait_for(lambda: not group_lives(self.p.pid), f'{self.name} to be gone')
 
     def stop(self, timeout=20):
         if not self.alive():
