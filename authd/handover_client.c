@@ -173,10 +173,11 @@ void handover_client_free(struct handover_client *c)
 bool handover_client_ask(struct handover_client *c, const struct ho_frame *f,
                          const struct way_back *back, const uint8_t *servfail, size_t servfail_len)
 {
-    struct ticket *t = ticket_take(c);
     struct ho_frame numbered = *f;
+    struct ticket *t;
 
-    if (!t)
+    handover_link_wake(c->link);
+    if (!(t = ticket_take(c)))
         return false;
     numbered.id = t->id;
     if (servfail_len > sizeof(t->servfail) || !handover_link_send(c->link, &numbered)) {

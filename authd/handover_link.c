@@ -21,6 +21,7 @@ struct handover_link {
     struct event *readable;
     struct event *retry;
     int retry_ms;
+    bool telling; /* of a loss: what was under way fails before anything new begins */
     uint8_t buf[HO_FRAME_MAX];
 };
 
@@ -58,7 +59,9 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         return;
     drop_socket(l);
     retry_later(l);
+    l->telling = true;
     l->state(l->ctx, false, &e);
+    l->telling = false;
 }
 
 static enum err hello(struct handover_link *l, struct errinfo *e)
@@ -71,19 +74,26 @@ static enum err hello(struct handover_link *l, struct errinfo *e)
     return ho_send(l->fd, &f, e);
 }
 
+static bool connect_now(struct handover_link *l)
+{
+    if (ho_connect(&l->fd, l->run_dir, NULL) != OK || hello(l, NULL) != OK) {
+        drop_socket(l);
+        return false;
+    }
+    (void)event_del(l->retry);
+    l->retry_ms = RETRY_FIRST_MS;
+    l->state(l->ctx, true, NULL);
+    return true;
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *ctx)
 {
     struct handover_link *l = ctx;
 
     (void)fd;
     (void)what;
-    if (ho_connect(&l->fd, l->run_dir, NULL) != OK || hello(l, NULL) != OK) {
-        drop_socket(l);
+    if (!connect_now(l))
         retry_later(l);
-        return;
-    }
-    l->retry_ms = RETRY_FIRST_MS;
-    l->state(l->ctx, true, NULL);
 }
 
 struct handover_link *handover_link_new(struct event_base *base, const char *run_dir,
@@ -117,6 +127,12 @@ void handover_link_free(struct handover_link *l)
     if (l->retry)
         event_free(l->retry);
     free(l);
+}
+
+void handover_link_wake(struct handover_link *l)
+{
+    if (l->fd < 0 && !l->telling)
+        (void)connect_now(l); /* refused: the timer goes on as it was */
 }
 
 bool handover_link_send(struct handover_link *l, const struct ho_frame *f)

@@ -24,6 +24,13 @@ struct handover_link *handover_link_new(struct event_base *base, const char *run
                                         handover_state_fn *state, void *ctx);
 void handover_link_free(struct handover_link *l);
 
+/* Tries now instead of when its time comes, if there is no connection: each worker has a link of
+ * its own, and one that just missed syncd's start would tell primaries SERVFAIL meanwhile, which
+ * not all of them ask again after. Calls back if it connects; does nothing while a loss is told.
+ * Cost: a refused connect() to a Unix socket.
+ */
+void handover_link_wake(struct handover_link *l);
+
 /* False if syncd is away, or takes nothing now. Never calls back. */
 bool handover_link_send(struct handover_link *l, const struct ho_frame *f);
 

@@ -69,7 +69,7 @@ class Primary:
 
     def __init__(self, text, key=None):
         self.text, self.key, self.script = text, key, None
-        self.transfers = 0
+        self.transfers = self.probes = 0
         self.port = zl.free_port()
         self.stopping = False
         outer = self
@@ -106,6 +106,7 @@ class Primary:
         return dns.message.from_wire(data, keyring=self.key.ring() if self.key else None, ignore_trailing=True)
 
     def answer_soa(self, data):
+        self.probes += 1
         q = self.parse(data)
         r = dns.message.make_response(q)
         r.flags |= dns.flags.AA

@@ -496,6 +496,20 @@ def test_handover_syncd_dies_and_comes_back(authd):
         s.close()
 
 
+def test_handover_of_the_first_message_once_syncd_is_back(authd):
+    """No worker waits for its next attempt while a primary is told SERVFAIL."""
+    p = authd(workers=4)
+    began = time.monotonic()
+    assert udp(p, notify()).rcode() == dns.rcode.SERVFAIL
+    zl.wait_for(lambda: time.monotonic() - began > 0.8, 'attempts to be seldom')  # 0.1, 0.3, 0.7, 1.2, 1.7 s
+    s = FakeSyncd(p.path, acknowledge)
+    try:
+        assert [udp(p, notify()).rcode() for _ in range(30)] == [dns.rcode.NOERROR] * 30
+        zl.wait_for(lambda: sorted(s.roles) == [1, 1, 1, 1, 2], 'all threads to connect, once each')
+    finally:
+        s.close()
+
+
 def test_handover_silence_ends_in_servfail(authd):
     """A client that is gone when its reply is due leaves nothing behind."""
     p = authd()

@@ -1,6 +1,7 @@
 """Whatever a primary sends, the old version stays until a new one is whole, and the log says why."""
 import struct
 import time
+import types
 
 import dns.message
 import dns.rdatatype
@@ -159,8 +160,31 @@ class Signed:
         m.request_mac = t.query.mac
         t.send(m, t.message([t.soa], question=False))
 
+    @staticmethod
+    def an_hour_late(t):
+        key = t.primary.key
+        m = t.good()
+        m.use_tsig(key.ring(), key.name, algorithm=key.algorithm)
+        m.request_mac = t.query.mac
+        clock = dns.message.time
+        dns.message.time = types.SimpleNamespace(time=lambda: clock.time() - 3600)
+        try:
+            wire = m.to_wire(max_size=65535)
+        finally:
+            dns.message.time = clock
+        t.send(wire)
 
-@pytest.mark.parametrize('script', [Signed.unsigned, Signed.other_key, Signed.altered, Signed.last_unsigned],
+    @staticmethod
+    def mac_of_another_query(t):
+        key = t.primary.key
+        m = t.good()
+        m.use_tsig(key.ring(), key.name, algorithm=key.algorithm)
+        m.request_mac = bytes(len(t.query.mac))
+        t.send(m)
+
+
+@pytest.mark.parametrize('script', [Signed.unsigned, Signed.other_key, Signed.altered, Signed.last_unsigned,
+                                    Signed.an_hour_late, Signed.mac_of_another_query],
                          ids=lambda f: f.__name__)
 def test_a_stream_that_is_not_signed_right_is_refused(script, primary, node):
     key = zl.Key()

@@ -1,4 +1,6 @@
 """Who may announce a change, and what a flood of announcements does."""
+import time
+
 import dns.flags
 import dns.message
 import dns.opcode
@@ -6,6 +8,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.tsig
+import hostile
 import zl
 
 ZONE = 'example.test'
@@ -34,11 +37,6 @@ def made(peer, node, key=None, **options):
     n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
     n.wait_serial(ZONE, 1)
     return n, p
-
-
-def probes(n):
-    """Questions that went to the primary, from the log."""
-    return sum(1 for line in n.syncd.text().splitlines() if 'probe' in line and 'zone=' in line)
 
 
 def test_strangers_are_refused(peer, node):
@@ -90,10 +88,52 @@ def test_a_flood_is_coalesced(peer, node):
             s.sendto(q.to_wire(), ('127.0.0.1', n.port))
     p.load(ZONE, zl.small_zone(before + 1))
     zl.wait_for(lambda: zl.serial(p.port, ZONE) == before + 1, 'the primary to load')
-    notify(n.port)
+    assert notify(n.port) == dns.rcode.NOERROR
     n.wait_serial(ZONE, before + 1)
     assert len(n.log(ZONE)) == 2
     assert n.ask(f'www.{ZONE}', 'A').answer
+
+
+def test_a_flood_leads_to_few_probes(node):
+    n = node()
+    p = hostile.Primary(zl.small_zone(1))
+    try:
+        n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
+        n.wait_serial(ZONE, 1)
+        before, began = p.probes, time.monotonic()
+        for _ in range(500):
+            assert notify(n.port) == dns.rcode.NOERROR
+        p.text = zl.small_zone(2)
+        assert notify(n.port) == dns.rcode.NOERROR
+        n.wait_serial(ZONE, 2)
+        seconds = time.monotonic() - began
+        # One round at once, then one each half second, each of a probe by UDP and at most one by TCP.
+        assert p.probes - before <= 2 * (2 + 2 * seconds), f'{p.probes - before} probes in {seconds:.1f} s'
+        assert p.transfers == 2
+    finally:
+        p.stop()
+
+
+def test_a_notify_key_is_taken_from_any_address(peer, node):
+    key, other = zl.Key('notify.test'), zl.Key('other.test')
+    n = node()
+    for k in (key, other):
+        secret = n.path / f'{k.name}.secret'
+        secret.write_text(k.secret)
+        secret.chmod(0o600)
+        n.options['extra'] = n.options.get('extra', '') + (
+            f'key "{k.name}" {{ algorithm = "{k.algorithm}" secret-file = "{secret}" }}\n')
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1))
+    p.start()
+    n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h', 'notify-keys': '{"notify.test"}'}).start()
+    n.wait_serial(ZONE, 1)
+    p.load(ZONE, zl.small_zone(2))
+    zl.wait_for(lambda: zl.serial(p.port, ZONE) == 2, 'the primary to load serial 2')
+    assert notify(n.port, key=other, source='127.0.0.9') == dns.rcode.REFUSED, 'a key of another purpose'
+    assert n.serial(ZONE) == 1
+    assert notify(n.port, key=key, source='127.0.0.9') == dns.rcode.NOERROR
+    n.wait_serial(ZONE, 2)
 
 
 def test_without_syncd_it_is_servfail_and_queries_go_on(peer, node):

@@ -1,5 +1,7 @@
 """Undoing changes: a zone from a primary is held at the old version; a zone of our own goes forward."""
+import calendar
 import json
+import time
 
 import zl
 
@@ -112,6 +114,20 @@ def test_versions_by_every_name(peer, node):
                       ('2001-01-01', 'as old as'), ('waiting', 'waiting')):
         r = n.zonectl('show', f'{ZONE}@{bad}', check=False)
         assert r.returncode == 1 and says in r.stderr, (bad, r.stderr)
+
+
+def test_rollback_by_commit_serial_and_time(peer, node):
+    n, _ = follow(peer, node, [10, 11, 12])
+    versions = {v['serial']: v for v in n.log(ZONE)}
+    at = versions[12]['at']
+    then = calendar.timegm(time.strptime(at, '%Y-%m-%dT%H:%M:%SZ'))
+    zl.wait_for(lambda: time.time() >= then + 1, 'a second in which nothing changed, as times name the last version of theirs')
+    for name, want in ((versions[11]['commit'], 11), ('10', 10), (at, 12)):
+        n.zonectl('rollback', ZONE, '--to', name)
+        n.wait_serial(ZONE, want)
+        assert www(n) == f'192.0.2.{want}'
+    n.verify()
+    n.fsck()
 
 
 def test_our_own_zone_goes_forward(node):

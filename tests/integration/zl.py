@@ -83,9 +83,11 @@ class Process:
         self.name, self.cmd, self.log = name, [str(c) for c in cmd], pathlib.Path(log)
         self.env = {**os.environ, 'PATH': PATH, **(env or {})}
         self.p = None
+        self.ended = True  # by the story; else it died
 
     def start(self):
         assert not self.alive()
+        self.ended = False
         with open(self.log, 'ab') as out:
             self.p = subprocess.Popen(self.cmd, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                       env=self.env, start_new_session=True)
@@ -99,6 +101,7 @@ class Process:
 
     def kill(self):
         """kill -9, as the fault tests want it: the whole group, at once, and gone when this returns."""
+        self.ended = True
         if self.p is not None:
             try:
                 os.killpg(self.p.pid, signal.SIGKILL)
@@ -110,7 +113,9 @@ class Process:
 
     def stop(self, timeout=20):
         if not self.alive():
+            assert self.ended, f'{self.name} ended by itself with {self.p.returncode}: {self.text()[-2000:]}'
             return None if self.p is None else self.p.returncode
+        self.ended = True
         self.p.terminate()
         try:
             self.p.wait(timeout)
