@@ -22,6 +22,7 @@ struct counters {
     _Atomic(uint64_t) tcp_accepted;
     _Atomic(uint64_t) tcp_refused; /* beyond the limits */
     _Atomic(uint64_t) tcp_timed_out;
+    _Atomic(uint64_t) proxy_refused; /* no or wrong PROXY header from a balancer */
 };
 
 static inline void count_one(_Atomic(uint64_t) *c)

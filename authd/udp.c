@@ -83,6 +83,10 @@ static bool answer_one(struct udp_socket *s, struct udp_batch *b, size_t i, size
     back->socket = s;
     back->peer_len = mh->msg_namelen;
     back->control_len = (socklen_t)mh->msg_controllen;
+    if (!balancer_unwrap(worker_config(s->worker), &m)) {
+        count_one(&s->worker->counters.proxy_refused);
+        return false;
+    }
     return worker_message(s->worker, &m, b->answer[i], ANSWER_OCTETS, len) == MESSAGE_ANSWERED;
 }
 

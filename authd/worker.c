@@ -33,7 +33,7 @@ static bool hand_over(struct worker *w, const struct message *m, const uint8_t *
 enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
                                     size_t cap, size_t *len)
 {
-    const struct config *c = atomic_load_explicit(&w->shared->config, memory_order_acquire);
+    const struct config *c = worker_config(w);
     enum ho_transport t = m->back->transport;
     struct answer_made made = answer_make(w->answerer, c, m->wire, m->len, t != HO_UDP, out, cap);
     uint8_t servfail[HANDOVER_SERVFAIL_MAX];

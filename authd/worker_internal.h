@@ -1,4 +1,4 @@
-/* What worker.c, udp.c, tcp.c and tcp_conn.c share. */
+/* What the files of a worker share. */
 #ifndef ZL_AUTHD_WORKER_INTERNAL_H
 #define ZL_AUTHD_WORKER_INTERNAL_H
 
@@ -65,9 +65,23 @@ enum message_outcome {
     MESSAGE_DROPPED,
 };
 
+/* The settings of now. The caller is inside a grace period. */
+static inline const struct config *worker_config(const struct worker *w)
+{
+    return atomic_load_explicit(&w->shared->config, memory_order_acquire);
+}
+
 /* The caller is inside a grace period. */
 enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
                                     size_t cap, size_t *len);
+
+/* ---- Load balancers in front (balancer.c) ---- */
+
+/* Is what comes from there to begin with a PROXY header? */
+bool balancer_is(const struct config *c, const struct addr *peer);
+/* A datagram from a balancer: takes the header off and puts the client's addresses in. False: drop
+ * it, the header is wrong. What is from elsewhere stays as it is. */
+bool balancer_unwrap(const struct config *c, struct message *m);
 
 /* ---- UDP (udp.c) ---- */
 

@@ -125,3 +125,73 @@ bool addr_eq(const struct addr *a, const struct addr *b)
 {
     return addr_ip_eq(a, b) && a->port == b->port;
 }
+
+/* ---- Networks ---- */
+
+static bool bits_from_text(unsigned *out, const char *text, unsigned max)
+{
+    unsigned v = 0;
+
+    if (!*text || strlen(text) > 3)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        v = v * 10 + (unsigned)(*text - '0');
+    }
+    *out = v;
+    return v <= max;
+}
+
+/* Octet i of the mask. */
+static uint8_t mask_octet(unsigned bits, size_t i)
+{
+    size_t first = i * 8;
+
+    if (bits >= first + 8)
+        return 0xff;
+    return bits <= first ? 0 : (uint8_t)(0xff << (8 - (bits - first)));
+}
+
+enum err addr_prefix_from_text(struct addr_prefix *out, const char *text, struct errinfo *e)
+{
+    const char *slash = strchr(text, '/');
+    size_t n = slash ? (size_t)(slash - text) : strlen(text);
+    char host[INET6_ADDRSTRLEN];
+    struct addr_prefix p = {.bits = 0};
+    unsigned bits;
+    bool six = memchr(text, ':', n) != NULL;
+
+    if (n >= sizeof(host) || memchr(text, '@', n))
+        return err_set(ERR_FORMAT, e, "'%s' is not a network such as 192.0.2.0/24", text);
+    memcpy(host, text, n);
+    host[n] = 0;
+    if (addr_from_text(&p.net, host, 0, NULL) != OK)
+        return err_set(ERR_FORMAT, e, "'%s' is not a network such as 192.0.2.0/24", text);
+    bits = six ? 128 : 32;
+    if (slash && !bits_from_text(&bits, slash + 1, bits))
+        return err_set(ERR_FORMAT, e, "'%s' has no valid length behind the '/'", text);
+    if (six && p.net.family == 4) { /* IPv4-mapped: folded, and so its length */
+        if (bits < 96)
+            return err_set(ERR_FORMAT, e, "'%s' is wider than all IPv4 addresses", text);
+        bits -= 96;
+    }
+    p.bits = (uint8_t)bits;
+    for (size_t i = 0; i < sizeof(p.net.ip); i++) {
+        if (p.net.ip[i] & ~mask_octet(bits, i) & 0xff)
+            return err_set(ERR_FORMAT, e, "'%s' has bits set behind its length", text);
+    }
+    *out = p;
+    return OK;
+}
+
+bool addr_in_prefix(const struct addr *a, const struct addr_prefix *p)
+{
+    if (a->family != p->net.family)
+        return false;
+    for (size_t i = 0; i * 8 < p->bits; i++) {
+        if ((a->ip[i] & mask_octet(p->bits, i)) != p->net.ip[i])
+            return false;
+    }
+    return true;
+}

@@ -33,4 +33,15 @@ socklen_t addr_to_sockaddr(struct sockaddr_storage *out, const struct addr *a);
 bool addr_eq(const struct addr *a, const struct addr *b);    /* port too */
 bool addr_ip_eq(const struct addr *a, const struct addr *b); /* whatever the port */
 
+/* A network: "192.0.2.0/24", "2001:db8::/32", or an address alone for itself. */
+struct addr_prefix {
+    struct addr net; /* port 0; zero behind the prefix */
+    uint8_t bits;
+};
+
+/* ERR_FORMAT with what is wrong, also for bits that are set behind the length. */
+MUST_USE enum err addr_prefix_from_text(struct addr_prefix *out, const char *text,
+                                        struct errinfo *e);
+bool addr_in_prefix(const struct addr *a, const struct addr_prefix *p); /* whatever the port */
+
 #endif

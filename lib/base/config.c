@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/config_items.h"
+#include "lib/base/config_listen.h"
 #include "lib/base/mem.h"
 
 /* The counter stands in front of what everybody sees. */
@@ -233,26 +234,6 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     return OK;
 }
 
-static enum err take_listen(struct config *c, cfg_t *sec, struct errinfo *e)
-{
-    unsigned n = cfg_size(sec, "listen");
-
-    c->listen = xcalloc(n, sizeof(*c->listen));
-    for (unsigned i = 0; i < n; i++) {
-        struct addr *a = &c->listen[i];
-
-        if (addr_from_text(a, cfg_getnstr(sec, "listen", i), 53, e) != OK)
-            return err_wrap(ERR_FORMAT, e, "%s:%d: authd: listen", file_of(sec), sec->line);
-        for (size_t k = 0; k < c->listen_count; k++) {
-            if (addr_eq(a, &c->listen[k]))
-                return err_set(ERR_FORMAT, e, "%s:%d: authd: listen: '%s' stands there twice",
-                               file_of(sec), sec->line, cfg_getnstr(sec, "listen", i));
-        }
-        c->listen_count++;
-    }
-    return OK;
-}
-
 static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
 {
     cfg_t *log_sec = cfg_getsec(cfg, "log");
@@ -264,7 +245,7 @@ static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
     take_section(c, log_sec, "log");
     take_section(c, authd_sec, "authd");
     take_section(c, syncd_sec, "syncd");
-    if ((rc = take_listen(c, authd_sec, e)) || (rc = take_keys(c, cfg, e)) ||
+    if ((rc = config_take_listen(c, authd_sec, e)) || (rc = take_keys(c, cfg, e)) ||
         (rc = take_primaries(c, cfg, e)) || (rc = take_zones(c, cfg, e)))
         return rc;
     if (!c->node[0]) {
@@ -411,6 +392,10 @@ void config_unref(struct config *c)
     free(c->primaries);
     free(c->zones);
     free(c->listen);
+    free(c->listen_tls);
+    free(c->proxy_from);
+    free(c->tls_certificate);
+    free(c->tls_key);
     free(c->path);
     free(c->node);
     free(c->data_dir);

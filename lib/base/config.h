@@ -59,16 +59,26 @@ struct config {
     /* authd */
     struct addr *listen;
     size_t listen_count;
+    struct addr *listen_tls;
+    size_t listen_tls_count;
+    char *tls_certificate; /* files in PEM; both are set if listen_tls is */
+    char *tls_key;
+    uint32_t tls_handshake_ms;      /* from the connection to the end of its handshake */
+    struct addr_prefix *proxy_from; /* balancers: what comes from there has a PROXY header */
+    size_t proxy_from_count;
     uint32_t workers;        /* 0: one a core */
     uint32_t udp_payload;    /* octets, RFC 9715: 1232 */
     uint32_t tcp_clients;    /* in all */
     uint32_t tcp_per_source; /* from one IPv4 address or IPv6 /64 */
     uint32_t tcp_idle_ms;
-    uint32_t tcp_first_ms; /* until the first whole message */
-    uint32_t tcp_pipeline; /* unanswered queries on one connection */
-    char *version_text;    /* answer to version.bind; "": refused */
-    char *server_id;       /* answer to id.server and NSID; "": refused */
-    char *authd_user;      /* drop to this user after the sockets are bound; "": stay */
+    uint32_t tcp_first_ms;   /* until the first whole message */
+    uint32_t tcp_message_ms; /* from a message's first octet to its last */
+    uint32_t tcp_write_ms;   /* for the peer to take what waits for it */
+    uint32_t tcp_pipeline;   /* unanswered queries on one connection */
+    uint32_t tcp_queries;    /* on one connection, in all; 0: any number */
+    char *version_text;      /* answer to version.bind; "": refused */
+    char *server_id;         /* answer to id.server and NSID; "": refused */
+    char *authd_user;        /* drop to this user after the sockets are bound; "": stay */
     char *authd_group;
 
     /* syncd */

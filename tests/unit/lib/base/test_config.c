@@ -15,7 +15,9 @@ static char path[] = "/tmp/zl-config-XXXXXX";
 static const char good[] = "node = \"n1\"\n"
                            "data-dir = \"/d\"\n"
                            "log { level = debug format = json }\n"
-                           "authd { listen = {\"127.0.0.1@5300\", \"::1@5300\"} tcp-idle = 5s }\n"
+                           "authd { listen = {\"127.0.0.1@5300\", \"::1@5300\"} tcp-idle = 5s\n"
+                           "  listen-tls = {\"127.0.0.1\", \"::1@5353\"} tls-certificate = \"/c\"\n"
+                           "  tls-key = \"/k\" proxy-from = {\"10.0.0.0/8\", \"::1\"} }\n"
                            "syncd { max-zone-size = 3M max-zone-records = 2k }\n"
                            "key \"k.example.\" { secret-file = \"/x\" }\n"
                            "primary \"p\" { address = \"127.0.0.1@5301\" key = \"k.example.\" }\n"
@@ -48,6 +50,14 @@ static void a_good_file_is_read(void **state)
     assert_int_equal(c->listen_count, 2);
     assert_int_equal(c->listen[1].family, 6);
     assert_int_equal(c->listen[1].port, 5300);
+    assert_int_equal(c->listen_tls_count, 2);
+    assert_int_equal(c->listen_tls[0].port, 853);
+    assert_int_equal(c->listen_tls[1].port, 5353);
+    assert_string_equal(c->tls_certificate, "/c");
+    assert_string_equal(c->tls_key, "/k");
+    assert_int_equal(c->proxy_from_count, 2);
+    assert_int_equal(c->proxy_from[0].bits, 8);
+    assert_int_equal(c->proxy_from[1].bits, 128);
     assert_int_equal(c->tcp_idle_ms, 5000);
     assert_int_equal(c->udp_payload, 1232);
     assert_int_equal(c->max_zone_bytes, 3u << 20);
@@ -82,6 +92,13 @@ static const struct bad bads[] = {
     {"authd { listen = {\"localhost\"} }\n", 1, "'localhost' is not an IP address"},
     {"authd { listen = {\"127.0.0.1@99999\"} }\n", 1, "no valid port"},
     {"authd { listen = {\"127.0.0.1\", \"127.0.0.1@53\"} }\n", 1, "stands there twice"},
+    {"authd { listen-tls = {\"::1\"} }\n", 1, "listen-tls: needs tls-certificate and tls-key"},
+    {"authd { listen-tls = {\"::1\"} tls-key = \"/k\" }\n", 1, "needs tls-certificate and tls-key"},
+    {"authd { listen-tls = {\"::1@53\"} }\n", 1, "port 53 is for DNS without TLS"},
+    {"authd { listen-tls = {\"::1\", \"::1@853\"} }\n", 1, "stands there twice"},
+    {"authd { listen = {\"::1@853\"} listen-tls = {\"::1\"} }\n", 1, "stands in listen too"},
+    {"authd { proxy-from = {\"192.0.2.1/24\"} }\n", 1, "proxy-from: '192.0.2.1/24' has bits set"},
+    {"authd { proxy-from = {\"balancer\"} }\n", 1, "'balancer' is not a network"},
     {"syncd { max-zone-size = 99999999999999999999 }\n", 1, "too large"},
     {"key \"k\" { }\n", 1, "needs a secret-file"},
     {"primary \"p\" { }\n", 1, "needs an address"},
