@@ -68,6 +68,9 @@ static void store_value(struct config *c, const struct config_item *item, const 
     case ITEM_TEXT:
         *(char **)(void *)at = xstrdup(text);
         break;
+    case ITEM_FLAG:
+        *(bool *)(void *)at = v.flag;
+        break;
     case ITEM_U32:
     case ITEM_MS:
     case ITEM_SECONDS:
@@ -156,6 +159,7 @@ static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
 
         p->name = xstrdup(cfg_title(sec));
         p->key = -1;
+        p->ixfr = strcmp(cfg_getstr(sec, "ixfr"), "yes") == 0;
         if (!address[0])
             return fail_at(sec, e, "needs an address");
         if (addr_from_text(&p->address, address, 53, e) != OK ||

@@ -29,6 +29,7 @@ struct config_primary {
     struct addr address;
     struct addr source; /* family 0: any */
     int key;            /* index into keys, or -1 */
+    bool ixfr;          /* ask for increments */
 };
 
 struct config_zone {

@@ -98,6 +98,8 @@ static const struct config_item items[] = {
      "Our address for probes and transfers. Empty: the system's choice."},
     {"primary", "key", ITEM_TEXT, 0, 0, "", NONE,
      "TSIG key for probes and transfers; its NOTIFYs must be signed with it too."},
+    {"primary", "ixfr", ITEM_FLAG, 0, 0, "yes", NONE,
+     "Ask for increments (RFC 1995); no: always for whole zones."},
 
     {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},
     {"zone", "notify-keys", ITEM_NAMES, 0, 0, "", NONE,
@@ -175,6 +177,11 @@ enum err config_value_parse(union config_value *out, const struct config_item *i
     case ITEM_NAMES:
     case ITEM_ADDRESS:
         return OK;
+    case ITEM_FLAG:
+        out->flag = strcmp(text, "yes") == 0;
+        if (out->flag || strcmp(text, "no") == 0)
+            return OK;
+        return err_set(ERR_FORMAT, e, "'%s' should be yes or no", text);
     case ITEM_U32:
         return parse_number(&out->number, item, text, no_units, "a number", e);
     case ITEM_COUNT:

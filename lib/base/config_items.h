@@ -4,11 +4,12 @@
 
 #include "lib/base/config.h"
 
-#define CONFIG_ITEMS_MAX 40
+#define CONFIG_ITEMS_MAX 80
 #define CONFIG_NO_OFFSET SIZE_MAX
 
 enum item_kind {
     ITEM_TEXT,
+    ITEM_FLAG, /* bool: yes or no */
     ITEM_U32,
     ITEM_COUNT,   /* u64, with k, M, G (powers of 1000) */
     ITEM_OCTETS,  /* u64, with k, M, G (powers of 1024) */
@@ -32,6 +33,7 @@ struct config_item {
 
 union config_value {
     uint64_t number;
+    bool flag;
     enum log_level level;
     enum log_format format;
 };

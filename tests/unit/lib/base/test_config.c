@@ -83,6 +83,8 @@ static const struct bad bads[] = {
     {"nod = \"x\"\n", 1, "nod"},
     {"\nlog { levl = debug }\n", 2, "levl"},
     {"log { level = loud }\n", 1, "'loud' should be error, warning, info or debug"},
+    {"primary \"p\" { address = \"192.0.2.1\" ixfr = perhaps }\n", 1,
+     "ixfr: 'perhaps' should be yes or no"},
     {"log { format = xml }\n", 1, "'xml' should be text or json"},
     {"\n\nauthd { tcp-idle = 5x }\n", 3, "tcp-idle: '5x' should be a time with its unit"},
     {"authd { tcp-idle = 5 }\n", 1, "tcp-idle"},
