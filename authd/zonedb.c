@@ -196,8 +196,11 @@ void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t
                               .version = version,
                               .seq = seq,
                               .expired = expired,
+                              .expires_ms = SERVED_FOR_EVER,
                               .tag = (uint32_t)(hash >> 32)};
     if (s) {
+        z->expires_at = old->expires_at;
+        atomic_init(&z->expires_ms, atomic_load(&old->expires_ms));
         slot_fill(s, z);
         retire(db, old);
         return;
@@ -205,6 +208,36 @@ void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t
     atomic_fetch_add(&db->depths[name_labels(apex)], 1);
     table_insert(table_with_room(db), z, hash);
     db->count++;
+}
+
+/* The writer's look at its own table. */
+static struct served_zone *served(struct zonedb *db, const uint8_t *apex)
+{
+    struct served_zone *z = NULL;
+
+    (void)slot_find(atomic_load(&db->table), apex, name_hash(apex, db->key), &z);
+    return z;
+}
+
+bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, int64_t ms)
+{
+    struct served_zone *z = served(db, apex);
+
+    if (!z)
+        return false;
+    z->expires_at = at;
+    atomic_store_explicit(&z->expires_ms, ms, memory_order_relaxed);
+    return true;
+}
+
+bool zonedb_set_expired(struct zonedb *db, const uint8_t *apex, bool expired)
+{
+    struct served_zone *z = served(db, apex);
+
+    if (!z)
+        return false;
+    atomic_store_explicit(&z->expired, expired, memory_order_relaxed);
+    return true;
 }
 
 bool zonedb_remove(struct zonedb *db, const uint8_t *apex)

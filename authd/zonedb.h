@@ -12,6 +12,7 @@
 #ifndef ZL_AUTHD_ZONEDB_H
 #define ZL_AUTHD_ZONEDB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,16 +22,36 @@
 
 struct zonedb;
 
-/* One version of one zone, as served. Immutable once published. */
+#define SERVED_FOR_EVER INT64_MAX
+
+/* One version of one zone, as served. Immutable once published, but for when it expires. */
 struct served_zone {
     struct zone *zone;
     uint64_t version; /* its number in the store */
     uint64_t seq;     /* the change that made it */
-    bool expired;     /* answered with SERVFAIL */
+    uint32_t tag;     /* the upper half of its hash */
 
-    uint32_t tag;                /* the upper half of its hash */
-    struct served_zone *retired; /* the writer's list of what to free */
+    _Atomic(bool) expired;       /* answered with SERVFAIL */
+    _Atomic(int64_t) expires_ms; /* by the monotonic clock, or SERVED_FOR_EVER (RFC 1034 4.3.5) */
+
+    struct wall expires_at;      /* the writer's, as the rest: the deadline as it is stored */
+    struct served_zone *retired; /* list of what to free */
 };
+
+/* The seconds until the zone expires (RFC 7314), 0 if it has. False: it never does, being local or
+ * held, or syncd has not said yet. */
+static inline bool served_expires_in(uint32_t *out, const struct served_zone *z, struct mono now)
+{
+    int64_t at = atomic_load_explicit(&z->expires_ms, memory_order_relaxed);
+    int64_t left = at - now.ms;
+
+    if (at == SERVED_FOR_EVER)
+        return false;
+    if (left < 0 || atomic_load_explicit(&z->expired, memory_order_relaxed))
+        left = 0;
+    *out = left / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(left / 1000);
+    return true;
+}
 
 /* `clock` gives the hash its key. */
 struct zonedb *zonedb_new(const struct clock *clock);
@@ -46,8 +67,14 @@ const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *ape
 
 /* ---- The writer ---- */
 
-/* Publishes a version; takes over one reference to `zone`. Replaces the one there is. */
+/* Publishes a version; takes over one reference to `zone`. Replaces the one there is, whose
+ * deadline stays; a zone that was not there has none. */
 void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired);
+/* A deadline as it is stored, and what it is by the monotonic clock (or SERVED_FOR_EVER). False if
+ * there is no such zone. */
+bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, int64_t ms);
+/* False if there is no such zone. */
+bool zonedb_set_expired(struct zonedb *db, const uint8_t *apex, bool expired);
 /* False if there is no such zone. */
 bool zonedb_remove(struct zonedb *db, const uint8_t *apex);
 /* Frees what was replaced and removed, once no reader can see it. Waits for a grace period if there

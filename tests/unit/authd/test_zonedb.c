@@ -198,11 +198,43 @@ static void test_threads(void **state)
     zonedb_free(db);
 }
 
+static void test_deadline(void **state)
+{
+    struct zonedb *db = zonedb_new(clock_real());
+    const struct mono now = {.ms = 5000000};
+    uint8_t name[NAME_MAX_OCTETS];
+    uint32_t left = 77;
+
+    (void)state;
+    name_of(name, "example.");
+    assert_false(zonedb_set_deadline(db, name, (struct wall){1}, 1));
+    assert_false(zonedb_set_expired(db, name, true));
+    put(db, "example.", 1);
+    assert_false(served_expires_in(&left, zonedb_get(db, name), now));
+    assert_int_equal(left, 77);
+    assert_true(zonedb_set_deadline(db, name, (struct wall){1000}, now.ms + 59999));
+    put(db, "example.", 2); /* the next version has no deadline of its own */
+    assert_int_equal(zonedb_get(db, name)->expires_at.s, 1000);
+    assert_true(served_expires_in(&left, zonedb_get(db, name), now));
+    assert_int_equal(left, 59);
+    assert_true(served_expires_in(&left, zonedb_get(db, name), mono_add_ms(now, 60000)));
+    assert_int_equal(left, 0);
+    assert_true(zonedb_set_deadline(db, name, (struct wall){0}, INT64_MAX - 1));
+    assert_true(served_expires_in(&left, zonedb_get(db, name), now));
+    assert_int_equal(left, UINT32_MAX);
+    assert_true(zonedb_set_expired(db, name, true));
+    assert_true(zonedb_get(db, name)->expired);
+    assert_true(served_expires_in(&left, zonedb_get(db, name), now));
+    assert_int_equal(left, 0);
+    zonedb_free(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deepest),
         cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_threads),
     };
 
