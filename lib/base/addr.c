@@ -150,7 +150,7 @@ static uint8_t mask_octet(unsigned bits, size_t i)
 
     if (bits >= first + 8)
         return 0xff;
-    return bits <= first ? 0 : (uint8_t)(0xff << (8 - (bits - first)));
+    return bits <= first ? 0 : (uint8_t)((0xff00u >> (bits - first)) & 0xffu);
 }
 
 enum err addr_prefix_from_text(struct addr_prefix *out, const char *text, struct errinfo *e)
