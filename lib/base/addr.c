@@ -148,9 +148,13 @@ static uint8_t mask_octet(unsigned bits, size_t i)
 {
     size_t first = i * 8;
 
+    unsigned mask = 0;
+
     if (bits >= first + 8)
-        return 0xff;
-    return bits <= first ? 0 : (uint8_t)((0xff00u >> (bits - first)) & 0xffu);
+        mask = 0xff;
+    else if (bits > first)
+        mask = 0xff00u >> (bits - first);
+    return (uint8_t)mask;
 }
 
 enum err addr_prefix_from_text(struct addr_prefix *out, const char *text, struct errinfo *e)
