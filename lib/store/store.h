@@ -73,8 +73,9 @@ struct store_zone {
     struct wall last_check;       /* last probe that got an answer */
     struct wall last_success;     /* last probe or transfer that proved us current */
     struct wall next_check;
-    struct wall expires_at;
-    uint32_t failures; /* in a row */
+    struct wall expires_at; /* unless it is held */
+    uint64_t renewal;       /* grows when expires_at or held changes; given by the store */
+    uint32_t failures;      /* in a row */
     char last_error[512];
     char last_primary[128];
 };
@@ -170,6 +171,11 @@ MUST_USE enum err store_zone_get_id(struct store *s, int64_t id, struct store_zo
                                     struct errinfo *e);
 typedef enum err store_zone_fn(void *ctx, const struct store_zone *z, struct errinfo *e);
 MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e);
+
+/* The zones with a renewal > after, in that order, at most `max`: what a reader must look at who
+ * knows of all zones when each may expire. No zone has the number of another. */
+MUST_USE enum err store_renewal_each(struct store *s, uint64_t after, uint32_t max,
+                                     store_zone_fn *f, void *ctx, struct errinfo *e);
 
 /* The served content as it is now (or in this snapshot), which may be newer than *z; every page is
  * checked. ERR_NOT_FOUND, ERR_CORRUPT. */

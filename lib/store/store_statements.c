@@ -4,13 +4,18 @@
 #define ZONE_COLUMNS                                                                               \
     "id, name, kind, source, account, serial, version, last_version, seq, records, tip_oid, "      \
     "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
-    "last_success, next_check, expires_at, failures, last_error, last_primary"
+    "last_success, next_check, expires_at, failures, last_error, last_primary, renewal"
 #define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
 
 #define SELECT_CHANGE                                                                              \
     "SELECT " CHANGE_COLUMNS " FROM change c JOIN zone z ON z.id = c.zone_id"                      \
     " LEFT JOIN version v ON v.zone_id = c.zone_id AND v.version = c.version "
 #define SELECT_VERSION "SELECT " VERSION_COLUMNS " FROM version v "
+
+/* The number of the zone's renewal, when `what` changes. Rows stay for ever, so the largest number
+ * only grows. */
+#define RENEWAL(what)                                                                              \
+    " renewal = CASE WHEN " what " THEN (SELECT max(renewal) + 1 FROM zone) ELSE renewal END"
 
 /* A waiting change is needed while its version may still be served: see store_prune. */
 #define PINNED                                                                                     \
@@ -38,6 +43,7 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_ZONE_BY_NAME] = SELECT_ZONE "WHERE name = ?1",
     [ST_ZONE_BY_ID] = SELECT_ZONE "WHERE id = ?1",
     [ST_ZONE_EACH] = SELECT_ZONE "ORDER BY id",
+    [ST_ZONE_RENEWED] = SELECT_ZONE "WHERE renewal > ?1 ORDER BY renewal LIMIT ?2",
     /* Parameters 1 to 9 are the same in the next three. */
     [ST_ZONE_INSERT] =
         "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, expires_at,"
@@ -49,10 +55,12 @@ const char *const statement_texts[ST_COUNT] = {
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4,"
         " next_check = ?5, expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
         " kind = ?10, source = ?11, account = ?12, expired = ?13, removed = ?14,"
-        " held_version = ?15, held_at = ?16, held_by = ?17, held_reason = ?18 WHERE name = ?1",
+        " held_version = ?15, held_at = ?16, held_by = ?17, held_reason = ?18," RENEWAL(
+            "expires_at <> ?6 OR (held_version IS NULL) <> (?15 IS NULL)") " WHERE name = ?1",
     [ST_ZONE_UPDATE_STATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = ?5,"
-        " expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9 WHERE name = ?1",
+        " expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9," RENEWAL(
+            "expires_at <> ?6") " WHERE name = ?1",
     [ST_ZONE_SET_SERVED] = "UPDATE zone SET serial = ?2, version = ?3, last_version = ?3, seq = ?4,"
                            " records = ?5, expired = 0 WHERE id = ?1",
     [ST_ZONE_SET_LAST_VERSION] = "UPDATE zone SET last_version = ?2 WHERE id = ?1",

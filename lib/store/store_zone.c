@@ -39,6 +39,7 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
     z->failures = (uint32_t)sqlite3_column_int64(st, 22);
     col_text(st, 23, z->last_error, sizeof(z->last_error), &bad);
     col_text(st, 24, z->last_primary, sizeof(z->last_primary), &bad);
+    z->renewal = col_u64(st, 25);
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);
@@ -95,17 +96,43 @@ enum err store_zone_get_id(struct store *s, int64_t id, struct store_zone *out, 
     return rc ? err_wrap(rc, e, "zone with id %lld", (long long)id) : OK;
 }
 
-enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e)
+static enum err zones_read(struct store *s, sqlite3_stmt *st, store_zone_fn *f, void *ctx,
+                           struct errinfo *e)
 {
     struct store_zone z;
-    sqlite3_stmt *st = NULL;
     bool row = false;
+    enum err rc;
+
+    while (!(rc = stmt_row(s, st, &row, e)) && row)
+        if ((rc = zone_read(st, &z, e)) || (rc = f(ctx, &z, e)))
+            break;
+    return rc;
+}
+
+enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
     enum err rc = stmt_start(&st, s, ST_ZONE_EACH, e);
 
-    while (!rc && !(rc = stmt_row(s, st, &row, e)) && row)
-        if (!(rc = zone_read(st, &z, e)))
-            rc = f(ctx, &z, e);
+    if (rc)
+        return rc;
+    rc = zones_read(s, st, f, ctx, e);
     stmt_end(s, ST_ZONE_EACH, st);
+    return rc;
+}
+
+enum err store_renewal_each(struct store *s, uint64_t after, uint32_t max, store_zone_fn *f,
+                            void *ctx, struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    enum err rc = stmt_start(&st, s, ST_ZONE_RENEWED, e);
+
+    if (rc)
+        return rc;
+    bind_u64(st, 1, after);
+    bind_i64(st, 2, max);
+    rc = zones_read(s, st, f, ctx, e);
+    stmt_end(s, ST_ZONE_RENEWED, st);
     return rc;
 }
 

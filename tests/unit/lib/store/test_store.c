@@ -125,18 +125,55 @@ static void test_foreign_database(void **state)
     temp_dir_free(dir);
 }
 
-static const char *const step_2[] = {"CREATE TABLE later (a INTEGER) STRICT",
+/* A store as the first release made it. */
+static void test_schema_1(void **state)
+{
+    char *dir = temp_dir_new(), *path = xasprintf("%s/zoneledger.db", dir);
+    struct store *s;
+    struct store_zone z;
+    sqlite3 *db = NULL;
+    char sql[96];
+
+    (void)state;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (size_t i = 0; schema_steps[0].statements[i]; i++)
+        assert_int_equal(sqlite3_exec(db, schema_steps[0].statements[i], NULL, NULL, NULL), 0);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = 1",
+                   SCHEMA_APPLICATION_ID);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "INSERT INTO zone (name, kind, source, account, version, last_version, seq,"
+            " records, expired, removed, held_at, held_by, held_reason, last_check,"
+            " last_success, next_check, expires_at, failures, last_error, last_primary)"
+            " VALUES (x'076578616D706C6503636F6D00', 2, 1, '', 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0,"
+            " 0, 77, 0, '', '')",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    s = must_open_writer(dir);
+    assert_int_equal(ask(s, "PRAGMA user_version"), schema_count());
+    assert_int_equal(store_zone_get(s, example, &z, &e), OK);
+    assert_int_equal(z.expires_at.s, 77);
+    assert_int_equal(z.renewal, 0);
+    store_close(s);
+    free(path);
+    temp_dir_free(dir);
+}
+
+static const char *const step_3[] = {"CREATE TABLE later (a INTEGER) STRICT",
                                      "INSERT INTO later VALUES (1)", NULL};
-static const char *const step_3[] = {"ALTER TABLE later ADD COLUMN b TEXT",
+static const char *const step_4[] = {"ALTER TABLE later ADD COLUMN b TEXT",
                                      "UPDATE later SET b = 'x'", NULL};
 static const char *const step_bad[] = {"CREATE TABLE half (a)", "INSERT INTO missing VALUES (1)",
                                        NULL};
 
-/* From a store of schema 1 that holds a zone, forward by two steps at once. */
+/* From a store of today's schema that holds a zone, forward by two steps at once. */
 static void test_migration(void **state)
 {
-    const struct schema_step good[] = {schema_steps[0], {step_2}, {step_3}};
-    const struct schema_step bad[] = {schema_steps[0], {step_2}, {step_bad}};
+    const struct schema_step good[] = {schema_steps[0], schema_steps[1], {step_3}, {step_4}};
+    const struct schema_step bad[] = {schema_steps[0], schema_steps[1], {step_3}, {step_bad}};
     char *dir = temp_dir_new();
     struct store *s = must_open_writer(dir);
     struct store_zone z = plain_row(example);
@@ -146,19 +183,19 @@ static void test_migration(void **state)
     assert_int_equal(store_zone_put(s, &z, &e), OK);
     assert_int_equal(store_commit(s, &e), OK);
 
-    assert_int_not_equal(schema_migrate(s, bad, 3, &e), OK);
-    assert_non_null(strstr(e.text, "schema step 3"));
-    assert_int_equal(ask(s, "PRAGMA user_version"), 1);
+    assert_int_not_equal(schema_migrate(s, bad, 4, &e), OK);
+    assert_non_null(strstr(e.text, "schema step 4"));
+    assert_int_equal(ask(s, "PRAGMA user_version"), 2);
     assert_int_equal(ask(s, "SELECT count(*) FROM sqlite_schema WHERE name IN ('later', 'half')"),
                      0);
 
     s->broken = false; /* an error in SQL text counts as "stop" */
-    assert_int_equal(schema_migrate(s, good, 3, &e), OK);
-    assert_int_equal(ask(s, "PRAGMA user_version"), 3);
+    assert_int_equal(schema_migrate(s, good, 4, &e), OK);
+    assert_int_equal(ask(s, "PRAGMA user_version"), 4);
     assert_int_equal(ask(s, "SELECT count(*) FROM later WHERE b = 'x'"), 1);
     assert_int_equal(store_zone_get(s, example, &z, &e), OK);
-    assert_int_equal(schema_migrate(s, good, 3, &e), OK); /* nothing to do */
-    assert_int_equal(schema_migrate(s, good, 2, &e), ERR_UNSUPPORTED);
+    assert_int_equal(schema_migrate(s, good, 4, &e), OK); /* nothing to do */
+    assert_int_equal(schema_migrate(s, good, 3, &e), ERR_UNSUPPORTED);
     store_close(s);
     temp_dir_free(dir);
 }
@@ -219,6 +256,7 @@ static void test_zone_row(void **state)
     z.held_version = z.primary_serial.v = 0;
     same = z;
     put_row(s, &z);
+    same.renewal = 1; /* the hold is over */
     assert_memory_equal(&z, &same, sizeof(z));
     assert_int_equal(store_zone_get(r, example, &got, &e), OK);
     assert_memory_equal(&got, &z, sizeof(z));
@@ -299,6 +337,69 @@ static enum err count_zone(void *ctx, const struct store_zone *z, struct errinfo
     assert_memory_equal(z->name, name, len);
     ++*n;
     return OK;
+}
+
+static enum err on_renewed(void *ctx, const struct store_zone *z, struct errinfo *err)
+{
+    uint64_t *at = ctx;
+
+    (void)err;
+    assert_true(z->renewal > *at);
+    *at = z->renewal;
+    return OK;
+}
+
+/* How many zones were renewed behind *at, which moves on. */
+static unsigned renewed(struct store *s, uint64_t *at)
+{
+    unsigned n = 0;
+
+    for (uint64_t before = *at;; before = *at, n++) {
+        assert_int_equal(store_renewal_each(s, before, 1, on_renewed, at, &e), OK);
+        if (*at == before)
+            return n;
+    }
+}
+
+/* A reader that knows all deadlines finds those that changed, and no others. */
+static void test_renewals(void **state)
+{
+    char *dir = temp_dir_new();
+    struct store *s = must_open_writer(dir);
+    struct store_zone a = plain_row((const uint8_t *)"\1a"), b = plain_row((const uint8_t *)"\1b");
+    uint64_t at = 0;
+
+    (void)state;
+    assert_int_equal(store_begin(s, &e), OK);
+    assert_int_equal(store_zone_put(s, &a, &e), OK);
+    assert_int_equal(store_zone_put(s, &b, &e), OK);
+    assert_int_equal(renewed(s, &at), 0);
+    a.expires_at.s = 1000;
+    assert_int_equal(store_zone_put_state(s, &a, &e), OK);
+    b.expires_at.s = 1000;
+    assert_int_equal(store_zone_put(s, &b, &e), OK);
+    assert_int_equal(renewed(s, &at), 2);
+    a.failures = 3; /* nothing that matters */
+    assert_int_equal(store_zone_put_state(s, &a, &e), OK);
+    b.expired = true;
+    assert_int_equal(store_zone_put(s, &b, &e), OK);
+    assert_int_equal(renewed(s, &at), 0);
+    b.held = true; /* a held zone does not expire */
+    assert_int_equal(store_zone_put(s, &b, &e), OK);
+    assert_int_equal(renewed(s, &at), 1);
+    b.held_version = 1; /* still held */
+    assert_int_equal(store_zone_put(s, &b, &e), OK);
+    assert_int_equal(renewed(s, &at), 0);
+    b.held = false;
+    assert_int_equal(store_zone_put(s, &b, &e), OK);
+    a.expires_at.s = 2000;
+    assert_int_equal(store_zone_put_state(s, &a, &e), OK);
+    a.expires_at.s = 3000; /* twice between two looks counts once */
+    assert_int_equal(store_zone_put_state(s, &a, &e), OK);
+    assert_int_equal(renewed(s, &at), 2);
+    assert_int_equal(store_commit(s, &e), OK);
+    store_close(s);
+    temp_dir_free(dir);
 }
 
 static void test_hostile_names(void **state)
@@ -395,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_open),           cmocka_unit_test(test_reader_comes_first),
         cmocka_unit_test(test_newer_schema),   cmocka_unit_test(test_foreign_database),
         cmocka_unit_test(test_migration),      cmocka_unit_test(test_zone_row),
+        cmocka_unit_test(test_renewals),       cmocka_unit_test(test_schema_1),
         cmocka_unit_test(test_zone_row_state), cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_nested_walks),   cmocka_unit_test(test_metadata),
     };

@@ -110,7 +110,7 @@ static void test_faults(void **state)
         {"INSERT INTO page VALUES (7, x'', 0, x'00')",
          "without the row it belongs to, in table: page"},
         {"INSERT INTO zone SELECT 2, x'036f726700', kind, source, account, NULL, 0, 0, 0, 0, NULL,"
-         " 0, 0, NULL, 0, '', '', NULL, 0, 0, 0, 0, 0, '', '' FROM zone;"
+         " 0, 0, NULL, 0, '', '', NULL, 0, 0, 0, 0, 0, '', '', 0 FROM zone;"
          "INSERT INTO page VALUES (2, x'', 0, x'00')",
          "pages of a zone without content: zone id 2"},
     };
