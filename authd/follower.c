@@ -18,6 +18,7 @@ struct follower *follower_new(struct zonedb *db, const char *data_dir, const str
     f->data_dir = data_dir;
     f->clock = clock;
     f->store_path = xasprintf("%s/zoneledger.db", data_dir);
+    expiry_init(&f->expiry, db, clock);
     namemap_init(&f->work, clock);
     return f;
 }
@@ -34,6 +35,11 @@ void follower_free(struct follower *f)
     store_close(f->store);
     free(f->store_path);
     free(f);
+}
+
+void follower_syncd(struct follower *f, bool there)
+{
+    expiry_syncd(&f->expiry, there);
 }
 
 uint64_t follower_seq(const struct follower *f)
@@ -56,6 +62,7 @@ struct survey {
     struct follower *f;
     bool force;              /* what is served may be from another store */
     struct namemap *present; /* NULL: nothing is served yet */
+    uint64_t renewal;        /* the last one */
 };
 
 static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e)
@@ -65,13 +72,17 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
     struct work *w;
 
     (void)e;
+    if (z->renewal > s->renewal)
+        s->renewal = z->renewal;
     if (z->removed || !z->has_content)
         return OK;
     if (s->present && served)
         namemap_put(s->present, zone_apex(served->zone), s);
     if (!s->force && served && served->seq == z->seq && served->version == z->version &&
-        served->expired == z->expired)
+        served->expired_stored == z->expired) {
+        expiry_learn(&s->f->expiry, z);
         return OK;
+    }
     w = work_get(s->f, z->name);
     zone_unref(w->zone);
     w->zone = NULL;
@@ -110,6 +121,7 @@ static enum err survey_all(struct follower *f, bool force, struct errinfo *e)
         goto out;
     zonedb_each(f->db, remove_absent, &s);
     f->seq = last;
+    f->renewal = s.renewal;
     f->has_position = true;
     f->starting = true;
     f->start = clock_mono(f->clock);
@@ -237,6 +249,29 @@ static enum err read_log(struct follower *f, struct mono until, enum log_state *
     return rc == ERR_CORRUPT || (rc == ERR_BUSY && r.n > 0) ? OK : rc;
 }
 
+static enum err on_renewal(void *ctx, const struct store_zone *z, struct errinfo *e)
+{
+    struct follower *f = ctx;
+
+    (void)e;
+    expiry_learn(&f->expiry, z); /* if it isn't served yet: when it is read, settle_row does it */
+    f->renewal = z->renewal;
+    return OK;
+}
+
+/* Deadlines that were renewed, once the log is read to its end. */
+static enum err read_renewals(struct follower *f, bool *more, struct errinfo *e)
+{
+    uint64_t before = f->renewal;
+    enum err rc;
+
+    if (*more)
+        return OK;
+    rc = store_renewal_each(f->store, before, CHANGES_AT_ONCE, on_renewal, f, e);
+    *more = f->renewal >= before + CHANGES_AT_ONCE; /* perhaps: their numbers may have gaps */
+    return rc;
+}
+
 static enum err follow(struct follower *f, struct mono until, bool *more, struct errinfo *e)
 {
     enum log_state state = LOG_FOLLOWS;
@@ -245,6 +280,8 @@ static enum err follow(struct follower *f, struct mono until, bool *more, struct
     if (rc)
         return rc;
     rc = read_log(f, until, &state, more, e);
+    if (rc == OK && state == LOG_FOLLOWS)
+        rc = read_renewals(f, more, e);
     store_read_end(f->store);
     if (rc)
         return rc;
@@ -298,7 +335,8 @@ static void settle_loads(struct follower *f, struct mono until)
         start_done(f);
 }
 
-bool follower_step(struct follower *f, int64_t budget_ms)
+/* What the store has that is new. */
+static bool step_store(struct follower *f, int64_t budget_ms)
 {
     struct mono until = mono_add_ms(clock_mono(f->clock), budget_ms);
     struct errinfo e = {0};
@@ -326,8 +364,16 @@ bool follower_step(struct follower *f, int64_t budget_ms)
     settle_touched(f);
     wake_waiting(f);
     settle_loads(f, until);
-    zonedb_reclaim(f->db);
     return more || f->lists[WORK_LOADS].first;
+}
+
+bool follower_step(struct follower *f, int64_t budget_ms)
+{
+    bool more = step_store(f, budget_ms);
+
+    expiry_run(&f->expiry); /* also when the store is away */
+    zonedb_reclaim(f->db);
+    return more;
 }
 
 void follower_tell(const struct follower *f, const uint8_t *zone, struct ho_frame *out)

@@ -7,6 +7,7 @@
  *   DELTA    zone_apply to the version in memory; if it does not fit: the zone is read anew
  *   INITIAL  the zone is read from the store
  *   STATE    the zone's row is looked at: expired, revived, removed
+ *   deadline (renewed by a refresh, without a change): is noted, see expiry.h
  *   a gap    (changes pruned before we came, a store that was put back): all zones are looked at
  *
  * A zone that cannot be read keeps its old version and is tried again, 1 s to 5 min later; it never
@@ -27,9 +28,12 @@ struct follower;
 struct follower *follower_new(struct zonedb *db, const char *data_dir, const struct clock *clock);
 void follower_free(struct follower *f);
 
-/* Looks for what is new and does it, for about `budget_ms`, then frees what no reader needs. True
- * if there is more to do at once. */
+/* Looks for what is new and does it, for about `budget_ms`, ends zones that have expired, then
+ * frees what no reader needs. True if there is more to do at once. */
 bool follower_step(struct follower *f, int64_t budget_ms);
+
+/* syncd's connection was made or lost: see expiry.h. */
+void follower_syncd(struct follower *f, bool there);
 
 /* The last change of the log that was looked at. */
 uint64_t follower_seq(const struct follower *f);

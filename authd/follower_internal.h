@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "authd/expiry.h"
 #include "authd/follower.h"
 #include "authd/namemap.h"
 #include "lib/store/store.h"
@@ -49,9 +50,11 @@ struct follower {
     struct stat store_file; /* as it was opened */
     bool has_position;      /* seq is meaningful */
     uint64_t seq;
+    uint64_t renewal;             /* the last one that was looked at, see store_renewal_each */
     bool gone;                    /* the file was seen to be away */
     char complaint[ERR_TEXT_MAX]; /* what was logged last about the store */
 
+    struct expiry expiry;
     struct namemap work;
     struct work_list lists[WORK_PLACES];
 

@@ -190,7 +190,7 @@ static void publish(struct follower *f, const struct work *w, struct zone *zone,
                     uint64_t seq, bool expired)
 {
     const struct served_zone *old = zonedb_get(f->db, w->name);
-    bool news = !old || old->version != version || old->expired != expired;
+    bool news = !old || old->version != version || old->expired_stored != expired;
 
     if (news) {
         log_version(f, w, zone, version, expired);
@@ -226,11 +226,13 @@ static enum err settle_row(struct follower *f, struct work *w, struct errinfo *e
     /* A row ahead of our position is for the changes that we will read next. */
     if (!w->load && p.zone && (p.seq == row.seq || row.seq > f->seq)) {
         publish(f, w, zone_ref(p.zone), p.version, p.seq, row.expired);
+        expiry_learn(&f->expiry, &row);
         return OK;
     }
     if ((rc = store_zone_load(&loaded, f->store, &row, e)))
         return rc;
     publish(f, w, loaded, row.version, row.seq, row.expired);
+    expiry_learn(&f->expiry, &row);
     return OK;
 }
 

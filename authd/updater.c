@@ -77,6 +77,7 @@ static void on_state(void *ctx, bool connected, const struct errinfo *why)
 {
     struct updater *u = ctx;
 
+    follower_syncd(u->follower, connected);
     if (connected) {
         log_info(say("connected to syncd"));
         step(u); /* hints may have been missed */

@@ -196,11 +196,15 @@ void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t
                               .version = version,
                               .seq = seq,
                               .expired = expired,
+                              .expired_stored = expired,
                               .expires_ms = SERVED_FOR_EVER,
                               .tag = (uint32_t)(hash >> 32)};
     if (s) {
         z->expires_at = old->expires_at;
+        z->renewal = old->renewal;
         atomic_init(&z->expires_ms, atomic_load(&old->expires_ms));
+        z->lapsed = old->lapsed;
+        atomic_init(&z->expired, expired || z->lapsed);
         slot_fill(s, z);
         retire(db, old);
         return;
@@ -219,24 +223,27 @@ static struct served_zone *served(struct zonedb *db, const uint8_t *apex)
     return z;
 }
 
-bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, int64_t ms)
+bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, uint64_t renewal,
+                         int64_t ms)
 {
     struct served_zone *z = served(db, apex);
 
     if (!z)
         return false;
     z->expires_at = at;
+    z->renewal = renewal;
     atomic_store_explicit(&z->expires_ms, ms, memory_order_relaxed);
     return true;
 }
 
-bool zonedb_set_expired(struct zonedb *db, const uint8_t *apex, bool expired)
+bool zonedb_set_lapsed(struct zonedb *db, const uint8_t *apex, bool lapsed)
 {
     struct served_zone *z = served(db, apex);
 
     if (!z)
         return false;
-    atomic_store_explicit(&z->expired, expired, memory_order_relaxed);
+    z->lapsed = lapsed;
+    atomic_store_explicit(&z->expired, lapsed || z->expired_stored, memory_order_relaxed);
     return true;
 }
 

@@ -23,6 +23,7 @@
 struct zonedb;
 
 #define SERVED_FOR_EVER INT64_MAX
+#define SERVED_TOO_LONG 0 /* the deadline had passed when it was read */
 
 /* One version of one zone, as served. Immutable once published, but for when it expires. */
 struct served_zone {
@@ -32,9 +33,12 @@ struct served_zone {
     uint32_t tag;     /* the upper half of its hash */
 
     _Atomic(bool) expired;       /* answered with SERVFAIL */
-    _Atomic(int64_t) expires_ms; /* by the monotonic clock, or SERVED_FOR_EVER (RFC 1034 4.3.5) */
+    _Atomic(int64_t) expires_ms; /* by the monotonic clock, or one of the above (RFC 1034 4.3.5) */
 
     struct wall expires_at;      /* the writer's, as the rest: the deadline as it is stored */
+    uint64_t renewal;            /* and its number there */
+    bool expired_stored;         /* syncd says so ... */
+    bool lapsed;                 /* ... or authd, since syncd is away */
     struct served_zone *retired; /* list of what to free */
 };
 
@@ -67,14 +71,15 @@ const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *ape
 
 /* ---- The writer ---- */
 
-/* Publishes a version; takes over one reference to `zone`. Replaces the one there is, whose
- * deadline stays; a zone that was not there has none. */
+/* Publishes a version; takes over one reference to `zone`. `expired`: the store says that it is.
+ * Replaces the version there is, whose deadline stays; a zone that was not there has none. */
 void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired);
-/* A deadline as it is stored, and what it is by the monotonic clock (or SERVED_FOR_EVER). False if
- * there is no such zone. */
-bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, int64_t ms);
-/* False if there is no such zone. */
-bool zonedb_set_expired(struct zonedb *db, const uint8_t *apex, bool expired);
+/* A deadline as it is stored, and what it is for expires_ms. False if there is no such zone. */
+bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, uint64_t renewal,
+                         int64_t ms);
+/* Whether authd itself counts the zone as expired; stays with its next versions. False if there is
+ * no such zone. */
+bool zonedb_set_lapsed(struct zonedb *db, const uint8_t *apex, bool lapsed);
 /* False if there is no such zone. */
 bool zonedb_remove(struct zonedb *db, const uint8_t *apex);
 /* Frees what was replaced and removed, once no reader can see it. Waits for a grace period if there

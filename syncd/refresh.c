@@ -164,7 +164,7 @@ static void round_judge(struct refresh *r, struct mono now)
     if (r->current || (r->alive && !r->missed)) {
         if (r->has_timers && r->has_content && !r->expired) {
             r->has_expiry = true;
-            r->expires = mono_add_ms(now, (int64_t)refresh_expire_s(r) * MS);
+            r->expires = refresh_deadline(r, &r->timers, now);
         }
     } else {
         r->failed_since_start = true;

@@ -186,6 +186,10 @@ struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, struct mon
 void refresh_set_zone(struct refresh *r, bool held, bool expired, bool has_serial,
                       struct serial serial);
 
+/* Until when a version with these timers may be served that was shown to be current at `now`. */
+struct mono refresh_deadline(const struct refresh *r, const struct refresh_timers *t,
+                             struct mono now);
+
 /* Persistent form of a moment: wall time, at `now`. */
 struct wall refresh_wall(struct mono at, struct mono now, struct wall wall);
 

@@ -55,6 +55,16 @@ uint32_t refresh_expire_s(const struct refresh *r)
     return v < least ? least : v;
 }
 
+struct mono refresh_deadline(const struct refresh *r, const struct refresh_timers *t,
+                             struct mono now)
+{
+    struct refresh then = *r;
+
+    then.timers = *t;
+    then.has_timers = true;
+    return mono_add_ms(now, (int64_t)refresh_expire_s(&then) * MS);
+}
+
 /* start, 2 x start, 4 x start ..., at most `max`, which is never below start. */
 uint32_t refresh_doubled(uint32_t start, uint32_t times, uint32_t max)
 {

@@ -23,7 +23,11 @@ void replicate_full_row(struct store_zone *out, const struct zone_entry *z)
         return;
     out->failures = f->failures;
     out->next_check = refresh_wall(f->due, now, wall);
-    out->expires_at = f->has_expiry ? refresh_wall(f->expires, now, wall) : (struct wall){0};
+    out->expires_at = (struct wall){0};
+    /* Until the store knows that a zone has expired, it keeps the deadline: who begins anew with
+     * this row, after a reload or a crash, comes to the same end. */
+    if (f->has_expiry || (f->expired && !z->row.expired))
+        out->expires_at = refresh_wall(f->expires, now, wall);
     if (f->has_answer)
         out->last_check = refresh_wall(f->last_answer, now, wall);
     if (f->has_current)
@@ -123,6 +127,20 @@ static void log_revived(const struct zone_entry *z)
 
 static void on_version_done(void *ctx, struct commit_job *job);
 
+/* The version is current as of now: with it goes the deadline that its SOA gives, so that it is
+ * never served, or refused, by that of the version before. */
+static void set_deadline(struct store_zone *row, const struct commit_wait *w)
+{
+    struct replicator *r = w->replicator;
+    struct mono now = replicate_now(r);
+
+    if (!w->zone->scheduled)
+        return;
+    row->last_success = clock_wall(r->ops.clock);
+    row->expires_at = refresh_wall(refresh_deadline(&w->zone->refresh, &w->report.timers, now), now,
+                                   row->last_success);
+}
+
 /* A row that only stops to be expired. */
 static void submit_revival(struct commit_wait *w, const struct store_zone *row)
 {
@@ -130,6 +148,7 @@ static void submit_revival(struct commit_wait *w, const struct store_zone *row)
 
     replicate_full_row(&job->row, w->zone);
     job->row.expired = false;
+    set_deadline(&job->row, w);
     w->revive = true;
     submit(w->replicator, job, on_version_done, w);
 }
@@ -230,10 +249,24 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     result->old_zone = result->new_zone = NULL;
     result->changes = NULL;
     set_origin(&job->origin, z);
+    set_deadline(&job->row, w);
     submit(r, job, on_version_done, w);
 }
 
 /* ---- Expiry ---- */
+
+static void expired_stored(struct zone_entry *z, const struct store_zone *stored)
+{
+    struct serial newest = z->row.serial;
+    bool has;
+
+    take_row(z, stored);
+    if (!z->scheduled)
+        return;
+    /* A reload may have begun the schedule anew meanwhile, from a row that was not expired yet. */
+    has = replicate_newest(z, &newest);
+    refresh_set_zone(&z->refresh, z->row.held, z->row.expired, has, newest);
+}
 
 static void on_expired_done(void *ctx, struct commit_job *job)
 {
@@ -243,7 +276,7 @@ static void on_expired_done(void *ctx, struct commit_job *job)
     if (wait_end(w)) {
         z->expiring = false;
         if (job->rc == OK)
-            take_row(z, &job->row);
+            expired_stored(z, &job->row);
         else if (job->rc == ERR_CONFLICT) /* somebody changed the zone, and has told us how */
             replicate_retry_expired(z);
         else /* a full disk, say: the end of the next round tries again */
@@ -267,6 +300,7 @@ void replicate_commit_expired(struct zone_entry *z)
     job = commit_job_new(COMMIT_SERVED, &row);
     replicate_full_row(&job->row, z);
     job->row.expired = true;
+    job->row.expires_at = (struct wall){0};
     z->expiring = true;
     submit(z->replicator, job, on_expired_done, wait_new(z));
 }

@@ -33,6 +33,42 @@ def test_an_expired_zone_is_servfail_until_a_transfer_succeeds(peer, node):
     n.verify()
 
 
+def test_authd_alone_ends_what_has_expired(peer, node):
+    """syncd is gone for good; nobody refreshes, nobody judges: authd must not serve for ever."""
+    short, long, held = 'short.test', 'long.test', 'held.test'
+    n = node()
+    p = peer('knot')
+    p.write(short, zl.small_zone(1, zone=short, refresh=1, retry=1, expire=4))
+    p.write(long, zl.small_zone(1, zone=long))
+    p.write(held, zl.small_zone(1, zone=held, refresh=1, retry=1, expire=4))
+    p.start()
+    for zone in (short, long, held):
+        n.secondary_of(zone, p, **TIMERS)
+    n.start()
+    for zone in (short, long, held):
+        n.wait_serial(zone, 1)
+    p.load(held, zl.small_zone(2, zone=held, refresh=1, retry=1, expire=4))
+    n.wait_serial(held, 2)
+    n.zonectl('rollback', held, '--to', 'v1', '--reason', 'the new one is broken')
+    served = n.zone(held)['serial']
+    n.wait_serial(held, served)
+    authd = n.authd.p.pid
+
+    n.syncd.kill()
+    p.stop()
+    zl.wait_for(lambda: n.ask(short, 'SOA').rcode() == dns.rcode.SERVFAIL, 'the zone to expire', timeout=60)
+    assert 'expired while syncd is away' in n.authd.text()
+    assert n.serial(long) == 1
+    assert n.serial(held) == served, 'a held zone does not expire'
+    assert n.ask(f'www.{short}', 'A').rcode() == dns.rcode.SERVFAIL
+
+    p.start()
+    n.restart()
+    n.wait_serial(short, 1)
+    assert n.authd.p.pid == authd and n.authd.alive()
+    n.verify()
+
+
 def test_an_older_serial_is_not_taken_while_the_zone_lives(peer, node):
     n = node()
     p = peer('knot')

@@ -1034,6 +1034,84 @@ static void reload(struct world *w, const char *zones)
     w->config = c;
 }
 
+#define ONE_OTHERWISE "zone example { primaries = {p1} retry-min = 61s }\n"
+
+/* The schedule begins anew from what the store has, which is not the expiry yet. */
+static void test_reload_before_an_expiry_is_stored(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_init(&w, &clock, ONE, "");
+    run_for(&w, DAY);
+    w.peers[0].dead = true;
+    w.full = true;
+    run_for(&w, 8 * DAY);
+    assert_false(row(&w)->expired);
+    reload(&w, ONE_OTHERWISE);
+    run_for(&w, DAY);
+    reload(&w, ONE);
+    w.full = false;
+    run_for(&w, HOUR);
+    assert_true(row(&w)->expired);
+    w.peers[0].dead = false;
+    run_for(&w, 11 * MINUTE);
+    assert_false(row(&w)->expired);
+    world_done(&w);
+}
+
+/* The same with the commit on its way: the new schedule hears of it. */
+static void test_reload_while_an_expiry_is_stored(void **state)
+{
+    struct world w;
+    struct clock clock;
+    const struct event *e = NULL;
+
+    (void)state;
+    world_init(&w, &clock, ONE, "");
+    run_for(&w, DAY);
+    w.peers[0].dead = true;
+    run_for(&w, 6 * DAY);
+    while (!e) {
+        run_for(&w, 1);
+        for (e = w.events; e && !(e->kind == EVENT_COMMIT && e->job->row.expired);)
+            e = e->next;
+    }
+    reload(&w, ONE_OTHERWISE);
+    assert_false(row(&w)->expired);
+    run_for(&w, HOUR);
+    assert_true(row(&w)->expired);
+    w.peers[0].dead = false;
+    run_for(&w, 11 * MINUTE);
+    assert_false(row(&w)->expired);
+    world_done(&w);
+}
+
+/* authd may be all that is left a moment later: the deadline is stored with the version. */
+static void test_deadline_comes_with_the_version(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_init(&w, &clock, ONE, "");
+    while (!find_stored(&w, example))
+        run_for(&w, 1);
+    for (uint32_t serial = 100; serial < 103; serial++) {
+        while (row(&w)->serial.v != serial || !row(&w)->has_content) {
+            assert_int_equal(row(&w)->version, serial - 100);
+            run_for(&w, 1);
+        }
+        assert_int_equal(row(&w)->expires_at.s, row(&w)->last_success.s + 7 * 86400);
+        assert_in_range(row(&w)->last_success.s, world_wall(&w).s - 1, world_wall(&w).s);
+        run_for(&w, MINUTE);
+        w.peers[0].serial = serial + 1;
+        assert_int_equal(notify(&w, 0, example, serial + 1), RCODE_NOERROR);
+    }
+    world_done(&w);
+}
+
 static void test_reload(void **state)
 {
     struct world w;
@@ -1174,6 +1252,9 @@ int main(void)
         cmocka_unit_test(test_held_zone),
         cmocka_unit_test(test_retransfer_takes_any_serial),
         cmocka_unit_test(test_conflict_with_an_operator),
+        cmocka_unit_test(test_reload_before_an_expiry_is_stored),
+        cmocka_unit_test(test_reload_while_an_expiry_is_stored),
+        cmocka_unit_test(test_deadline_comes_with_the_version),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_imported_zone),
         cmocka_unit_test(test_stop_at_any_moment),

@@ -35,8 +35,7 @@ static struct mono fake_mono(void *ctx)
 
 static struct wall fake_wall(void *ctx)
 {
-    (void)ctx;
-    return (struct wall){1700000000};
+    return (struct wall){1700000000 + ((struct world *)ctx)->now_ms / 1000};
 }
 
 static void fake_random(void *ctx, void *out, size_t n)
@@ -263,6 +262,76 @@ static void test_states_and_deltas_in_one_look(void **state)
     zone_unref(z);
 }
 
+static void put_deadline(struct world *w, struct store_zone *z, int64_t seconds)
+{
+    struct errinfo e = {0};
+
+    z->last_success = fake_wall(w);
+    z->expires_at.s = z->last_success.s + seconds;
+    assert_int_equal(store_begin(w->writer, &e), OK);
+    assert_int_equal(store_zone_put_state(w->writer, z, &e), OK);
+    assert_int_equal(store_commit(w->writer, &e), OK);
+}
+
+static uint32_t expires_in(const struct world *w, const uint8_t *apex)
+{
+    uint32_t left = UINT32_MAX;
+
+    (void)served_expires_in(&left, zonedb_get(w->db, apex), clock_mono(&w->clock));
+    return left;
+}
+
+/* Refreshes move the deadlines, without a change of the log; nobody does when syncd is away. */
+static void test_deadlines(void **state)
+{
+    struct world *w = *state;
+    struct store_zone a = plain_row(apex_a), b = plain_row(apex_b);
+    struct zone *za, *zb;
+
+    a.kind = b.kind = ZONE_SECONDARY;
+    w->writer = must_open_writer(w->dir);
+    za = next_version(w, &a, NULL, 1, 1);
+    put_deadline(w, &a, 100);
+    settle(w);
+    assert_int_equal(expires_in(w, apex_a), 99); /* at start, with all else */
+    zb = next_version(w, &b, NULL, 1, 1);
+    settle(w);
+    assert_int_equal(expires_in(w, apex_b), UINT32_MAX);
+    put_deadline(w, &b, 50);
+    put_deadline(w, &a, 70);
+    settle(w);
+    assert_int_equal(expires_in(w, apex_a), 69);
+    assert_int_equal(expires_in(w, apex_b), 49);
+    za = next_version(w, &a, za, 2, 2);
+    a.held = true;
+    a.held_version = a.version;
+    put_served(w, &a);
+    settle(w);
+    assert_int_equal(expires_in(w, apex_a), UINT32_MAX);
+    assert_int_equal(expires_in(w, apex_b), 48);
+
+    w->now_ms += 47000;
+    settle(w);
+    assert_true(zonedb_get(w->db, apex_b)->expired);
+    assert_false(zonedb_get(w->db, apex_a)->expired);
+    follower_syncd(w->f, true);
+    zb = next_version(w, &b, zb, 2, 2);
+    put_deadline(w, &b, 50);
+    settle(w);
+    check_served(w, apex_b, zb);
+    assert_false(zonedb_get(w->db, apex_b)->expired);
+    follower_syncd(w->f, false);
+    store_close(w->writer); /* all is away: the end comes none the less */
+    w->writer = NULL;
+    remove_store(w);
+    w->now_ms += 49000;
+    settle(w);
+    assert_true(zonedb_get(w->db, apex_b)->expired);
+    assert_false(zonedb_get(w->db, apex_a)->expired);
+    zone_unref(za);
+    zone_unref(zb);
+}
+
 static void test_waiting_is_not_served(void **state)
 {
     struct world *w = *state;
@@ -423,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_delta_is_applied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states_and_deltas_in_one_look, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_waiting_is_not_served, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_zone, setup, teardown),

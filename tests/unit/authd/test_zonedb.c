@@ -207,25 +207,32 @@ static void test_deadline(void **state)
 
     (void)state;
     name_of(name, "example.");
-    assert_false(zonedb_set_deadline(db, name, (struct wall){1}, 1));
-    assert_false(zonedb_set_expired(db, name, true));
+    assert_false(zonedb_set_deadline(db, name, (struct wall){1}, 1, 1));
+    assert_false(zonedb_set_lapsed(db, name, true));
     put(db, "example.", 1);
     assert_false(served_expires_in(&left, zonedb_get(db, name), now));
     assert_int_equal(left, 77);
-    assert_true(zonedb_set_deadline(db, name, (struct wall){1000}, now.ms + 59999));
+    assert_true(zonedb_set_deadline(db, name, (struct wall){1000}, 2, now.ms + 59999));
     put(db, "example.", 2); /* the next version has no deadline of its own */
     assert_int_equal(zonedb_get(db, name)->expires_at.s, 1000);
     assert_true(served_expires_in(&left, zonedb_get(db, name), now));
     assert_int_equal(left, 59);
     assert_true(served_expires_in(&left, zonedb_get(db, name), mono_add_ms(now, 60000)));
     assert_int_equal(left, 0);
-    assert_true(zonedb_set_deadline(db, name, (struct wall){0}, INT64_MAX - 1));
+    assert_true(zonedb_set_deadline(db, name, (struct wall){0}, 3, INT64_MAX - 1));
     assert_true(served_expires_in(&left, zonedb_get(db, name), now));
     assert_int_equal(left, UINT32_MAX);
-    assert_true(zonedb_set_expired(db, name, true));
+    assert_true(zonedb_set_lapsed(db, name, true));
+    put(db, "example.", 3); /* ... nor does it renew the old one */
     assert_true(zonedb_get(db, name)->expired);
     assert_true(served_expires_in(&left, zonedb_get(db, name), now));
     assert_int_equal(left, 0);
+    assert_true(zonedb_set_lapsed(db, name, false));
+    assert_false(zonedb_get(db, name)->expired);
+    zonedb_put(db, plain_zone(name, 4, 2, 4), 4, 4, true);
+    assert_true(zonedb_set_lapsed(db, name, true));
+    assert_true(zonedb_set_lapsed(db, name, false));
+    assert_true(zonedb_get(db, name)->expired); /* the store says so */
     zonedb_free(db);
 }
 
