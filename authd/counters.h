@@ -22,7 +22,12 @@ struct counters {
     _Atomic(uint64_t) tcp_accepted;
     _Atomic(uint64_t) tcp_refused; /* beyond the limits */
     _Atomic(uint64_t) tcp_timed_out;
-    _Atomic(uint64_t) proxy_refused; /* no or wrong PROXY header from a balancer */
+    _Atomic(uint64_t) tcp_evicted;    /* idle longest when a new one came */
+    _Atomic(uint64_t) tls_accepted;   /* of tcp_accepted */
+    _Atomic(uint64_t) tls_handshakes; /* that ended well */
+    _Atomic(uint64_t) tls_resumed;    /* of those */
+    _Atomic(uint64_t) tls_failed;     /* handshakes; not those that timed out */
+    _Atomic(uint64_t) proxy_refused;  /* no or wrong PROXY header from a balancer */
 };
 
 static inline void count_one(_Atomic(uint64_t) *c)

@@ -53,11 +53,11 @@ static enum err open_bound(int *fd, const struct addr *a, int type, bool shared,
     return OK;
 }
 
-enum err listen_probe(const struct addr *a, struct errinfo *e)
+enum err listen_probe(const struct addr *a, bool udp, struct errinfo *e)
 {
-    static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < (udp ? 2 : 1); i++) {
         int fd = -1;
         enum err rc = open_bound(&fd, a, types[i], false, e);
 

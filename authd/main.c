@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "authd/server.h"
+#include "authd/tls_front.h"
 #include "lib/base/log.h"
 #include "lib/net/config_check.h"
 
@@ -84,15 +85,32 @@ static enum err load_config(struct config **out, const char *path, struct errinf
     return OK;
 }
 
+/* What parsing cannot know: are the certificate and its key there and right? */
+static int report_check(struct config *c)
+{
+    struct tls_tickets *tickets = tls_tickets_new(clock_real());
+    struct tls_server *tls = NULL;
+    struct errinfo e = {0};
+    enum err rc = tls_front_load(&tls, c, tickets, clock_real(), &e);
+
+    if (rc)
+        (void)fprintf(stderr, "authd: %s: %s\n", c->path, e.text);
+    else
+        (void)printf("%s: right; listens on %zu addresses\n", c->path,
+                     c->listen_count + c->listen_tls_count);
+    tls_server_free(tls);
+    tls_tickets_free(tickets);
+    config_unref(c);
+    return rc ? 1 : 0;
+}
+
 /* The old configuration stays in force unless the whole new one is right. */
 static void reload(struct server *s, const char *path)
 {
     struct config *config = NULL;
     struct errinfo e = {0};
 
-    if (load_config(&config, path, &e) == OK)
-        server_reload(s, config);
-    else
+    if (load_config(&config, path, &e) != OK || server_reload(s, config, &e) != OK)
         log_error(say("reload refused, the old configuration stays"), kv_err(&e));
 }
 
@@ -137,11 +155,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "authd: %s\n", e.text);
         return 1;
     }
-    if (check) {
-        (void)printf("%s: right; listens on %zu addresses\n", path, config->listen_count);
-        config_unref(config);
-        return 0;
-    }
+    if (check)
+        return report_check(config);
     block_signals(&signals);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     log_init("authd", config->log_level, config->log_format);

@@ -7,11 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "authd/descriptors.h"
 #include "authd/grace.h"
 #include "authd/listen.h"
+#include "authd/tls_front.h"
 #include "authd/updater.h"
 #include "authd/worker.h"
 #include "lib/base/log.h"
@@ -20,10 +21,17 @@
 struct server {
     struct config *first; /* the one we started with: paths and addresses are its */
     struct shared shared;
+    struct tls_tickets *tickets; /* outlive certificates */
     struct updater *updater;
     struct worker **workers;
     size_t worker_count;
 };
+
+static void limit_clients(struct server *s, const struct config *c)
+{
+    tcp_quota_limit(s->shared.quota, descriptors_for_clients(c, s->worker_count),
+                    c->tcp_per_source);
+}
 
 /* ---- Start ---- */
 
@@ -35,40 +43,45 @@ static size_t cores(void)
     return n > 0 ? (size_t)n : 1;
 }
 
-/* As many descriptors as we are allowed: connections are limited by tcp-clients. */
-static void raise_descriptors(const struct config *c)
+static enum err probe_addresses(const struct config *c, struct errinfo *e)
 {
-    struct rlimit r;
+    enum err rc = OK;
 
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-        return;
-    r.rlim_cur = r.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &r);
-    if (r.rlim_max != RLIM_INFINITY && r.rlim_max < c->tcp_clients + 256)
-        log_warning(say("fewer descriptors than tcp-clients needs"),
-                    kv_u64("descriptors", r.rlim_max), kv_u64("tcp_clients", c->tcp_clients));
+    if (c->listen_count + c->listen_tls_count == 0)
+        return err_set(ERR_FORMAT, e, "%s: nothing to listen on: set listen in section authd",
+                       c->path);
+    for (size_t i = 0; i < c->listen_count && rc == OK; i++)
+        rc = listen_probe(&c->listen[i], true, e);
+    for (size_t i = 0; i < c->listen_tls_count && rc == OK; i++)
+        rc = listen_probe(&c->listen_tls[i], false, e);
+    return rc;
 }
 
 static enum err open_workers(struct server *s, struct errinfo *e)
 {
-    const struct config *c = s->first;
-    size_t n = c->workers ? c->workers : cores();
+    size_t n = s->first->workers ? s->first->workers : cores();
     enum err rc;
 
-    if (c->listen_count == 0)
-        return err_set(ERR_FORMAT, e, "%s: nothing to listen on: set listen in section authd",
-                       c->path);
-    for (size_t i = 0; i < c->listen_count; i++) {
-        if ((rc = listen_probe(&c->listen[i], e)))
-            return rc;
-    }
+    if ((rc = probe_addresses(s->first, e)) || (rc = idle_board_new(&s->shared.idle_board, n, e)))
+        return rc;
     s->workers = xcalloc(n, sizeof(struct worker *));
     for (size_t i = 0; i < n; i++) {
-        if ((rc = worker_new(&s->workers[i], &s->shared, c->listen, c->listen_count, e)))
+        if ((rc = worker_new(&s->workers[i], &s->shared, i, s->first, e)))
             return rc;
         s->worker_count++;
     }
+    limit_clients(s, s->first);
     return OK;
+}
+
+/* With the rights that a reload will have: what cannot be read then fails now. */
+static enum err load_tls(struct server *s, struct errinfo *e)
+{
+    struct tls_server *tls = NULL;
+    enum err rc = tls_front_load(&tls, s->first, s->tickets, s->shared.clock, e);
+
+    atomic_store(&s->shared.tls, tls);
+    return rc;
 }
 
 /* The group's id: the configured one, or the user's own. */
@@ -126,14 +139,21 @@ static enum err start_threads(struct server *s, struct errinfo *e)
     return rc;
 }
 
+static void log_address(const struct server *s, const struct addr *a, bool is_tls)
+{
+    char text[ADDR_TEXT_MAX];
+
+    addr_to_text(text, a);
+    log_info(say("listening"), kv_str("address", text), kv_bool("tls", is_tls),
+             kv_u64("workers", s->worker_count));
+}
+
 static void log_listening(const struct server *s)
 {
-    for (size_t i = 0; i < s->first->listen_count; i++) {
-        char text[ADDR_TEXT_MAX];
-
-        addr_to_text(text, &s->first->listen[i]);
-        log_info(say("listening"), kv_str("address", text), kv_u64("workers", s->worker_count));
-    }
+    for (size_t i = 0; i < s->first->listen_count; i++)
+        log_address(s, &s->first->listen[i], false);
+    for (size_t i = 0; i < s->first->listen_tls_count; i++)
+        log_address(s, &s->first->listen_tls[i], true);
 }
 
 enum err server_start(struct server **out, struct config *config, struct errinfo *e)
@@ -150,8 +170,11 @@ enum err server_start(struct server **out, struct config *config, struct errinfo
         .run_dir = config->run_dir,
     };
     atomic_init(&s->shared.config, config_ref(config));
-    raise_descriptors(config);
-    if ((rc = open_workers(s, e)) || (rc = become_user(config, e)) || (rc = start_threads(s, e))) {
+    atomic_init(&s->shared.tls, NULL);
+    s->tickets = tls_tickets_new(clock);
+    descriptors_raise();
+    if ((rc = open_workers(s, e)) || (rc = become_user(config, e)) || (rc = load_tls(s, e)) ||
+        (rc = start_threads(s, e))) {
         server_stop(s);
         return rc;
     }
@@ -170,6 +193,9 @@ void server_stop(struct server *s)
     updater_stop(s->updater);
     zonedb_free(s->shared.zonedb);
     tcp_quota_free(s->shared.quota);
+    idle_board_free(s->shared.idle_board);
+    tls_server_free(atomic_load(&s->shared.tls));
+    tls_tickets_free(s->tickets);
     config_unref(atomic_load(&s->shared.config));
     config_unref(s->first);
     free(s);
@@ -177,15 +203,19 @@ void server_stop(struct server *s)
 
 /* ---- Reload ---- */
 
-static bool same_listen(const struct config *a, const struct config *b)
+static bool same_addresses(const struct addr *a, size_t na, const struct addr *b, size_t nb)
 {
-    if (a->listen_count != b->listen_count)
-        return false;
-    for (size_t i = 0; i < a->listen_count; i++) {
-        if (!addr_eq(&a->listen[i], &b->listen[i]))
+    for (size_t i = 0; i < na && na == nb; i++) {
+        if (!addr_eq(&a[i], &b[i]))
             return false;
     }
-    return true;
+    return na == nb;
+}
+
+static bool same_listen(const struct config *a, const struct config *b)
+{
+    return same_addresses(a->listen, a->listen_count, b->listen, b->listen_count) &&
+           same_addresses(a->listen_tls, a->listen_tls_count, b->listen_tls, b->listen_tls_count);
 }
 
 static void warn_unchanged(const struct config *old, const struct config *new)
@@ -201,15 +231,25 @@ static void warn_unchanged(const struct config *old, const struct config *new)
         log_warning(say("user and group change only with a restart"));
 }
 
-void server_reload(struct server *s, struct config *config)
+enum err server_reload(struct server *s, struct config *config, struct errinfo *e)
 {
+    struct tls_server *tls = NULL;
     struct config *old;
+    enum err rc = tls_front_load(&tls, config, s->tickets, s->shared.clock, e);
 
+    if (rc) {
+        config_unref(config);
+        return rc;
+    }
     warn_unchanged(s->first, config);
     log_init("authd", config->log_level, config->log_format);
-    tcp_quota_limit(s->shared.quota, config->tcp_clients, config->tcp_per_source);
+    limit_clients(s, config);
     old = atomic_exchange(&s->shared.config, config);
-    grace_wait();
+    if (tls) /* if it listens for TLS no more: not before a restart */
+        tls_front_replace(&s->shared, tls);
+    else
+        grace_wait();
     config_unref(old);
     log_info(say("configuration reloaded"), kv_str("file", config->path));
+    return OK;
 }

@@ -11,7 +11,8 @@ struct server;
 MUST_USE enum err server_start(struct server **out, struct config *config, struct errinfo *e);
 void server_stop(struct server *s); /* NULL is fine */
 
-/* Takes over a reference to config. Says in the log what only a restart changes. */
-void server_reload(struct server *s, struct config *config);
+/* Takes over a reference to config, also on error: then everything stays as it was. Reads the TLS
+ * certificate again. Says in the log what only a restart changes. */
+MUST_USE enum err server_reload(struct server *s, struct config *config, struct errinfo *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "authd/grace.h"
 #include "authd/worker_internal.h"
 #include "lib/base/log.h"
 
@@ -12,8 +13,8 @@
 #define PAUSE_MS 250
 #define WARN_EVERY_MS 60000
 
-/* Out of descriptors or memory: the listening socket would stay readable and eat the processor, so
- * it is left alone for a while. */
+/* Out of descriptors or memory, most likely: the listening socket would stay readable and eat the
+ * processor, so it is left alone for a while. */
 static void pause_accept(struct tcp_listener *l, int errnum)
 {
     struct worker *w = l->worker;
@@ -40,32 +41,66 @@ static void on_resume(evutil_socket_t fd, short what, void *ctx)
     (void)event_add(l->event, NULL);
 }
 
-static bool out_of_resources(int errnum)
+/* What went wrong with one connection before it was accepted (accept(2)); others may wait behind.
+ */
+static bool only_this_one(int errnum)
 {
-    return errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM;
+    switch (errnum) {
+    case ECONNABORTED:
+    case EINTR:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
 }
 
-static void welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
+static bool is_from_balancer(const struct worker *w, const struct addr *source)
 {
+    bool is;
+
+    grace_enter();
+    is = balancer_is(worker_config(w), source);
+    grace_leave();
+    return is;
+}
+
+static void welcome(struct tcp_listener *l, int fd, const struct sockaddr_storage *peer)
+{
+    struct worker *w = l->worker;
+    struct tcp_arrival a = {.fd = fd, .is_tls = l->is_tls};
     struct sockaddr_storage local;
     socklen_t len = sizeof(local);
-    struct addr source, destination;
     int one = 1;
 
-    if (!addr_from_sockaddr(&source, (const struct sockaddr *)peer) ||
+    if (!addr_from_sockaddr(&a.source, (const struct sockaddr *)peer) ||
         getsockname(fd, (struct sockaddr *)&local, &len) != 0 ||
-        !addr_from_sockaddr(&destination, (struct sockaddr *)&local)) {
+        !addr_from_sockaddr(&a.destination, (struct sockaddr *)&local)) {
         (void)close(fd);
         return;
     }
-    if (!tcp_quota_take(w->shared->quota, &source)) {
+    a.from_balancer = is_from_balancer(w, &a.source);
+    if (!a.from_balancer)
+        a.place = a.source;
+    if (!tcp_idle_take_place(w, &a.place)) {
         count_one(&w->counters.tcp_refused);
         (void)close(fd);
         return;
     }
     count_one(&w->counters.tcp_accepted);
+    if (a.is_tls)
+        count_one(&w->counters.tls_accepted);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    tcp_conn_open(w, fd, &source, &destination);
+    tcp_conn_open(w, &a);
 }
 
 static void on_connect(evutil_socket_t fd, short what, void *ctx)
@@ -79,13 +114,13 @@ static void on_connect(evutil_socket_t fd, short what, void *ctx)
         int s = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (s >= 0) {
-            welcome(l->worker, s, &peer);
-        } else if (out_of_resources(errno)) {
-            pause_accept(l, errno);
-            return;
+            welcome(l, s, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
-        } /* else the connection failed before it was accepted; there may be others */
+        } else if (!only_this_one(errno)) {
+            pause_accept(l, errno);
+            return;
+        }
     }
 }
 

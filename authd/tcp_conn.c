@@ -1,16 +1,16 @@
-/* One TCP connection, RFC 7766: messages with a length in front, any number of them waiting.
+/* One TCP connection, RFC 7766: messages with a length in front, any number of them waiting. With
+ * TLS, RFC 7858, the same inside.
  *
- *   socket ─▶ input (all workers' connections share one buffer; what is not a whole message yet is
- *             kept with the connection) ─▶ answers, in a queue with a bound ─▶ socket
+ *   socket ─▶ [PROXY header, TLS handshake] ─▶ input (all workers' connections share one buffer;
+ *             what is not a whole message yet is kept with the connection) ─▶ answers, in a queue
+ *             with a bound ─▶ socket
  *
  * An idle connection holds no buffer. Reading stops while the queue is long or too many messages
  * wait for syncd, and goes on when that is over: so the peer's own sending stops, and nothing
- * grows. Deadlines: tcp-first for the first whole message, tcp-idle from one to the next (an octet
- * now and then does not count), WRITE_MS for the queue to become empty.
- *
- * A closed connection stays as an empty shell until syncd's replies to it are in, since tickets
- * point to it.
+ * grows. tcp_time.c says how long a peer may take for what, tcp_idle.c who has to make room.
  */
+#include "authd/tcp_internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +18,9 @@
 #include <unistd.h>
 
 #include "authd/grace.h"
-#include "authd/worker_internal.h"
 #include "lib/base/mem.h"
 
-#define WRITE_MS 10000
-#define QUEUE_PAUSE_BYTES (128u << 10) /* reading pauses */
-#define QUEUE_MAX_BYTES (1u << 20)     /* the connection is closed */
-#define QUEUE_KEEP_BYTES 4096          /* an empty queue's buffer above this is freed */
-
-struct tcp_conn {
-    struct worker *worker;
-    int fd; /* -1: closed */
-    struct addr source, destination;
-    struct event *readable, *writable, *timer;
-    struct tcp_conn *prev, *next;
-
-    struct buf in; /* octets that make no whole message, or may not be read yet */
-    struct buf out;
-    size_t out_pos;
-    unsigned waiting; /* messages that syncd has */
-    bool had_message;
-    bool eof;                   /* the peer has sent all it wants to */
-    bool reading;               /* the event is added */
-    bool draining;              /* `out` holds something, and the event is added */
-    struct mono last;           /* message taken, or reply come */
-    struct mono write_deadline; /* for `out` to become empty */
-};
-
-static struct mono now(const struct tcp_conn *c)
-{
-    return clock_mono(c->worker->shared->clock);
-}
+#define READS_AT_ONCE 8 /* TLS records, before others get their turn */
 
 /* ---- Closing ---- */
 
@@ -80,17 +52,22 @@ static void conn_shut(struct tcp_conn *c)
 {
     if (c->fd < 0)
         return;
+    tcp_idle_leave(c);
     event_drop(&c->readable);
     event_drop(&c->writable);
     event_drop(&c->timer);
+    if (c->tls)
+        tls_stream_close(c->tls);
+    tls_stream_free(c->tls);
+    c->tls = NULL;
     (void)close(c->fd);
     c->fd = -1;
     buf_free(&c->in);
     buf_free(&c->out);
-    tcp_quota_give(c->worker->shared->quota, &c->source);
+    tcp_quota_give(c->worker->shared->quota, &c->place);
 }
 
-static void conn_close(struct tcp_conn *c)
+void tcp_conn_close(struct tcp_conn *c)
 {
     conn_shut(c);
     if (c->waiting == 0)
@@ -107,59 +84,25 @@ void tcp_conn_free_all(struct worker *w)
 
 /* ---- Limits ---- */
 
-static const struct config *config_now(const struct tcp_conn *c)
+/* Has it had all the answers that one connection gets? */
+static bool is_spent(const struct tcp_conn *c)
 {
-    return atomic_load_explicit(&c->worker->shared->config, memory_order_acquire);
-}
+    const struct config *cfg = worker_config(c->worker);
 
-static size_t queued(const struct tcp_conn *c)
-{
-    return c->out.len - c->out_pos;
+    return cfg->tcp_queries > 0 && c->taken >= cfg->tcp_queries;
 }
 
 /* May one more message be answered? */
 static bool has_room(const struct tcp_conn *c)
 {
-    return queued(c) < QUEUE_PAUSE_BYTES && c->waiting < config_now(c)->tcp_pipeline;
-}
-
-/* The time at which patience ends; false if there is none to set. */
-static bool deadline(const struct tcp_conn *c, struct mono *out)
-{
-    const struct config *cfg = config_now(c);
-
-    if (c->draining) {
-        *out = c->write_deadline;
-        return true;
-    }
-    if (c->waiting > 0)
-        return false; /* tickets have a deadline of their own */
-    *out = mono_add_ms(c->last, c->had_message ? cfg->tcp_idle_ms : cfg->tcp_first_ms);
-    return true;
-}
-
-static void timer_arm(struct tcp_conn *c)
-{
-    struct mono at;
-    int64_t ms;
-    struct timeval tv;
-
-    if (!deadline(c, &at)) {
-        (void)event_del(c->timer);
-        return;
-    }
-    ms = at.ms - now(c).ms;
-    ms = ms < 1 ? 1 : ms;
-    tv = (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    (void)event_add(c->timer, &tv);
+    return tcp_queued(c) < TCP_QUEUE_PAUSE_BYTES &&
+           c->waiting < worker_config(c->worker)->tcp_pipeline && !is_spent(c);
 }
 
 /* ---- Messages ---- */
 
 static void put_answer(struct tcp_conn *c, const uint8_t *wire, size_t len)
 {
-    if (queued(c) == 0)
-        c->write_deadline = mono_add_ms(now(c), WRITE_MS);
     buf_u16(&c->out, (uint16_t)len);
     buf_put(&c->out, wire, len);
 }
@@ -168,7 +111,7 @@ static void put_answer(struct tcp_conn *c, const uint8_t *wire, size_t len)
 static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
 {
     struct worker *w = c->worker;
-    struct way_back back = {.transport = HO_TCP, .conn = c};
+    struct way_back back = {.transport = c->is_tls ? HO_TLS : HO_TCP, .conn = c};
     struct message m = {.wire = wire,
                         .len = len,
                         .back = &back,
@@ -186,8 +129,8 @@ static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
     case MESSAGE_DROPPED:
         return false; /* not even a header, or a response: no client of ours */
     }
-    c->had_message = true;
-    c->last = now(c);
+    c->taken++;
+    c->last = tcp_now(c);
     return true;
 }
 
@@ -210,8 +153,10 @@ static bool take_messages(struct tcp_conn *c, const uint8_t *p, size_t n, size_t
     return ok;
 }
 
-static void keep_rest(struct tcp_conn *c, const uint8_t *p, size_t n)
+static void keep_rest(struct tcp_conn *c, const uint8_t *p, size_t n, bool is_new)
 {
+    if (n > 0 && is_new)
+        c->message_began = tcp_now(c);
     if (n == 0) {
         buf_free(&c->in);
     } else if (p >= c->in.data && c->in.len > 0 && p + n == c->in.data + c->in.len) {
@@ -223,54 +168,71 @@ static void keep_rest(struct tcp_conn *c, const uint8_t *p, size_t n)
     }
 }
 
-/* ---- Sending ---- */
+/* ---- What it waits for ---- */
 
-/* False: the peer is gone. */
-static bool flush(struct tcp_conn *c)
+static void watch_reading(struct tcp_conn *c)
 {
-    while (queued(c) > 0) {
-        ssize_t k = send(c->fd, c->out.data + c->out_pos, queued(c), MSG_NOSIGNAL | MSG_DONTWAIT);
+    bool want = c->phase != TCP_OPEN || (!c->eof && has_room(c));
 
-        if (k > 0)
-            c->out_pos += (size_t)k;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            break;
-        else if (errno != EINTR)
-            return false;
-    }
-    if (queued(c) > QUEUE_MAX_BYTES)
-        return false;
-    if (queued(c) == 0) {
-        c->out.len = c->out_pos = 0;
-        if (c->out.cap > QUEUE_KEEP_BYTES)
-            buf_free(&c->out);
-    }
-    return true;
+    if (want == c->reading)
+        return;
+    (void)(want ? event_add(c->readable, NULL) : event_del(c->readable));
+    c->reading = want;
+    if (want && tcp_stream_holds_input(c))
+        event_active(c->readable, EV_READ, 0);
 }
 
-/* Sets events and deadlines to what the connection waits for now. */
+/* The peer has a time for taking what waits now; then for what waits by then, and so on. So a slow
+ * one that takes all in its time is served, however busy it is. */
+static void watch_writing(struct tcp_conn *c)
+{
+    bool drain = tcp_queued(c) > 0;
+    bool want = drain || c->want_write;
+
+    if (drain && (!c->draining || c->sent >= c->write_mark)) {
+        c->write_mark = c->sent + tcp_queued(c);
+        c->write_deadline = mono_add_ms(tcp_now(c), worker_config(c->worker)->tcp_write_ms);
+    }
+    c->draining = drain;
+    if (want == c->writing)
+        return;
+    (void)(want ? event_add(c->writable, NULL) : event_del(c->writable));
+    c->writing = want;
+}
+
+/* Sets events, deadlines and idleness to what is so now. */
 static void watch(struct tcp_conn *c)
 {
-    bool read_more = !c->eof && has_room(c);
-    bool drain = queued(c) > 0;
+    watch_reading(c);
+    watch_writing(c);
+    if (c->phase != TCP_OPEN)
+        tcp_idle_enter(c, c->began);
+    else if (c->waiting == 0 && !c->draining)
+        tcp_idle_enter(c, c->last);
+    else
+        tcp_idle_leave(c);
+    tcp_time_arm(c);
+}
 
-    if (read_more != c->reading) {
-        (void)(read_more ? event_add(c->readable, NULL) : event_del(c->readable));
-        c->reading = read_more;
-    }
-    if (drain != c->draining) {
-        (void)(drain ? event_add(c->writable, NULL) : event_del(c->writable));
-        c->draining = drain;
-    }
-    timer_arm(c);
+/* All answers are out, and there will be none for what has come beyond: if we closed now, that
+ * would make the system take back the answers too (a reset). So first the peer is to close. */
+static void linger(struct tcp_conn *c)
+{
+    tcp_stream_end(c);
+    c->phase = TCP_LINGER;
+    c->began = tcp_now(c);
+    c->want_write = false;
+    buf_free(&c->in);
+    buf_free(&c->out);
 }
 
 /* ---- What can happen ---- */
 
-/* Goes on with n octets at p, of which none were taken yet: messages, answers, events. The
- * connection may be gone afterwards. */
-static void proceed(struct tcp_conn *c, const uint8_t *p, size_t n)
+/* Goes on with n octets at p, of which none were taken yet: messages, answers, events. False: the
+ * connection is gone. */
+static bool proceed(struct tcp_conn *c, const uint8_t *p, size_t n)
 {
+    bool was_new = c->in.len == 0;
     size_t used = 0;
     bool ok;
 
@@ -278,70 +240,143 @@ static void proceed(struct tcp_conn *c, const uint8_t *p, size_t n)
     do {
         size_t more = 0;
 
-        ok = take_messages(c, p + used, n - used, &more) && flush(c);
+        ok = take_messages(c, p + used, n - used, &more) && tcp_stream_flush(c);
         used += more;
         if (more == 0)
             break;
     } while (ok && has_room(c));
-    if (ok)
-        keep_rest(c, p + used, n - used);
-    if (ok && !(c->eof && c->waiting == 0 && queued(c) == 0))
-        watch(c);
-    else
-        ok = false;
+    if (ok) {
+        bool quiet = c->waiting == 0 && tcp_queued(c) == 0;
+
+        keep_rest(c, p + used, n - used, was_new || used > 0);
+        ok = !(c->eof && quiet);
+        if (ok && is_spent(c) && quiet)
+            linger(c);
+        if (ok)
+            watch(c);
+    }
     grace_leave();
     if (!ok)
-        conn_close(c);
+        tcp_conn_close(c);
+    return ok;
+}
+
+/* One read's worth. False: there is no more now, or no connection any more. */
+static bool read_once(struct tcp_conn *c)
+{
+    uint8_t *input = c->worker->input;
+    size_t held = c->in.len; /* less than a message: reading stops otherwise */
+    size_t n = 0;
+
+    switch (tcp_stream_read(c, input + held, TCP_READ_BYTES, &n)) {
+    case TCP_INPUT_LATER:
+        if (c->want_write)
+            (void)proceed(c, c->in.data, c->in.len);
+        return false;
+    case TCP_INPUT_FAILED:
+        tcp_conn_close(c);
+        return false;
+    case TCP_INPUT_END:
+        c->eof = true;
+        break;
+    case TCP_INPUT_SOME:
+        break;
+    }
+    if (held > 0)
+        memcpy(input, c->in.data, held);
+    return proceed(c, input, held + n) && c->phase == TCP_OPEN && c->reading &&
+           tcp_stream_holds_input(c);
+}
+
+static void read_messages(struct tcp_conn *c)
+{
+    for (int i = 0; i < READS_AT_ONCE; i++) {
+        if (!read_once(c))
+            return;
+    }
+    event_active(c->readable, EV_READ, 0);
+}
+
+/* PROXY header and handshake; messages may be there behind them. */
+static void open_up(struct tcp_conn *c)
+{
+    enum tcp_phase before;
+
+    do {
+        before = c->phase;
+        if (!tcp_open_step(c)) {
+            tcp_conn_close(c);
+            return;
+        }
+    } while (c->phase != before && c->phase != TCP_OPEN);
+    grace_enter();
+    watch(c);
+    grace_leave();
+    if (c->phase == TCP_OPEN)
+        read_messages(c);
+}
+
+static void throw_away(struct tcp_conn *c)
+{
+    ssize_t k = recv(c->fd, c->worker->input, sizeof(c->worker->input), MSG_DONTWAIT);
+
+    if (k == 0 || (k < 0 && errno != EAGAIN && errno != EINTR))
+        tcp_conn_close(c);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
 {
     struct tcp_conn *c = ctx;
-    uint8_t *input = c->worker->input;
-    size_t held = c->in.len; /* less than a message: reading stops otherwise */
-    ssize_t k;
 
+    (void)fd;
     (void)what;
-    k = recv(fd, input + held, TCP_READ_BYTES, MSG_DONTWAIT);
-    if (k < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            conn_close(c);
-        return;
+    switch (c->phase) {
+    case TCP_PROXY:
+    case TCP_HANDSHAKE:
+        open_up(c);
+        break;
+    case TCP_OPEN:
+        read_messages(c);
+        break;
+    case TCP_LINGER:
+        throw_away(c);
+        break;
     }
-    if (held > 0)
-        memcpy(input, c->in.data, held);
-    c->eof = k == 0;
-    proceed(c, input, held + (size_t)k);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *ctx)
 {
     struct tcp_conn *c = ctx;
+    bool wanted = c->want_write;
 
     (void)fd;
     (void)what;
-    if (!flush(c))
-        conn_close(c);
-    else
-        proceed(c, c->in.data, c->in.len);
+    if (c->phase == TCP_PROXY || c->phase == TCP_HANDSHAKE) {
+        open_up(c);
+        return;
+    }
+    c->want_write = false;
+    if (!tcp_stream_flush(c))
+        tcp_conn_close(c);
+    else if (proceed(c, c->in.data, c->in.len) && wanted)
+        event_active(c->readable, EV_READ, 0);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
     struct tcp_conn *c = ctx;
-    struct mono at;
     bool over;
 
     (void)fd;
     (void)what;
     grace_enter();
-    over = deadline(c, &at) && mono_cmp(at, now(c)) <= 0;
+    over = tcp_time_is_over(c);
     if (!over)
-        timer_arm(c);
+        tcp_time_arm(c);
     grace_leave();
     if (over) {
         count_one(&c->worker->counters.tcp_timed_out);
-        conn_close(c);
+        tcp_conn_close(c);
     }
 }
 
@@ -353,34 +388,49 @@ void tcp_reply(struct tcp_conn *c, const uint8_t *wire, size_t len)
             conn_free(c);
         return;
     }
-    c->last = now(c);
+    c->last = tcp_now(c);
     if (len > 0)
         put_answer(c, wire, len);
-    if (!flush(c))
-        conn_close(c);
+    if (!tcp_stream_flush(c))
+        tcp_conn_close(c);
     else
-        proceed(c, c->in.data, c->in.len);
+        (void)proceed(c, c->in.data, c->in.len);
 }
 
-void tcp_conn_open(struct worker *w, int fd, const struct addr *source,
-                   const struct addr *destination)
+static bool start(struct tcp_conn *c, bool from_balancer)
+{
+    struct event_base *base = c->worker->base;
+
+    c->readable = event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->writable = event_new(base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    c->timer = evtimer_new(base, on_timer, c);
+    if (!c->readable || !c->writable || !c->timer)
+        return false;
+    if (from_balancer)
+        c->phase = TCP_PROXY;
+    else if (c->is_tls)
+        return tcp_open_handshake(c);
+    return true;
+}
+
+void tcp_conn_open(struct worker *w, const struct tcp_arrival *a)
 {
     struct tcp_conn *c = xcalloc(1, sizeof(*c));
 
     c->worker = w;
-    c->fd = fd;
-    c->source = *source;
-    c->destination = *destination;
+    c->is_tls = a->is_tls;
+    c->phase = TCP_OPEN;
+    c->fd = a->fd;
+    c->source = a->source;
+    c->destination = a->destination;
+    c->place = a->place;
     c->next = w->conns;
     if (w->conns)
         w->conns->prev = c;
     w->conns = c;
-    c->last = now(c);
-    c->readable = event_new(w->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-    c->writable = event_new(w->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
-    c->timer = evtimer_new(w->base, on_timer, c);
-    if (!c->readable || !c->writable || !c->timer) {
-        conn_close(c);
+    c->began = c->last = tcp_now(c);
+    if (!start(c, a->from_balancer)) {
+        tcp_conn_close(c);
         return;
     }
     grace_enter();

@@ -76,44 +76,86 @@ static struct source **source_at(struct tcp_quota *q, const uint8_t net[17])
     return at;
 }
 
-bool tcp_quota_take(struct tcp_quota *q, const struct addr *a)
+static bool source_is_full(struct tcp_quota *q, const struct addr *a)
+{
+    uint8_t net[17];
+    const struct source *s;
+
+    network(net, a);
+    s = *source_at(q, net);
+    return (s ? s->count : 0) >= q->per_source_max;
+}
+
+static void source_take(struct tcp_quota *q, const struct addr *a)
 {
     uint8_t net[17];
     struct source **at;
-    bool ok;
 
     network(net, a);
-    (void)pthread_mutex_lock(&q->lock);
     at = source_at(q, net);
-    ok = q->total < q->total_max && (*at ? (*at)->count : 0) < q->per_source_max;
-    if (ok) {
-        if (!*at) {
-            *at = xcalloc(1, sizeof(**at));
-            memcpy((*at)->net, net, 17);
-        }
-        (*at)->count++;
-        q->total++;
+    if (!*at) {
+        *at = xcalloc(1, sizeof(**at));
+        memcpy((*at)->net, net, 17);
     }
+    (*at)->count++;
+}
+
+/* The source first: for one that has its share, nobody needs to make room. */
+enum tcp_place tcp_quota_take(struct tcp_quota *q, const struct addr *a, uint32_t extra)
+{
+    bool somebody = a->family != 0;
+    enum tcp_place place = TCP_PLACE_TAKEN;
+
+    (void)pthread_mutex_lock(&q->lock);
+    if (somebody && source_is_full(q, a))
+        place = TCP_PLACE_SOURCE_FULL;
+    else if (q->total >= (uint64_t)q->total_max + extra)
+        place = TCP_PLACE_NONE;
+    if (place == TCP_PLACE_TAKEN) {
+        q->total++;
+        if (somebody)
+            source_take(q, a);
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+    return place;
+}
+
+bool tcp_quota_claim(struct tcp_quota *q, const struct addr *a)
+{
+    bool ok;
+
+    (void)pthread_mutex_lock(&q->lock);
+    ok = !source_is_full(q, a);
+    if (ok)
+        source_take(q, a);
     (void)pthread_mutex_unlock(&q->lock);
     return ok;
 }
 
-void tcp_quota_give(struct tcp_quota *q, const struct addr *a)
+/* Uncounts one; gives what is to be freed. */
+static struct source *source_give(struct tcp_quota *q, const struct addr *a)
 {
     uint8_t net[17];
     struct source **at;
-    struct source *gone = NULL;
+    struct source *s;
 
     network(net, a);
-    (void)pthread_mutex_lock(&q->lock);
     at = source_at(q, net);
-    if (*at) {
-        q->total--;
-        if (--(*at)->count == 0) {
-            gone = *at;
-            *at = gone->next;
-        }
-    }
+    s = *at;
+    if (!s || --s->count > 0)
+        return NULL;
+    *at = s->next;
+    return s;
+}
+
+void tcp_quota_give(struct tcp_quota *q, const struct addr *a)
+{
+    struct source *gone = NULL;
+
+    (void)pthread_mutex_lock(&q->lock);
+    q->total--;
+    if (a->family != 0)
+        gone = source_give(q, a);
     (void)pthread_mutex_unlock(&q->lock);
     free(gone);
 }

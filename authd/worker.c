@@ -105,24 +105,44 @@ static void *run(void *ctx)
     return NULL;
 }
 
-static enum err open_sockets(struct worker *w, const struct addr *listen, size_t n,
-                             struct errinfo *e)
+/* Somebody else needs a place. */
+static void on_evict(evutil_socket_t fd, short what, void *ctx)
 {
-    enum err rc;
+    (void)fd;
+    (void)what;
+    tcp_idle_asked(ctx);
+}
 
-    w->udp = xcalloc(n, sizeof(w->udp[0]));
-    w->tcp = xcalloc(n, sizeof(w->tcp[0]));
+static enum err open_tcp(struct worker *w, const struct addr *list, size_t n, bool is_tls,
+                         struct errinfo *e)
+{
     for (size_t i = 0; i < n; i++) {
-        w->udp[i] = (struct udp_socket){.worker = w, .local = listen[i]};
-        w->tcp[i] = (struct tcp_listener){.worker = w};
-        if ((rc = listen_udp(&w->udp[i].fd, &listen[i], e)))
-            return rc;
-        w->udp_count++;
-        if ((rc = listen_tcp(&w->tcp[i].fd, &listen[i], e)))
+        struct tcp_listener *l = &w->tcp[w->tcp_count];
+        enum err rc;
+
+        *l = (struct tcp_listener){.worker = w, .is_tls = is_tls};
+        if ((rc = listen_tcp(&l->fd, &list[i], e)))
             return rc;
         w->tcp_count++;
     }
     return OK;
+}
+
+static enum err open_sockets(struct worker *w, const struct config *c, struct errinfo *e)
+{
+    enum err rc;
+
+    w->udp = xcalloc(c->listen_count, sizeof(w->udp[0]));
+    w->tcp = xcalloc(c->listen_count + c->listen_tls_count, sizeof(w->tcp[0]));
+    for (size_t i = 0; i < c->listen_count; i++) {
+        w->udp[i] = (struct udp_socket){.worker = w, .local = c->listen[i]};
+        if ((rc = listen_udp(&w->udp[i].fd, &c->listen[i], e)))
+            return rc;
+        w->udp_count++;
+    }
+    if ((rc = open_tcp(w, c->listen, c->listen_count, false, e)))
+        return rc;
+    return open_tcp(w, c->listen_tls, c->listen_tls_count, true, e);
 }
 
 static enum err open_loop(struct worker *w, struct errinfo *e)
@@ -137,24 +157,30 @@ static enum err open_loop(struct worker *w, struct errinfo *e)
         return err_set(ERR_LIMIT, e, "no eventfd");
     w->stop_event = event_new(w->base, w->stop_fd, EV_READ, on_stop, w);
     w->handover = handover_client_new(w->base, w->shared->run_dir, w->shared->clock, on_reply, w);
-    ok = w->stop_event && w->handover && event_add(w->stop_event, NULL) == 0;
+    w->evict_event = event_new(w->base, idle_board_fd(w->shared->idle_board, w->seat),
+                               EV_READ | EV_PERSIST, on_evict, w);
+    ok = w->stop_event && w->handover && w->evict_event && event_add(w->stop_event, NULL) == 0 &&
+         event_add(w->evict_event, NULL) == 0;
     for (size_t i = 0; i < w->udp_count && ok; i++)
-        ok = udp_start(&w->udp[i]) && tcp_start(&w->tcp[i]);
+        ok = udp_start(&w->udp[i]);
+    for (size_t i = 0; i < w->tcp_count && ok; i++)
+        ok = tcp_start(&w->tcp[i]);
     return ok ? OK : err_set(ERR_LIMIT, e, "the event loop takes no more events");
 }
 
-enum err worker_new(struct worker **out, struct shared *shared, const struct addr *listen,
-                    size_t listen_count, struct errinfo *e)
+enum err worker_new(struct worker **out, struct shared *shared, size_t seat, const struct config *c,
+                    struct errinfo *e)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     enum err rc;
 
     w->shared = shared;
+    w->seat = seat;
     w->stop_fd = -1;
     w->answerer = answerer_new(shared->zonedb);
     w->batch = udp_batch_new();
     w->accept_warned = (struct mono){INT64_MIN / 2};
-    if ((rc = open_sockets(w, listen, listen_count, e)) || (rc = open_loop(w, e))) {
+    if ((rc = open_sockets(w, c, e)) || (rc = open_loop(w, e))) {
         worker_stop(w);
         return rc;
     }
@@ -188,6 +214,8 @@ void worker_stop(struct worker *w)
         tcp_stop(&w->tcp[i]);
     tcp_conn_free_all(w);
     handover_client_free(w->handover);
+    if (w->evict_event)
+        event_free(w->evict_event);
     if (w->stop_event)
         event_free(w->stop_event);
     if (w->stop_fd >= 0)

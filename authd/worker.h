@@ -7,26 +7,32 @@
 #include <stdatomic.h>
 
 #include "authd/counters.h"
+#include "authd/idle_board.h"
 #include "authd/tcp_quota.h"
 #include "authd/zonedb.h"
 #include "lib/base/clock.h"
 #include "lib/base/config.h"
+#include "lib/net/tls_server.h"
 
 /* What all threads of authd share. */
 struct shared {
     struct zonedb *zonedb;
     struct tcp_quota *quota;
+    struct idle_board *idle_board; /* a seat for each worker */
     const struct clock *clock;
     const char *run_dir;
 
-    _Atomic(struct config *) config; /* readers are inside a grace period */
+    /* Readers are inside a grace period. */
+    _Atomic(struct config *) config;
+    _Atomic(struct tls_server *) tls; /* NULL: nothing listens for TLS */
 };
 
 struct worker;
 
-/* Opens the sockets; nothing is answered before worker_start. `shared` is lent. */
-MUST_USE enum err worker_new(struct worker **out, struct shared *shared, const struct addr *listen,
-                             size_t listen_count, struct errinfo *e);
+/* Opens the sockets that c names; nothing is answered before worker_start. `shared` is lent; `seat`
+ * is the worker's number. */
+MUST_USE enum err worker_new(struct worker **out, struct shared *shared, size_t seat,
+                             const struct config *c, struct errinfo *e);
 MUST_USE enum err worker_start(struct worker *w, struct errinfo *e);
 /* Ends the thread, if it was started, closes everything, frees. */
 void worker_stop(struct worker *w);

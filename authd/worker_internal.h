@@ -22,6 +22,7 @@ struct udp_socket {
 
 struct tcp_listener {
     struct worker *worker;
+    bool is_tls;
     int fd;
     struct event *event;
     struct event *resume; /* accepting pauses when descriptors run out */
@@ -29,6 +30,7 @@ struct tcp_listener {
 
 struct worker {
     struct shared *shared;
+    size_t seat; /* its number, on the idle board too */
     pthread_t thread;
     bool started;
     struct event_base *base;
@@ -42,7 +44,9 @@ struct worker {
     size_t udp_count;
     struct tcp_listener *tcp;
     size_t tcp_count;
-    struct tcp_conn *conns;    /* open ones, and closed ones that syncd still owes a reply */
+    struct tcp_conn *conns; /* open ones, and closed ones that syncd still owes a reply */
+    struct tcp_conn *idle_oldest, *idle_newest;
+    struct event *evict_event; /* another worker wants the oldest idle one closed */
     struct mono accept_warned; /* when running out of descriptors was logged last */
     uint8_t answer[MSG_MAX_OCTETS];
     uint8_t input[2 + MSG_MAX_OCTETS + TCP_READ_BYTES];
@@ -91,16 +95,29 @@ bool udp_start(struct udp_socket *s);
 void udp_stop(struct udp_socket *s);
 void udp_reply(const struct way_back *back, const uint8_t *wire, size_t len);
 
-/* ---- TCP: listening (tcp.c), one connection (tcp_conn.c) ---- */
+/* ---- TCP: listening (tcp.c), one connection (tcp_conn.c), who is idle (tcp_idle.c) ---- */
 
 bool tcp_start(struct tcp_listener *l);
 void tcp_stop(struct tcp_listener *l);
 
-/* Takes over an accepted socket whose place in the quota is taken. */
-void tcp_conn_open(struct worker *w, int fd, const struct addr *source,
-                   const struct addr *destination);
+/* An accepted socket, and what is known of it by then. */
+struct tcp_arrival {
+    int fd;
+    bool is_tls;
+    bool from_balancer;
+    struct addr source, destination;
+    struct addr place; /* under which its place in the quota is taken */
+};
+
+void tcp_conn_open(struct worker *w, const struct tcp_arrival *a);
 void tcp_conn_free_all(struct worker *w);
 /* A reply from syncd; len 0: none. */
 void tcp_reply(struct tcp_conn *c, const uint8_t *wire, size_t len);
+
+/* A place for a new connection; if there is none left, the one that has been idle longest, whosever
+ * it is, is closed for it. False: there is none. */
+bool tcp_idle_take_place(struct worker *w, const struct addr *source);
+/* Closes as many idle ones as the others have asked for. */
+void tcp_idle_asked(struct worker *w);
 
 #endif

@@ -1,14 +1,11 @@
 #include "syncd/keyring.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/secret_file.h"
 
 #define SECRET_FILE_MAX 4096 /* octets; base64 of the longest secret is 1368 */
 
@@ -17,48 +14,6 @@ struct keyring {
     size_t count;
     atomic_uint refs;
 };
-
-/* Nobody but its owner may change the secret, and not everybody may know it. */
-static enum err check_file(int fd, struct errinfo *e)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0)
-        return err_sys(errno, e, "stat");
-    if (!S_ISREG(st.st_mode))
-        return err_set(ERR_DENIED, e, "is not a regular file");
-    if (st.st_uid != 0 && st.st_uid != geteuid())
-        return err_set(ERR_DENIED, e, "belongs to user %u; it must be root's or ours",
-                       (unsigned)st.st_uid);
-    if (st.st_mode & (S_IWGRP | S_IWOTH | S_IROTH))
-        return err_set(ERR_DENIED, e,
-                       "has mode %04o, so others may %s it; make it 0600 or 0640 (chmod)",
-                       (unsigned)(st.st_mode & 07777), st.st_mode & S_IROTH ? "read" : "change");
-    if (st.st_size > SECRET_FILE_MAX)
-        return err_set(ERR_FORMAT, e, "is too large for a secret");
-    return OK;
-}
-
-/* Fills buf (SECRET_FILE_MAX octets). */
-static enum err read_secret(char *buf, size_t *len, const char *path, struct errinfo *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    ssize_t got = 0;
-    size_t n = 0;
-    enum err rc;
-
-    if (fd < 0)
-        return err_sys(errno, e, "cannot be opened");
-    rc = check_file(fd, e);
-    while (rc == OK && n < SECRET_FILE_MAX &&
-           ((got = read(fd, buf + n, SECRET_FILE_MAX - n)) > 0 || (got < 0 && errno == EINTR)))
-        n += got > 0 ? (size_t)got : 0;
-    if (rc == OK && got < 0)
-        rc = err_sys(errno, e, "cannot be read");
-    (void)close(fd);
-    *len = n;
-    return rc;
-}
 
 static enum err load_key(struct tsig_key **out, const struct config_key *k, struct errinfo *e)
 {
@@ -73,7 +28,7 @@ static enum err load_key(struct tsig_key **out, const struct config_key *k, stru
     if (!tsig_alg_from_text(&alg, k->algorithm))
         return err_set(ERR_UNSUPPORTED, e, "key '%s': there is no algorithm '%s'", k->name,
                        k->algorithm);
-    if ((rc = read_secret(secret, &len, k->secret_file, e)) == OK)
+    if ((rc = secret_file_read(secret, sizeof(secret), &len, k->secret_file, false, e)) == OK)
         rc = tsig_key_new(out, name, alg, secret, len, e);
     explicit_bzero(secret, sizeof(secret));
     return rc ? err_wrap(rc, e, "key '%s': its file %s", k->name, k->secret_file) : OK;

@@ -81,3 +81,8 @@ enum proxy_verdict proxy_parse(struct proxy_header *out, const uint8_t *p, size_
     *out = h;
     return PROXY_WHOLE;
 }
+
+size_t proxy_missing(const uint8_t *p, size_t n)
+{
+    return n < FIXED_OCTETS ? FIXED_OCTETS - n : FIXED_OCTETS + (size_t)get_u16(p + 14) - n;
+}

@@ -37,5 +37,8 @@ struct proxy_header {
 
 /* Looks at the n octets at p; *out is set with PROXY_WHOLE only. */
 enum proxy_verdict proxy_parse(struct proxy_header *out, const uint8_t *p, size_t n);
+/* How many octets a header that is not whole (PROXY_MORE) lacks at least: on a stream, what follows
+ * it may be for somebody else, and is not to be read with it. */
+size_t proxy_missing(const uint8_t *p, size_t n);
 
 #endif

@@ -22,9 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *exact = xmemdup(data, n); /* so that the sanitizer sees a read past the end */
         enum proxy_verdict v = proxy_parse(&cut, exact, n);
 
-        free(exact);
-        if (v != PROXY_MORE)
+        if (v != PROXY_MORE || proxy_missing(exact, n) == 0 || n + proxy_missing(exact, n) > h.len)
             abort();
+        free(exact);
     }
     return 0;
 }

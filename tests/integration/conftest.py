@@ -3,6 +3,7 @@ import tempfile
 
 import pytest
 import zl
+from alone import authd  # noqa: F401, a fixture
 
 
 @pytest.fixture

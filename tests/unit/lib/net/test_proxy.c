@@ -10,8 +10,9 @@
 #include "lib/net/proxy.h"
 
 #define SIG "\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a"
-#define V4 "\xc0\x00\x02\x01\xc6\x33\x64\x07\x10\x01\x00\x35" /* 192.0.2.1@4097, 198.51.100.7@53   \
-                                                               */
+#define V4                                                                                         \
+    "\xc0\x00\x02\x01\xc6\x33\x64\x07\x10\x01\x00\x35" /* 192.0.2.1@4097, 198.51.100.7@53          \
+                                                        */
 #define V6                                                                                         \
     "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"                             \
     "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\xff\xff\x03\x55"
@@ -107,8 +108,10 @@ static void cut_and_long(void **state)
 
     (void)state;
     memcpy(p, begin, sizeof(begin) - 1);
-    for (size_t n = 0; n < sizeof(p); n++)
+    for (size_t n = 0; n < sizeof(p); n++) {
         assert_int_equal(proxy_parse(&h, p, n), PROXY_MORE);
+        assert_int_equal(proxy_missing(p, n), n < 16 ? 16 - n : sizeof(p) - n);
+    }
     assert_int_equal(proxy_parse(&h, p, sizeof(p)), PROXY_WHOLE);
     assert_int_equal(h.len, sizeof(p));
 }

@@ -1,0 +1,89 @@
+/* Which connections are idle, oldest first, and how they make room for new ones. A connection is
+ * idle while nothing of it waits for an answer or to be sent; also one that sends a message octet
+ * by octet, or has not said anything yet. */
+#include "authd/idle_board.h"
+#include "authd/tcp_internal.h"
+
+/* Places beyond the limit while other workers close what they were asked to close. */
+#define EXTRA_PLACES 16
+
+static void show(struct worker *w)
+{
+    idle_board_show(w->shared->idle_board, w->seat,
+                    w->idle_oldest ? w->idle_oldest->idle_since.ms : IDLE_NONE);
+}
+
+void tcp_idle_leave(struct tcp_conn *c)
+{
+    struct worker *w = c->worker;
+
+    if (!c->idle)
+        return;
+    c->idle = false;
+    if (c->newer)
+        c->newer->older = c->older;
+    else
+        w->idle_newest = c->older;
+    if (c->older) {
+        c->older->newer = c->newer;
+    } else {
+        w->idle_oldest = c->newer;
+        show(w);
+    }
+}
+
+void tcp_idle_enter(struct tcp_conn *c, struct mono since)
+{
+    struct worker *w = c->worker;
+
+    if (c->idle && mono_cmp(c->idle_since, since) == 0)
+        return;
+    tcp_idle_leave(c);
+    c->idle = true;
+    c->idle_since = since;
+    c->newer = NULL;
+    c->older = w->idle_newest;
+    w->idle_newest = c;
+    if (c->older) {
+        c->older->newer = c;
+    } else {
+        w->idle_oldest = c;
+        show(w);
+    }
+}
+
+static bool evict(struct worker *w)
+{
+    if (!w->idle_oldest)
+        return false;
+    count_one(&w->counters.tcp_evicted);
+    tcp_conn_close(w->idle_oldest);
+    return true;
+}
+
+void tcp_idle_asked(struct worker *w)
+{
+    for (uint64_t n = idle_board_asked(w->shared->idle_board, w->seat); n > 0; n--) {
+        if (!evict(w))
+            break; /* it has become busy since; there are a few extra places for that */
+    }
+}
+
+bool tcp_idle_take_place(struct worker *w, const struct addr *source)
+{
+    struct tcp_quota *q = w->shared->quota;
+    enum tcp_place place = tcp_quota_take(q, source, 0);
+    size_t seat;
+
+    if (place == TCP_PLACE_NONE && idle_board_oldest(w->shared->idle_board, &seat)) {
+        if (seat == w->seat) {
+            (void)evict(w);
+            place = tcp_quota_take(q, source, 0);
+        } else {
+            place = tcp_quota_take(q, source, EXTRA_PLACES);
+            if (place == TCP_PLACE_TAKEN)
+                idle_board_ask(w->shared->idle_board, seat);
+        }
+    }
+    return place == TCP_PLACE_TAKEN;
+}
