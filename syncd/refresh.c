@@ -20,6 +20,8 @@ const char *transfer_outcome_text(enum transfer_outcome o)
         return "refused by our checks";
     case TRANSFER_FAILED:
         return "failed";
+    case TRANSFER_NOT_INCREMENTAL:
+        return "increments of no use";
     case TRANSFER_CONFLICT:
         return "changed meanwhile";
     }
@@ -56,8 +58,11 @@ static enum sched_lane lane_of(const struct refresh *r)
 
 static struct refresh_plan plan_now(const struct refresh *r)
 {
-    return (struct refresh_plan){
-        .step = r->step, .primary = r->at, .lane = lane_of(r), .any_serial = r->any_serial};
+    return (struct refresh_plan){.step = r->step,
+                                 .primary = r->at,
+                                 .lane = lane_of(r),
+                                 .any_serial = r->any_serial,
+                                 .whole = r->whole};
 }
 
 static bool was_asked(const struct refresh *r, unsigned i)
@@ -102,6 +107,7 @@ static struct refresh_plan round_next(struct refresh *r, struct mono now)
     const struct refresh_primary *p;
 
     r->running = false;
+    r->whole = false;
     if (!choose(r, &r->at, now))
         return round_end(r, now);
     p = &r->primaries[r->at];
@@ -415,6 +421,10 @@ struct refresh_plan refresh_transferred(struct refresh *r, const struct transfer
         plan = round_next(r, now);
         plan.behind = behind;
         return plan;
+    case TRANSFER_NOT_INCREMENTAL:
+        r->whole = true;
+        r->running = false;
+        return overruled(r) ? round_begin(r, CAUSE_RETRANSFER, now) : plan_now(r);
     case TRANSFER_REFUSED:
         primary_answered(r, now);
         r->missed = true;

@@ -22,6 +22,8 @@
  *    refresh. Zones without content begin at the shortest retry and stop at ten minutes.
  *  - Content that our checks refuse is remembered by primary and serial, and is not fetched again
  *    until a wait of its own has passed, another serial is seen, or the operator asks.
+ *  - Increments that cannot be used, for whatever reason, are followed by one transfer of the whole
+ *    zone from the same primary; the next version is asked for by increments again.
  *  - A NOTIFY while work runs is kept, one for all, and looked at when the work is done. Its serial
  *    is only a hint: it makes us ask sooner or later, never fetch.
  *  - Expiry runs on monotonic time. At start the wall clock may say that a zone expired while we
@@ -66,18 +68,20 @@ struct refresh_plan {
     unsigned primary; /* index into the zone's list */
     enum sched_lane lane;
     bool any_serial; /* take the transfer's serial even if it is not newer */
+    bool whole;      /* not by increments: that has failed just now */
     bool expire;     /* the zone has expired just now */
     bool behind;     /* the primary that answered is behind us, and was not at this serial before */
     bool refused;    /* the primary still has the version that our checks refuse */
 };
 
 enum transfer_outcome {
-    TRANSFER_NEW,      /* a new version is committed, served or waiting */
-    TRANSFER_SAME,     /* what the primary has is what we have */
-    TRANSFER_OLDER,    /* whole, but its serial is not newer than ours */
-    TRANSFER_REFUSED,  /* whole, or too large: our checks or limits refuse this version */
-    TRANSFER_FAILED,   /* network, protocol, TSIG, the primary said no */
-    TRANSFER_CONFLICT, /* the zone was changed by somebody else meanwhile: again */
+    TRANSFER_NEW,             /* a new version is committed, served or waiting */
+    TRANSFER_SAME,            /* what the primary has is what we have */
+    TRANSFER_OLDER,           /* whole, but its serial is not newer than ours */
+    TRANSFER_REFUSED,         /* whole, or too large: our checks or limits refuse this version */
+    TRANSFER_FAILED,          /* network, protocol, TSIG, the primary said no */
+    TRANSFER_NOT_INCREMENTAL, /* the answer to IXFR cannot be used: ask for the whole zone */
+    TRANSFER_CONFLICT,        /* the zone was changed by somebody else meanwhile: again */
 };
 
 struct transfer_report {
@@ -130,6 +134,7 @@ struct refresh {
     uint64_t asked; /* bit i: primary i was asked */
     int notifier;   /* primary that sent the NOTIFY which began the round, or -1 */
     bool any_serial;
+    bool whole;                  /* what the primary sent as increments was of no use */
     bool urgent;                 /* a NOTIFY came while the step was queued */
     bool current, alive, missed; /* some primary: has our serial; answered; has what we can't get */
     bool gained;                 /* a new version came in */

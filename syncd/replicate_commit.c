@@ -106,6 +106,7 @@ static void log_version(const struct zone_entry *z, const struct commit_wait *w,
         kv_str("zone", zone), kv_str("primary", job->origin.source),
         kv_str("address", job->origin.who),
         kv_str("key", job->origin.key[0] ? job->origin.key : NULL),
+        kv_str("kind", w->sequences ? "ixfr" : "axfr"), kv_u64("sequences", w->sequences),
         kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
         kv_u64("to", w->report.serial.v),
         kv_u64("version", waiting ? job->row.last_version : job->row.version),
@@ -197,13 +198,13 @@ static void on_version_done(void *ctx, struct commit_job *job)
     free(w);
 }
 
-static void set_origin(struct origin *o, const struct zone_entry *z)
+static void set_origin(struct origin *o, const struct zone_entry *z, bool incremental)
 {
     const struct config_primary *p = replicate_primary(z, z->refresh.at);
     char address[ADDR_TEXT_MAX];
 
     addr_to_text(address, &p->address);
-    o->kind = ORIGIN_AXFR;
+    o->kind = incremental ? ORIGIN_IXFR : ORIGIN_AXFR;
     (void)snprintf(o->who, sizeof(o->who), "%s", address);
     (void)snprintf(o->source, sizeof(o->source), "%s", p->name);
     if (p->key >= 0)
@@ -234,6 +235,7 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     w->octets = result->octets;
     w->messages = result->messages;
     w->duplicates = result->duplicates;
+    w->sequences = result->sequences;
     w->ms = result->ms;
     z->committing = true;
     z->commit = w;
@@ -248,7 +250,7 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     job->changes = result->changes;
     result->old_zone = result->new_zone = NULL;
     result->changes = NULL;
-    set_origin(&job->origin, z);
+    set_origin(&job->origin, z, result->incremental);
     set_deadline(&job->row, w);
     submit(r, job, on_version_done, w);
 }

@@ -48,7 +48,7 @@ struct commit_wait {
 
     struct transfer_report report; /* of the transfer that this commits */
     uint64_t octets, messages;
-    uint64_t duplicates;
+    uint64_t duplicates, sequences;
     uint32_t ms;
     bool revive; /* the second step for a held zone that had expired */
 };
@@ -71,6 +71,7 @@ struct replicator {
     struct zone_list dirty;
     struct mono flush_at;      /* while `dirty` isn't empty */
     struct commit_wait *waits; /* all under way */
+    uint64_t fallbacks;        /* from IXFR to AXFR, since the start */
     size_t doubtful;           /* zones that had expired by the wall clock at start */
     bool stopping;
 };

@@ -293,13 +293,18 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
     if (report->has_soa)
         note_answer(z, p, report->serial);
     if (report->outcome != TRANSFER_NEW && report->outcome != TRANSFER_SAME &&
-        report->outcome != TRANSFER_CONFLICT)
+        report->outcome != TRANSFER_NOT_INCREMENTAL && report->outcome != TRANSFER_CONFLICT)
         note_error(z, p, error);
     replicate_follow(z, refresh_transferred(&z->refresh, report, replicate_now(r)));
     switch (report->outcome) {
     case TRANSFER_NEW:
     case TRANSFER_SAME:
         zone_row_text(&z->row.last_error, "");
+        break;
+    case TRANSFER_NOT_INCREMENTAL:
+        r->fallbacks++;
+        log_failure(LOG_WARNING, z, p,
+                    "an incremental transfer cannot be used, the whole zone is fetched", error);
         break;
     case TRANSFER_CONFLICT:
         log_failure(LOG_INFO, z, p, "a zone was changed by somebody else during its transfer",
@@ -363,6 +368,9 @@ static void start_transfer(struct zone_entry *z)
 
     (void)name_copy(spec.zone, z->row.name);
     spec.has_newest = replicate_newest(z, &spec.newest);
+    /* Increments need their base: not after a rollback, nor where an operator wants it anew. */
+    spec.ixfr = p->ixfr && !z->plan.whole && !spec.any_serial && !z->row.held &&
+                z->row.has_content && spec.has_newest && serial_eq(spec.newest, z->row.serial);
     z->transfer = r->ops.transfer(r->ops.ctx, &spec, &events, z);
 }
 

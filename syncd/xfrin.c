@@ -28,7 +28,9 @@ struct xfrin {
     uint8_t query[QUERY_MAX];
     size_t query_len;
 
-    struct zone_builder *builder; /* the pool's, once it has begun */
+    bool asked;                   /* the connection stood, the request went out */
+    struct zone_builder *builder; /* the pool's, once it has begun ... */
+    struct ixfr *changes;         /* ... or this */
     bool in_pool, cancelled;
     struct xfrin_result result;
 };
@@ -57,6 +59,7 @@ static void xfrin_free(struct xfrin *x)
     close_network(x);
     xfrin_stream_free(x->stream);
     zone_builder_free(x->builder);
+    ixfr_free(x->changes);
     xfrin_result_done(&x->result);
     tsig_done(&x->tsig);
     tsig_key_unref(x->spec.key);
@@ -97,6 +100,8 @@ static void note_stream(struct xfrin *x)
 static void fail(struct xfrin *x, enum transfer_outcome outcome, const struct errinfo *e)
 {
     note_stream(x);
+    if (x->spec.ixfr && x->asked)
+        outcome = TRANSFER_NOT_INCREMENTAL;
     close_network(x);
     x->result.report.outcome = outcome;
     x->result.error = *e;
@@ -111,9 +116,14 @@ static void on_pool_work(void *ctx)
     struct xfrin_spec spec = x->spec;
 
     spec.data_dir = x->data_dir;
-    xfrin_apply(&x->result, &spec, x->builder);
+    if (x->changes)
+        xfrin_apply_ixfr(&x->result, &spec, x->changes);
+    else
+        xfrin_apply(&x->result, &spec, x->builder);
     zone_builder_free(x->builder);
+    ixfr_free(x->changes);
     x->builder = NULL;
+    x->changes = NULL;
 }
 
 static void on_pool_done(void *ctx)
@@ -128,11 +138,26 @@ static void on_pool_done(void *ctx)
 
 /* ---- The network's part ---- */
 
+/* The primary says that we have what it has. */
+static void current(struct xfrin *x)
+{
+    x->result.report.outcome =
+        serial_eq(x->result.report.serial, x->spec.newest) ? TRANSFER_SAME : TRANSFER_OLDER;
+    (void)err_set(ERR_SERIAL, &x->result.error, "serial %u is not newer than ours, %u",
+                  (unsigned)x->result.report.serial.v, (unsigned)x->spec.newest.v);
+    finish(x);
+}
+
 static void received_all(struct xfrin *x)
 {
     note_stream(x);
     x->builder = xfrin_stream_take(x->stream);
+    x->changes = xfrin_stream_take_ixfr(x->stream);
     close_network(x);
+    if (!x->builder && !x->changes) {
+        current(x);
+        return;
+    }
     x->in_pool = true;
     x->events.received(x->ctx);
     loop_work(x->loop, on_pool_work, on_pool_done, x);
@@ -142,6 +167,7 @@ static void on_ready(void *ctx)
 {
     struct xfrin *x = ctx;
 
+    x->asked = true;
     tcpconn_send(x->conn, x->query, x->query_len);
 }
 
@@ -222,8 +248,15 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 /* No EDNS: a transfer needs none, and old primaries stumble over it. */
 static void make_query(struct xfrin *x)
 {
+    uint8_t soa[1 + 1 + 5 * 4] = {0}; /* of our SOA only the serial counts (RFC 1995 3) */
     struct msg_query_spec q = {.qname = x->spec.zone, .qtype = RR_AXFR};
 
+    if (x->spec.ixfr) {
+        q.qtype = RR_IXFR;
+        soa_set_serial(soa, sizeof(soa), x->spec.newest);
+        q.ixfr_soa = soa;
+        q.ixfr_soa_len = sizeof(soa);
+    }
     clock_random(loop_clock(x->loop), &q.id, sizeof(q.id));
     x->query_len = msg_build_query(x->query, sizeof(x->query), &q);
     if (x->spec.key && !tsig_sign_request(&x->tsig, x->spec.key, x->query, &x->query_len,
@@ -251,8 +284,9 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
     x->ctx = ctx;
     x->started = clock_mono(loop_clock(loop));
     make_query(x);
-    x->stream = xfrin_stream_new(x->spec.zone, x->query, x->query_len,
-                                 x->spec.key ? &x->tsig : NULL, &x->spec.limits);
+    x->stream =
+        xfrin_stream_new(x->spec.zone, x->query, x->query_len, x->spec.key ? &x->tsig : NULL,
+                         &x->spec.limits, x->spec.ixfr ? &x->spec.newest : NULL);
     x->timer = evtimer_new(loop_base(loop), on_timer, x);
     if (!x->timer)
         abort(); /* as for want of memory */

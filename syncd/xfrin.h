@@ -2,6 +2,9 @@
  * checks, and the difference to what the store has. What comes out is ready to commit; the served
  * zone is not touched here.
  *
+ * If IXFR was asked for and anything is wrong with the answer, TRANSFER_NOT_INCREMENTAL is the
+ * outcome, whatever it was: the whole zone is to be asked for next.
+ *
  *    connect ─▶ ask ─▶ stream ─▶ [received] ─▶ pool: build, check, load, diff ─▶ [done]
  *
  * Loop thread only, but for the pool's part, which has the transfer to itself.
@@ -28,6 +31,7 @@ struct xfrin_spec {
     bool any_serial;      /* take any serial, and the same one with other content */
     bool has_newest;      /* the newest version we fetched has this serial */
     struct serial newest;
+    bool ixfr; /* ask for what changed since `newest`, which is what is served */
 };
 
 /* What came of it. */
@@ -39,6 +43,8 @@ struct xfrin_result {
     struct zone *old_zone; /* NULL: none was stored */
     struct zone *new_zone;
     struct changeset *changes; /* old_zone -> new_zone */
+    bool incremental;          /* the primary sent changes, not the zone */
+    uint64_t sequences;        /* of changes, if so */
     bool same_serial;          /* other content under the same serial */
     bool older_serial;         /* the serial went backwards, and any was wanted */
 

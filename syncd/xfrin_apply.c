@@ -112,3 +112,64 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
         (void)err_wrap(rc, &out->error, "comparing with what is stored");
     }
 }
+
+/* ---- Incremental ---- */
+
+/* Applies the sequences one after the other: a record may go and come again. */
+static enum err apply_all(struct xfrin_result *out, const struct xfrin_spec *spec,
+                          struct changeset *const *changes, size_t n)
+{
+    struct zone *at = zone_ref(out->old_zone);
+
+    for (size_t i = 0; i < n; i++) {
+        struct zone *next = NULL;
+        enum err rc = zone_apply(&next, at, changes[i], &spec->limits, &out->error);
+
+        zone_unref(at);
+        if (rc)
+            return err_wrap(rc, &out->error, "the change to serial %u", (unsigned)changes[i]->to.v);
+        at = next;
+    }
+    out->new_zone = at;
+    return OK;
+}
+
+static enum err apply_and_check(struct xfrin_result *out, const struct xfrin_spec *spec,
+                                const struct ixfr *ixfr)
+{
+    struct changeset *const *changes;
+    struct rr rr;
+    struct soa soa;
+    size_t n;
+    enum err rc;
+
+    changes = ixfr_changes(ixfr, &n);
+    out->sequences = n;
+    if (!out->old_zone || !serial_eq(zone_serial(out->old_zone), changes[0]->from))
+        return err_set(ERR_SERIAL, &out->error, "it changes serial %u, which is not what is stored",
+                       (unsigned)changes[0]->from.v);
+    if ((rc = apply_all(out, spec, changes, n)))
+        return rc;
+    if ((rc = zone_diff(&out->changes, out->old_zone, out->new_zone, &out->error)) ||
+        (rc = zone_check_change(out->new_zone, out->changes, &out->error)))
+        return rc;
+    if (zone_soa(out->new_zone, &rr, &soa))
+        set_timers(&out->report, &soa);
+    out->records = zone_records(out->new_zone);
+    return OK;
+}
+
+void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
+                      const struct ixfr *ixfr)
+{
+    enum err rc;
+
+    out->incremental = true;
+    if ((rc = load(out, spec, &out->error))) {
+        out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+        (void)err_wrap(rc, &out->error, "loading what is stored");
+        return;
+    }
+    out->report.outcome =
+        apply_and_check(out, spec, ixfr) == OK ? TRANSFER_NEW : TRANSFER_NOT_INCREMENTAL;
+}

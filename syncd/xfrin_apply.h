@@ -2,11 +2,17 @@
 #ifndef ZL_SYNCD_XFRIN_APPLY_H
 #define ZL_SYNCD_XFRIN_APPLY_H
 
+#include "syncd/ixfr.h"
 #include "syncd/xfrin.h"
 
 /* Builds the zone (the builder is spent), checks it, loads what the store has, and takes the
  * difference. Sets everything in *out but octets, messages and ms. Any thread; blocks. */
 void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
                  struct zone_builder *builder);
+
+/* The same for the sequences of an incremental transfer, strictly: a change that does not fit what
+ * is stored gives TRANSFER_NOT_INCREMENTAL. */
+void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
+                      const struct ixfr *ixfr);
 
 #endif

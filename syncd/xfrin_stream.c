@@ -14,7 +14,10 @@ struct xfrin_stream {
 
     enum axfr_state state;
     bool over;
-    struct zone_builder *builder;
+    bool asked_ixfr;
+    struct serial have;
+    struct zone_builder *builder; /* NULL once the answer turned out to be incremental */
+    struct ixfr *ixfr;
     struct xfrin_counts counts;
     struct buf soa;   /* RDATA of the opening one */
     struct buf rdata; /* of the record at hand */
@@ -37,7 +40,8 @@ enum axfr_state axfr_next(enum axfr_state state, enum axfr_record kind)
 }
 
 struct xfrin_stream *xfrin_stream_new(const uint8_t *apex, const uint8_t *query, size_t query_len,
-                                      struct tsig *tsig, const struct zone_limits *limits)
+                                      struct tsig *tsig, const struct zone_limits *limits,
+                                      const struct serial *have)
 {
     struct xfrin_stream *s = xcalloc(1, sizeof(*s));
 
@@ -45,6 +49,9 @@ struct xfrin_stream *xfrin_stream_new(const uint8_t *apex, const uint8_t *query,
     s->query = xmemdup(query, query_len);
     s->query_len = query_len;
     s->tsig = tsig;
+    s->asked_ixfr = have != NULL;
+    if (have)
+        s->have = *have;
     s->builder = zone_builder_new(s->apex, limits);
     /* Messages may hold more than records, but not without end. */
     if (limits && limits->max_bytes)
@@ -57,6 +64,7 @@ void xfrin_stream_free(struct xfrin_stream *s)
     if (!s)
         return;
     zone_builder_free(s->builder);
+    ixfr_free(s->ixfr);
     buf_free(&s->soa);
     buf_free(&s->rdata);
     free(s->query);
@@ -92,18 +100,59 @@ static enum xfrin_step broken(enum axfr_state before, enum axfr_record kind, str
     return XFRIN_FAILED;
 }
 
+static struct rr whole_record(const struct xfrin_stream *s, const struct msg_rr *rr)
+{
+    return (struct rr){.owner = rr->owner,
+                       .rdata = s->rdata.data,
+                       .rdata_len = (uint16_t)s->rdata.len,
+                       .ttl = rr->ttl,
+                       .type = rr->type,
+                       .rclass = rr->rclass};
+}
+
 static enum xfrin_step store_record(struct xfrin_stream *s, const struct msg_rr *rr,
                                     struct errinfo *e)
 {
-    struct rr one = {.owner = rr->owner,
-                     .rdata = s->rdata.data,
-                     .rdata_len = (uint16_t)s->rdata.len,
-                     .ttl = rr->ttl,
-                     .type = rr->type,
-                     .rclass = rr->rclass};
+    struct rr one = whole_record(s, rr);
 
     s->counts.records++;
     return zone_builder_add(s->builder, &one, e) == OK ? XFRIN_MORE : XFRIN_REFUSED;
+}
+
+/* Whether the record behind the opening SOA makes the answer an incremental one. */
+static bool begins_sequence(const struct xfrin_stream *s, enum axfr_record kind)
+{
+    struct soa soa;
+
+    return s->asked_ixfr && s->counts.records == 1 && kind == AXFR_RR_SOA &&
+           soa_parse(&soa, s->rdata.data, s->rdata.len) && serial_eq(soa.serial, s->have);
+}
+
+static void become_incremental(struct xfrin_stream *s)
+{
+    struct rr goal = {.rdata = s->soa.data, .rdata_len = (uint16_t)s->soa.len};
+
+    s->ixfr = ixfr_new(s->apex, s->have, &goal);
+    zone_builder_free(s->builder);
+    s->builder = NULL;
+}
+
+static enum xfrin_step feed_increment(struct xfrin_stream *s, const struct msg_rr *rr,
+                                      struct errinfo *e)
+{
+    struct rr one = whole_record(s, rr);
+
+    s->counts.records++;
+    switch (ixfr_feed(s->ixfr, &one, e)) {
+    case IXFR_MORE:
+        return XFRIN_MORE;
+    case IXFR_DONE:
+        s->state = AXFR_DONE;
+        return XFRIN_MORE;
+    case IXFR_FAULT:
+        break;
+    }
+    return XFRIN_FAILED;
 }
 
 static enum xfrin_step feed_record(struct xfrin_stream *s, struct reader *r, struct errinfo *e)
@@ -120,6 +169,10 @@ static enum xfrin_step feed_record(struct xfrin_stream *s, struct reader *r, str
     if (rdata_read(&s->rdata, &rr.rdata, rr.type, rr.rdlen, e) != OK)
         return XFRIN_FAILED;
     kind = kind_of(s, &rr);
+    if (begins_sequence(s, kind))
+        become_incremental(s);
+    if (s->ixfr)
+        return feed_increment(s, &rr, e);
     s->state = axfr_next(before, kind);
     switch (s->state) {
     case AXFR_RECORDS:
@@ -137,6 +190,17 @@ static enum xfrin_step feed_record(struct xfrin_stream *s, struct reader *r, str
 
 /* ---- One message ---- */
 
+/* A single SOA that is not newer than ours is the whole answer (RFC 1995 2). A newer one alone in
+ * the first message may be the beginning of a stream with a record a message. */
+static bool says_current(const struct xfrin_stream *s)
+{
+    struct soa soa;
+
+    return s->asked_ixfr && s->counts.messages == 1 && s->counts.records == 1 &&
+           soa_parse(&soa, s->soa.data, s->soa.len) &&
+           serial_cmp(soa.serial, s->have) != SERIAL_NEWER;
+}
+
 static enum xfrin_step feed_records(struct xfrin_stream *s, const struct response *resp,
                                     const uint8_t *wire, size_t len, struct errinfo *e)
 {
@@ -153,6 +217,8 @@ static enum xfrin_step feed_records(struct xfrin_stream *s, const struct respons
         if (step != XFRIN_MORE)
             (void)err_wrap(ERR_FORMAT, e, "record %u", i + 1);
     }
+    if (step == XFRIN_MORE && says_current(s))
+        s->state = AXFR_DONE;
     return step;
 }
 
@@ -266,8 +332,18 @@ struct zone_builder *xfrin_stream_take(struct xfrin_stream *s)
 {
     struct zone_builder *b = s->builder;
 
-    if (s->state != AXFR_DONE)
+    if (s->state != AXFR_DONE || says_current(s))
         return NULL;
     s->builder = NULL;
     return b;
+}
+
+struct ixfr *xfrin_stream_take_ixfr(struct xfrin_stream *s)
+{
+    struct ixfr *x = s->ixfr;
+
+    if (s->state != AXFR_DONE)
+        return NULL;
+    s->ixfr = NULL;
+    return x;
 }

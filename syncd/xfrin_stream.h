@@ -1,7 +1,11 @@
-/* The answer to AXFR as a stream of messages (RFC 5936), judged one message at a time.
+/* The answer to AXFR or IXFR as a stream of messages (RFC 5936, 1995), judged one message at a
+ * time.
  *
  *    FIRST_SOA ──apex SOA──▶ RECORDS ──any record of the zone──▶ RECORDS
  *                               └──the same SOA again──▶ DONE ──anything──▶ BROKEN
+ *
+ * What follows the opening SOA of an answer to IXFR says which it is: the SOA we have, and it is
+ * incremental (ixfr.h); anything else, and it is the whole zone; nothing, and we are up to date.
  *
  * Records go into a zone_builder, far away from what is served. Nothing of a stream may be used
  * before xfrin_stream_feed said XFRIN_DONE: both SOAs are there and equal (but for the case of
@@ -15,6 +19,7 @@
 #include "lib/base/clock.h"
 #include "lib/dns/tsig.h"
 #include "lib/zone/zone.h"
+#include "syncd/ixfr.h"
 
 enum axfr_state { AXFR_FIRST_SOA, AXFR_RECORDS, AXFR_DONE, AXFR_BROKEN };
 
@@ -38,9 +43,10 @@ enum xfrin_step {
 struct xfrin_stream;
 
 /* `query` is the request as it was sent (copied); `tsig` the exchange it was signed in, or NULL;
- * it is lent. `limits` may be NULL. */
+ * it is lent. `limits` may be NULL. `have`: IXFR from this serial was asked for; NULL: AXFR. */
 struct xfrin_stream *xfrin_stream_new(const uint8_t *apex, const uint8_t *query, size_t query_len,
-                                      struct tsig *tsig, const struct zone_limits *limits);
+                                      struct tsig *tsig, const struct zone_limits *limits,
+                                      const struct serial *have);
 void xfrin_stream_free(struct xfrin_stream *s);
 
 /* One message. After anything but XFRIN_MORE the stream is over, and each further call fails.
@@ -56,7 +62,10 @@ struct xfrin_counts xfrin_stream_counts(const struct xfrin_stream *s);
 /* The opening SOA, once it came. */
 bool xfrin_stream_soa(const struct xfrin_stream *s, struct soa *out);
 
-/* After XFRIN_DONE: the builder, which the caller frees. NULL in any other state. */
+/* After XFRIN_DONE, in any other state NULL: the builder of a whole zone, which the caller frees.
+ */
 struct zone_builder *xfrin_stream_take(struct xfrin_stream *s);
+/* The same for an incremental answer. If both are NULL, the primary says that we are up to date. */
+struct ixfr *xfrin_stream_take_ixfr(struct xfrin_stream *s);
 
 #endif

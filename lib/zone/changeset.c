@@ -20,6 +20,7 @@ void changeset_free(struct changeset *cs)
         return;
     free(cs->removed.rrs);
     free(cs->added.rrs);
+    free(cs->kept.rrs);
     arena_done(&cs->arena);
     free(cs);
 }
@@ -114,8 +115,8 @@ static void list_sort(struct rr_list *list)
     list->n = n;
 }
 
-/* Drops what stands in both lists with the same TTL and octets. */
-static void lists_cancel(struct rr_list *a, struct rr_list *b)
+/* Moves what stands in both lists with the same TTL and octets to `kept`. */
+static void lists_cancel(struct rr_list *a, struct rr_list *b, struct rr_list *kept)
 {
     size_t i = 0;
     size_t k = 0;
@@ -126,6 +127,7 @@ static void lists_cancel(struct rr_list *a, struct rr_list *b)
         int d = rr_cmp(&a->rrs[i], &b->rrs[k]);
 
         if (d == 0 && rr_same_octets(&a->rrs[i], &b->rrs[k])) {
+            rr_list_push(kept, &a->rrs[i]);
             i++;
             k++;
             continue;
@@ -165,7 +167,7 @@ void changeset_finish(struct changeset *cs)
 {
     list_sort(&cs->removed);
     list_sort(&cs->added);
-    lists_cancel(&cs->removed, &cs->added);
+    lists_cancel(&cs->removed, &cs->added, &cs->kept);
     if (rr_list_serial(&cs->removed, cs->apex, &cs->from))
         cs->has_from = true;
     (void)rr_list_serial(&cs->added, cs->apex, &cs->to);

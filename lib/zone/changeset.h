@@ -25,6 +25,8 @@ struct changeset {
 
     struct rr_list removed;
     struct rr_list added;
+    struct rr_list kept; /* stood in both as they were given; zone_apply wants to see them there.
+                            Not part of what is stored, joined or inverted. */
 
     struct arena arena; /* owns what the lists point to */
 };
@@ -37,8 +39,9 @@ void changeset_free(struct changeset *cs);
 MUST_USE enum err changeset_add(struct changeset *cs, const struct rr *rr, struct errinfo *e);
 MUST_USE enum err changeset_remove(struct changeset *cs, const struct rr *rr, struct errinfo *e);
 
-/* Sorts both lists, drops duplicates (the lowest TTL stays), cancels what stands in both with the
- * same TTL and octets, and takes `from` and `to` from the apex SOA records where they are there. */
+/* Sorts both lists, drops duplicates (the lowest TTL stays), moves what stands in both with the
+ * same TTL and octets to `kept`, and takes `from` and `to` from the apex SOA records where they are
+ * there. */
 void changeset_finish(struct changeset *cs);
 
 /* The change set that undoes this one (which must have a `from`, or it is ERR_SERIAL). */
@@ -58,9 +61,9 @@ MUST_USE enum err zone_diff(struct changeset **out, const struct zone *a, const 
 /* Applies `cs` to `base` and gives the next version in *out; `base` stays as it is. The result is
  * not yet checked (zone_check_change). `base` is NULL for a change set without `from`.
  *
- * Strict (RFC 1995 4): cs->from is the serial of `base`, every deletion exists (rdata_cmp, and this
- * TTL), every addition is new, TTLs in each resulting RRset are equal, cs->to is the serial of the
- * result.
+ * Strict (RFC 1995 4): cs->from is the serial of `base`, every deletion, and what is only deleted
+ * to be added again, exists (rdata_cmp, and this TTL), every addition is new, TTLs in each
+ * resulting RRset are equal, cs->to is the serial of the result.
  *
  * Owner:   *out shares unchanged pages with `base`; drop either first with zone_unref.
  * Cost:    in proportion to cs, not to the zone.

@@ -183,6 +183,42 @@ static enum err check_from(const struct zone *base, const struct changeset *cs, 
     return OK;
 }
 
+static bool holds(const struct zone *z, const struct rr *rr)
+{
+    struct rrset_iter it;
+    const uint8_t *rdata;
+    struct node node;
+    uint16_t len;
+
+    if (!z || !zone_find(z, rr->owner, &node))
+        return false;
+    for (uint32_t i = 0; i < node.rrsets; i++) {
+        struct rrset s;
+
+        node_rrset_at(&node, i, &s);
+        if (s.type != rr->type || s.ttl != rr->ttl)
+            continue;
+        rrset_iter_init(&it, &s);
+        while (rrset_next(&it, &rdata, &len)) {
+            if (rdata_cmp(rr->type, rdata, len, rr->rdata, rr->rdata_len) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static enum err check_kept(const struct zone *base, const struct changeset *cs, struct errinfo *e)
+{
+    for (size_t i = 0; i < cs->kept.n; i++) {
+        const struct rr *rr = &cs->kept.rrs[i];
+
+        if (!holds(base, rr))
+            return zone_fault(ERR_CONFLICT, e, rr->owner, rr->type,
+                              "removes a record that is not there, to add it");
+    }
+    return OK;
+}
+
 enum err zone_apply(struct zone **out, const struct zone *base, const struct changeset *cs,
                     const struct zone_limits *limits, struct errinfo *e)
 {
@@ -196,7 +232,7 @@ enum err zone_apply(struct zone **out, const struct zone *base, const struct cha
     struct table table;
     enum err rc;
 
-    if ((rc = check_from(base, cs, e)) || (rc = apply_all(&a, e)))
+    if ((rc = check_from(base, cs, e)) || (rc = check_kept(base, cs, e)) || (rc = apply_all(&a, e)))
         goto out;
     table_finish(&table, &a.made);
     if ((rc = zone_from_table(&z, cs->apex, &table, limits, e)))

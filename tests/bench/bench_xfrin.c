@@ -102,7 +102,7 @@ static void bench(const struct zone *z, struct tsig_key *key)
         s->server = &server;
     }
     make_stream(s, z);
-    stream = xfrin_stream_new(apex, query, len, key ? &client : NULL, NULL);
+    stream = xfrin_stream_new(apex, query, len, key ? &client : NULL, NULL, NULL);
     t0 = now_s();
     for (size_t at = 0; at < s->out.len && step == XFRIN_MORE; at += 2u + get_u16(s->out.data + at))
         step = xfrin_stream_feed(stream, s->out.data + at + 2, get_u16(s->out.data + at), wall, &e);

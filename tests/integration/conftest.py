@@ -38,14 +38,14 @@ def node(place):
 
 @pytest.fixture
 def peer(place):
-    """Factory of real primaries: peer('knot', key=None). Skips where the program is not installed."""
+    """Factory of real primaries: peer('knot', key=None, ixfr=False). Skips where the program is not installed."""
     made = []
 
-    def make(name, key=None):
+    def make(name, key=None, **options):
         cls = zl.PEERS[name]
         if cls.missing():
             pytest.skip(f'skipped: {cls.program} is not installed')
-        p = cls(place / f'{name}{len(made)}', key)
+        p = cls(place / f'{name}{len(made)}', key, **options)
         made.append(p)
         return p
     yield make

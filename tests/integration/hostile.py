@@ -31,8 +31,8 @@ def zone_records(text):
     return soa, rest
 
 
-def rr(text_name, ttl, rdclass, rdtype, data):
-    return dns.rrset.from_text(dns.name.from_text(text_name, ORIGIN), ttl, rdclass, rdtype, data)
+def rr(text_name, ttl, rdclass, rdtype, *data):
+    return dns.rrset.from_text(dns.name.from_text(text_name, ORIGIN), ttl, rdclass, rdtype, *data)
 
 
 class Transfer:
@@ -64,12 +64,13 @@ class Transfer:
 
 
 class Primary:
-    """Listens on UDP and TCP; `script(Transfer)` answers AXFR, None is an honest answer."""
+    """Listens on UDP and TCP; `script(Transfer)` answers AXFR, None is an honest answer. The same with
+    `ixfr_script`, but that without one it does not know IXFR."""
     name = 'hostile'
 
     def __init__(self, text, key=None):
-        self.text, self.key, self.script = text, key, None
-        self.transfers = self.probes = 0
+        self.text, self.key, self.script, self.ixfr_script = text, key, None, None
+        self.transfers = self.increments = self.probes = 0
         self.port = zl.free_port()
         self.stopping = False
         outer = self
@@ -121,6 +122,11 @@ class Primary:
                 return
             data = self.read(sock, struct.unpack('!H', head)[0])
             q = self.parse(data)
+            if q.question[0].rdtype == dns.rdatatype.IXFR:
+                self.increments += 1
+                t = Transfer(q, sock, self)
+                (self.ixfr_script or rcode(dns.rcode.NOTIMP))(t)
+                return
             if q.question[0].rdtype != dns.rdatatype.AXFR:
                 wire = self.answer_soa(data)
                 sock.sendall(struct.pack('!H', len(wire)) + wire)
@@ -331,6 +337,97 @@ def older_serial(t):
     old = rr('@', 300, 'IN', 'SOA', t.soa[0].to_text().replace(f' {t.soa[0].serial} ', ' 1 '))
     t.send(t.message([old, *t.rest, old]))
 
+
+# ---- increments: each is the answer to IXFR from serial 10; the primary's text has serial 12
+
+def soa_with(t, serial, words=''):
+    return rr('@', 300, 'IN', 'SOA', t.soa[0].to_text().replace(f' {t.soa[0].serial} ', f' {serial} ').replace('ns1.', words + 'ns1.'))
+
+
+def step(t, start, end, gone, come):
+    """One sequence: www moves to another address, and the version in TXT follows."""
+    return [soa_with(t, start), www(gone), version(start), soa_with(t, end), www(come), version(end)]
+
+
+def www(last):
+    return rr('www', 300, 'IN', 'A', f'192.0.2.{last}')
+
+
+def version(serial):
+    return rr('@', 300, 'IN', 'TXT', f'"version {serial}"')
+
+
+def two_steps(t):
+    return [*step(t, 10, 11, 80, 81), *step(t, 11, 12, 81, 82)]
+
+
+def increments(*make):
+    """A script that sends the opening SOA, what the functions make of it, and the closing SOA."""
+    def script(t):
+        t.send(t.message([t.soa, *[r for f in make for r in f(t)], t.soa]))
+    return script
+
+
+def ixfr_without_end(t):
+    t.send(t.message([t.soa, *two_steps(t)]))
+    t.sock.shutdown(socket.SHUT_WR)
+
+
+def ixfr_other_end(t):
+    t.send(t.message([t.soa, *two_steps(t), soa_with(t, 12, words='x.')]))
+
+
+def ixfr_more_behind(t):
+    t.send(t.message([t.soa, *two_steps(t), t.soa, www(99)]))
+
+
+def ixfr_lone_new_soa(t):
+    t.send(t.message([t.soa]))
+    t.sock.shutdown(socket.SHUT_WR)
+
+
+def ixfr_cut(t):
+    wire = t.message([t.soa, *two_steps(t), t.soa]).to_wire(max_size=65535)
+    t.sock.sendall(struct.pack('!H', len(wire)) + wire[:len(wire) // 2])
+    t.sock.shutdown(socket.SHUT_WR)
+
+
+def ixfr_hangs_up(t):
+    t.sock.shutdown(socket.SHUT_RDWR)
+
+
+# name -> (script, words of the reason why the whole zone is fetched instead)
+NOT_INCREMENTAL = {
+    'gone is not there': (increments(lambda t: step(t, 10, 12, 79, 82)), 'www.example.test'),
+    'gone with another TTL': (increments(lambda t: [soa_with(t, 10), rr('www', 60, 'IN', 'A', '192.0.2.80'), soa_with(t, 12), www(82)]), 'TTL'),
+    'come is there already': (increments(lambda t: [soa_with(t, 10), soa_with(t, 12), www(80)]), 'www.example.test'),
+    'come with another TTL': (increments(lambda t: [soa_with(t, 10), soa_with(t, 12), rr('www', 60, 'IN', 'A', '192.0.2.82')]), 'TTL'),
+    'come twice': (increments(lambda t: [soa_with(t, 10), soa_with(t, 12), www(82), www(82)]), 'names a record twice'),
+    'gone and come, but not there': (increments(lambda t: [soa_with(t, 10), www(79), soa_with(t, 12), www(79)]), 'www.example.test'),
+    'gone twice': (increments(lambda t: [soa_with(t, 10), www(80), www(80), soa_with(t, 12), www(82)]), 'names a record twice'),
+    'begins elsewhere': (increments(lambda t: step(t, 9, 12, 80, 82)), 'second SOA'),
+    'a gap': (increments(lambda t: step(t, 10, 11, 80, 81), lambda t: step(t, 12, 13, 81, 82)), 'instead of 11'),
+    'backwards': (increments(lambda t: step(t, 10, 9, 80, 82)), 'from serial 10 to 9'),
+    'never at the goal': (increments(lambda t: step(t, 10, 11, 80, 81)), 'instead of 11'),
+    'beyond the goal': (increments(lambda t: step(t, 10, 13, 80, 81)), 'instead of 13'),
+    'takes the NS away': (increments(lambda t: [soa_with(t, 10), rr('@', 300, 'IN', 'NS', 'ns1.example.test.', 'ns2.sub.example.test.'), soa_with(t, 12)]), 'no NS'),
+    'brings a CNAME beside': (increments(lambda t: [soa_with(t, 10), soa_with(t, 12), rr('www', 300, 'IN', 'CNAME', 'mail.example.test.')]), 'CNAME'),
+    'outside the zone': (increments(lambda t: [soa_with(t, 10), soa_with(t, 12), rr('www.elsewhere.test.', 300, 'IN', 'A', '192.0.2.1')]), 'elsewhere.test'),
+    'another class': (increments(lambda t: [soa_with(t, 10), soa_with(t, 12), rr('www', 300, 'CH', 'TXT', 'x')]), 'class'),
+    'a foreign SOA': (increments(lambda t: [soa_with(t, 10), rr('sub2', 300, 'IN', 'SOA', 'a. b. 11 2 3 4 5'), soa_with(t, 12)]), 'not the zone'),
+    'without end': (ixfr_without_end, 'before the closing SOA'),
+    'another end': (ixfr_other_end, 'closing SOA is not'),
+    'more behind the end': (ixfr_more_behind, 'behind the closing SOA'),
+    'only a newer SOA': (ixfr_lone_new_soa, 'before the closing SOA'),
+    'cut': (ixfr_cut, ''),
+    'hangs up': (ixfr_hangs_up, 'closed'),
+    'refused': (rcode(dns.rcode.REFUSED), 'REFUSED'),
+    'not implemented': (rcode(dns.rcode.NOTIMP), 'NOTIMP'),
+    'format error': (rcode(dns.rcode.FORMERR), 'FORMERR'),
+    'empty': (empty_answer, 'no records'),
+    'garbage': (garbage, ''),
+    'wrong ID': (lambda t: with_header(t, id=t.query.id ^ 1), ''),
+}
 
 # name of the script -> words that last_error must have
 KEPT_OLD = {

@@ -176,7 +176,8 @@ class Node:
             secret.chmod(0o600)
             lines.append(f'key "{key.name}" {{ algorithm = "{key.algorithm}" secret-file = "{secret}" }}')
         for name, (address, key) in self.primaries.items():
-            lines.append(f'primary "{name}" {{ address = "{address}"' + (f' key = "{key.name}"' if key else '') + ' }')
+            lines.append(f'primary "{name}" {{ address = "{address}"' + (f' key = "{key.name}"' if key else '')
+                         + f' {o.get("primary_options", {}).get(name, "")} }}')
         for zone, names in self.zones.items():
             opts = {'refresh-min': '1s', 'retry-min': '1s', **self.zone_options.get(zone, {})}
             body = ' '.join(f'{k.replace("_", "-")} = {v}' for k, v in opts.items())
@@ -303,11 +304,11 @@ class Peer:
     """A real server as primary. load(zone, text) gives it content; notify_to() comes before start()."""
     name = program = None
 
-    def __init__(self, path, key=None):
+    def __init__(self, path, key=None, ixfr=False):
         self.path = pathlib.Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o755)
-        self.key = key
+        self.key, self.ixfr = key, ixfr  # ixfr: it keeps the differences between the files it loads
         self.port = free_port()
         self.zones = {}
         self.targets = []
@@ -364,8 +365,10 @@ class Knot(Peer):
         c.append('remote:\n' + ''.join(f'  - id: t{p}\n    address: 127.0.0.1@{p}\n{k}' for p in self.targets) if self.targets else '')
         c.append('acl:\n  - id: out\n' + (k or '    address: 127.0.0.0/8\n') + '    action: transfer\n')
         c.append('zone:\n' + ''.join(
-            f'  - domain: "{z}"\n    storage: {self.path}\n    file: {f.name}\n    acl: out\n    journal-content: none\n'
-            f'    zonefile-load: whole\n    zonefile-sync: -1\n    semantic-checks: off\n'
+            f'  - domain: "{z}"\n    storage: {self.path}\n    file: {f.name}\n    acl: out\n'
+            + ('    journal-content: all\n    zonefile-load: difference\n' if self.ixfr else
+               '    journal-content: none\n    zonefile-load: whole\n')
+            + '    zonefile-sync: -1\n    semantic-checks: off\n'
             + (f'    notify: [{", ".join(f"t{p}" for p in self.targets)}]\n' if self.targets else '')
             for z, f in self.zones.items()))
         (self.path / 'knot.conf').write_text(''.join(c))
@@ -390,6 +393,7 @@ class Nsd(Peer):
             c.append(f'key:\n  name: "{self.key.name}"\n  algorithm: {self.key.algorithm}\n  secret: "{self.key.secret}"\n')
         for z, f in self.zones.items():
             c.append(f'zone:\n  name: "{z}"\n  zonefile: "{f}"\n  provide-xfr: 127.0.0.0/8 {k}\n'
+                     + ('  store-ixfr: yes\n  create-ixfr: yes\n' if self.ixfr else '')
                      + ''.join(f'  notify: 127.0.0.1@{p} {k}\n' for p in self.targets))
         (self.path / 'nsd.conf').write_text(''.join(c))
 
@@ -415,7 +419,8 @@ class Bind(Peer):
                  f' minimal-responses no; zero-no-soa-ttl no; allow-transfer {{ {f"key {chr(34)}{self.key.name}{chr(34)};" if self.key else "127.0.0.0/8;"} }}; }};\n')
         c.append('controls { };\n')
         for z, f in self.zones.items():
-            c.append(f'zone "{z}" {{ type primary; file "{f}"; masterfile-format text; }};\n')
+            c.append(f'zone "{z}" {{ type primary; file "{f}"; masterfile-format text;'
+                     f' ixfr-from-differences {"yes" if self.ixfr else "no"}; }};\n')
         (self.path / 'named.conf').write_text(''.join(c))
 
     def command(self):

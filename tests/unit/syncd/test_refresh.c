@@ -572,6 +572,33 @@ static void test_retransfer(void **state)
     done(&b);
 }
 
+static void test_increments_of_no_use_are_followed_by_the_whole_zone(void **state)
+{
+    struct bench b = bench_of(2);
+
+    (void)state;
+    answer(&b, 11);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_false(b.plan.whole);
+    transferred(&b, TRANSFER_NOT_INCREMENTAL, 11);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER); /* from the same primary */
+    assert_int_equal(b.plan.primary, 0);
+    assert_true(b.plan.whole);
+    assert_false(b.plan.any_serial);
+    transferred(&b, TRANSFER_FAILED, 11);
+    assert_int_equal(b.plan.step, REFRESH_PROBE);
+    assert_int_equal(b.plan.primary, 1);
+    assert_false(b.plan.whole);
+    answer(&b, 11);
+    transferred(&b, TRANSFER_NEW, 11);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    notify(&b, 0, 12);
+    answer(&b, 12);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_false(b.plan.whole);
+    done(&b);
+}
+
 static void test_conflict_is_tried_again(void **state)
 {
     struct bench b = bench_of(1);
@@ -645,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_notify_of_what_we_have),
         cmocka_unit_test(test_notify_raises_what_is_queued),
         cmocka_unit_test(test_retransfer),
+        cmocka_unit_test(test_increments_of_no_use_are_followed_by_the_whole_zone),
         cmocka_unit_test(test_conflict_is_tried_again),
         cmocka_unit_test(test_start_from_stored_timers),
     };

@@ -226,7 +226,7 @@ static void test_cases(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct stream_case *c = &cases[i];
-        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL);
+        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL, NULL);
         struct errinfo e = {{0}};
         enum xfrin_step step = run(c, s, &e);
         struct zone_builder *b = xfrin_stream_take(s);
@@ -269,7 +269,7 @@ static void test_content_and_counts(void **state)
 {
     uint8_t query[512];
     size_t query_len = make_query(query, sizeof(query));
-    struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL);
+    struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL, NULL);
     struct stream_case c = {.messages = "Sna aaa S"};
     struct zone_build_report report;
     struct zone_builder *b;
@@ -298,7 +298,7 @@ static void test_nothing_may_follow(void **state)
     uint8_t query[512];
     uint8_t wire[1024];
     size_t query_len = make_query(query, sizeof(query));
-    struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL);
+    struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL, NULL);
     struct stream_case c = {.messages = "SnS"};
     size_t len = make_message(wire, sizeof(wire), "a", false, FAULT_NONE);
 
@@ -318,7 +318,7 @@ static void test_limits(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, &limits[i]);
+        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, &limits[i], NULL);
         struct stream_case c = {.messages = "Sn aaaa aaaa aaaa aaaa S"};
         struct errinfo e = {{0}};
         enum xfrin_step step = run(&c, s, &e);
@@ -417,7 +417,7 @@ static enum xfrin_step judge(struct signed_exchange *x, const uint8_t *p, size_t
 
     if (keyed)
         assert_true(tsig_sign_request(&client, x->key, query, &query_len, sizeof(query), now));
-    s = xfrin_stream_new(apex, query, query_len, keyed ? &client : NULL, NULL);
+    s = xfrin_stream_new(apex, query, query_len, keyed ? &client : NULL, NULL, NULL);
     step = feed_octets(s, p, n, e);
     xfrin_stream_free(s);
     tsig_done(&client);
