@@ -7,6 +7,7 @@
 
 #define UDP_BUFFER_BYTES (1 << 20)
 #define TCP_BACKLOG 1024
+#define TCP_UNSENT_BYTES (64 << 10)
 
 static bool set(int fd, int level, int option, int value)
 {
@@ -85,6 +86,10 @@ enum err listen_tcp(int *fd, const struct addr *a, struct errinfo *e)
 
     if (rc)
         return rc;
+    /* Connections inherit these. What a peer does not take stays in our queue, which has a bound
+     * and a deadline, and not in megabytes of the system's memory. */
+    (void)set(*fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_UNSENT_BYTES);
+    (void)set(*fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (listen(*fd, TCP_BACKLOG) != 0) {
         rc = err_sys(errno, e, "listen");
         (void)close(*fd);

@@ -14,7 +14,7 @@ MUST_USE enum err listen_probe(const struct addr *a, bool udp, struct errinfo *e
 
 /* A bound, non-blocking UDP socket that tells where each datagram was sent to. */
 MUST_USE enum err listen_udp(int *fd, const struct addr *a, struct errinfo *e);
-/* A bound and listening, non-blocking TCP socket. */
+/* A bound and listening, non-blocking TCP socket; its connections send at once what they have. */
 MUST_USE enum err listen_tcp(int *fd, const struct addr *a, struct errinfo *e);
 
 #endif

@@ -1,7 +1,6 @@
 /* Accepting connections. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,7 +79,6 @@ static void welcome(struct tcp_listener *l, int fd, const struct sockaddr_storag
     struct tcp_arrival a = {.fd = fd, .is_tls = l->is_tls};
     struct sockaddr_storage local;
     socklen_t len = sizeof(local);
-    int one = 1;
 
     if (!addr_from_sockaddr(&a.source, (const struct sockaddr *)peer) ||
         getsockname(fd, (struct sockaddr *)&local, &len) != 0 ||
@@ -99,7 +97,6 @@ static void welcome(struct tcp_listener *l, int fd, const struct sockaddr_storag
     count_one(&w->counters.tcp_accepted);
     if (a.is_tls)
         count_one(&w->counters.tls_accepted);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     tcp_conn_open(w, &a);
 }
 

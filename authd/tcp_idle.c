@@ -69,21 +69,21 @@ void tcp_idle_asked(struct worker *w)
     }
 }
 
+/* Whose is the oldest is asked to close it; a storm of new ones may come faster than others close
+ * theirs, and then our own oldest has to do. */
 bool tcp_idle_take_place(struct worker *w, const struct addr *source)
 {
     struct tcp_quota *q = w->shared->quota;
+    struct idle_board *b = w->shared->idle_board;
     enum tcp_place place = tcp_quota_take(q, source, 0);
     size_t seat;
 
-    if (place == TCP_PLACE_NONE && idle_board_oldest(w->shared->idle_board, &seat)) {
-        if (seat == w->seat) {
-            (void)evict(w);
-            place = tcp_quota_take(q, source, 0);
-        } else {
-            place = tcp_quota_take(q, source, EXTRA_PLACES);
-            if (place == TCP_PLACE_TAKEN)
-                idle_board_ask(w->shared->idle_board, seat);
-        }
+    if (place == TCP_PLACE_NONE && idle_board_oldest(b, &seat) && seat != w->seat) {
+        place = tcp_quota_take(q, source, EXTRA_PLACES);
+        if (place == TCP_PLACE_TAKEN)
+            idle_board_ask(b, seat);
     }
+    if (place == TCP_PLACE_NONE && evict(w))
+        place = tcp_quota_take(q, source, EXTRA_PLACES); /* one for one */
     return place == TCP_PLACE_TAKEN;
 }
