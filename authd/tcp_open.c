@@ -8,6 +8,8 @@
 #include "lib/base/log.h"
 #include "lib/net/proxy.h"
 
+#define HANDSHAKE_STEPS_AT_ONCE 4
+
 static void open_messages(struct tcp_conn *c)
 {
     c->phase = TCP_OPEN;
@@ -88,12 +90,32 @@ static void log_failure(const struct tcp_conn *c, const struct errinfo *e)
     log_debug(say("TLS handshake failed"), kv_str("source", source), kv_err(e));
 }
 
+/* A step of a handshake costs as much as hundreds of queries. So a worker makes a few and looks
+ * after everything else then; who has to wait is told again by the event loop. False: not now. */
+static bool may_shake_hands(struct worker *w)
+{
+    struct timeval next_round = {0};
+
+    if (w->handshake_steps == HANDSHAKE_STEPS_AT_ONCE)
+        return false;
+    if (w->handshake_steps++ == 0)
+        (void)event_add(w->handshake_round, &next_round);
+    return true;
+}
+
+void tcp_open_round(struct worker *w)
+{
+    w->handshake_steps = 0;
+}
+
 /* False: the connection is to be closed. */
 static bool shake_hands(struct tcp_conn *c)
 {
     struct counters *n = &c->worker->counters;
     struct errinfo e = {0};
 
+    if (!may_shake_hands(c->worker))
+        return true;
     c->want_write = false;
     switch (tls_stream_handshake(c->tls, &e)) {
     case TLS_OK:

@@ -113,6 +113,13 @@ static void on_evict(evutil_socket_t fd, short what, void *ctx)
     tcp_idle_asked(ctx);
 }
 
+static void on_handshake_round(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    tcp_open_round(ctx);
+}
+
 static enum err open_tcp(struct worker *w, const struct addr *list, size_t n, bool is_tls,
                          struct errinfo *e)
 {
@@ -159,8 +166,9 @@ static enum err open_loop(struct worker *w, struct errinfo *e)
     w->handover = handover_client_new(w->base, w->shared->run_dir, w->shared->clock, on_reply, w);
     w->evict_event = event_new(w->base, idle_board_fd(w->shared->idle_board, w->seat),
                                EV_READ | EV_PERSIST, on_evict, w);
-    ok = w->stop_event && w->handover && w->evict_event && event_add(w->stop_event, NULL) == 0 &&
-         event_add(w->evict_event, NULL) == 0;
+    w->handshake_round = evtimer_new(w->base, on_handshake_round, w);
+    ok = w->stop_event && w->handover && w->evict_event && w->handshake_round &&
+         event_add(w->stop_event, NULL) == 0 && event_add(w->evict_event, NULL) == 0;
     for (size_t i = 0; i < w->udp_count && ok; i++)
         ok = udp_start(&w->udp[i]);
     for (size_t i = 0; i < w->tcp_count && ok; i++)
@@ -216,6 +224,8 @@ void worker_stop(struct worker *w)
     handover_client_free(w->handover);
     if (w->evict_event)
         event_free(w->evict_event);
+    if (w->handshake_round)
+        event_free(w->handshake_round);
     if (w->stop_event)
         event_free(w->stop_event);
     if (w->stop_fd >= 0)

@@ -47,6 +47,8 @@ struct worker {
     struct tcp_conn *conns; /* open ones, and closed ones that syncd still owes a reply */
     struct tcp_conn *idle_oldest, *idle_newest;
     struct event *evict_event; /* another worker wants the oldest idle one closed */
+    unsigned handshake_steps;  /* made in this round of the event loop */
+    struct event *handshake_round;
     struct mono accept_warned; /* when running out of descriptors was logged last */
     uint8_t answer[MSG_MAX_OCTETS];
     uint8_t input[2 + MSG_MAX_OCTETS + TCP_READ_BYTES];
@@ -95,7 +97,7 @@ bool udp_start(struct udp_socket *s);
 void udp_stop(struct udp_socket *s);
 void udp_reply(const struct way_back *back, const uint8_t *wire, size_t len);
 
-/* ---- TCP: listening (tcp.c), one connection (tcp_conn.c), who is idle (tcp_idle.c) ---- */
+/* ---- TCP: listening (tcp.c), one connection (tcp_conn.c and beside it) ---- */
 
 bool tcp_start(struct tcp_listener *l);
 void tcp_stop(struct tcp_listener *l);
@@ -113,6 +115,9 @@ void tcp_conn_open(struct worker *w, const struct tcp_arrival *a);
 void tcp_conn_free_all(struct worker *w);
 /* A reply from syncd; len 0: none. */
 void tcp_reply(struct tcp_conn *c, const uint8_t *wire, size_t len);
+
+/* The event loop has gone round: handshakes may go on. */
+void tcp_open_round(struct worker *w);
 
 /* A place for a new connection; if there is none left, the one that has been idle longest, whosever
  * it is, is closed for it. False: there is none. */

@@ -166,3 +166,12 @@ def udp(p, q, where='127.0.0.1', timeout=5):
 
 def descriptors(p):
     return len(os.listdir(f'/proc/{p.p.pid}/fd'))
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.bind(('::1', 0))
+        return True
+    except OSError:
+        return False

@@ -9,11 +9,10 @@ import subprocess
 import sys
 import tempfile
 
-import dns.message
 import dns.query
 import pytest
 import zl
-from alone import connect, framed, read_message, version
+from alone import FakeSyncd, acknowledge, connect, framed, has_ipv6, notify, read_message, version
 
 HERE = ['192.0.2.1', '192.0.2.2', '198.51.100.77', '2001:db8::1', '2001:db8::2', '2001:db8:1::77', '127.0.0.1', '::1']
 
@@ -36,15 +35,6 @@ def asks(address, port, source=None):
         s.sendall(framed(version(6)))
         assert read_message(s).id == 6
     return True
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
-            s.bind(('::1', 0))
-        return True
-    except OSError:
-        return False
 
 
 def test_several_addresses(place):
@@ -74,7 +64,6 @@ def test_several_addresses(place):
 
 
 def test_tcp_on_a_wildcard_tells_syncd_which_address_was_asked(authd):
-    from alone import FakeSyncd, acknowledge, notify
     p = authd(listen='0.0.0.0')
     s = FakeSyncd(p.path, acknowledge)
     try:
