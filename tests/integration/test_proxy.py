@@ -202,7 +202,7 @@ def test_limits_count_the_client_not_the_balancer(proxied):
 def test_tls_behind_the_header(proxied, place):
     cert = certs.Certificate(place / 'cert')
     port = zl.free_port()
-    p = proxied(f'listen-tls = {{"127.0.0.1@{port}"}} {cert.items()} tls-handshake = 1s tcp-first = 1s')
+    p = proxied(f'listen-tls = {{"127.0.0.1@{port}"}} {cert.items()}')
     s = FakeSyncd(p.path, acknowledge)
     try:
         zl.wait_for(lambda: s.roles.count(1) == 2, 'the workers to connect')

@@ -107,7 +107,7 @@ def test_no_renegotiation_compression_or_early_data(dot):
 
 
 def test_plain_dns_on_the_tls_port_and_the_reverse(dot):
-    p = dot(extra='tcp-first = 500ms tls-handshake = 500ms')
+    p = dot(extra='tcp-first = 2s tls-handshake = 3s')
     with socket.create_connection(('127.0.0.1', p.tls), timeout=15) as s:
         s.sendall(framed(version(1)))
         data = b''
@@ -387,7 +387,7 @@ def test_goodbyes(dot):
 
 def test_time_for_the_handshake(dot):
     """Neither silence nor an octet now and then nor half a handshake holds a connection."""
-    p = dot(extra='tls-handshake = 700ms tcp-first = 60s tcp-idle = 60s')
+    p = dot(extra='tls-handshake = 3s tcp-first = 60s tcp-idle = 60s')
     before = descriptors(p)
     hello = client_hello(p)
     with socket.create_connection(('127.0.0.1', p.tls), timeout=20) as silent, \
@@ -466,7 +466,7 @@ def test_many_handshakes_at_once(dot):
 
 def test_mangled_records(dot):
     """Every octet of a ClientHello in turn is another one: refused or not, nothing breaks."""
-    p = dot(extra='tls-handshake = 300ms tcp-clients = 2000 tcp-per-source = 2000')
+    p = dot(extra='tls-handshake = 2s tcp-clients = 2000 tcp-per-source = 2000')
     hello = client_hello(p)
     open_ones = []
     for i in range(len(hello)):

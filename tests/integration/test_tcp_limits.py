@@ -44,10 +44,10 @@ def test_the_one_that_idled_longest_makes_room(authd, workers):
     p = authd(workers=workers, extra='tcp-clients = 4 tcp-idle = 60s tcp-first = 60s')
     a, b, c, d = [connect(p) for _ in range(4)]
     for s in (a, b, c, d, b, a):  # c has now been idle longest, then d
-        assert asks(s)
+        assert asks(s) and asks(s)  # when the second answer is out, the first is on the board for sure
         tick()
     with connect(p) as e:
-        assert asks(e)
+        assert asks(e) and asks(e)
         assert closed(c)
         tick()
         with connect_from(p, '127.0.0.9') as f:
@@ -148,7 +148,7 @@ def test_time_for_a_whole_message(authd):
 
 def test_a_slow_reader_that_reads_is_served(authd):
     """Its queue is never empty for longer than tcp-write, but what waits is taken in its time."""
-    p = authd(workers=1, extra='tcp-write = 3s tcp-idle = 60s')
+    p = authd(workers=1, extra='tcp-write = 4s tcp-idle = 60s')
     n = 24_000
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
@@ -165,7 +165,7 @@ def test_a_slow_reader_that_reads_is_served(authd):
                 part = s.recv(100_000)
                 assert part, f'closed after {answer} answers, {time.monotonic() - began:.1f} s'
                 got += part
-                time.sleep(0.08)  # the slowness that is tried, not a wait for something
+                time.sleep(0.1)  # the slowness that is tried, not a wait for something
             pos = 0
             while len(got) - pos >= 2 and len(got) - pos >= 2 + struct.unpack_from('!H', got, pos)[0]:
                 assert struct.unpack_from('!H', got, pos + 2)[0] == answer % 65536
@@ -173,7 +173,7 @@ def test_a_slow_reader_that_reads_is_served(authd):
                 answer += 1
             got = got[pos:]
         t.join()
-        assert time.monotonic() - began > 3.5, 'quicker than tcp-write: nothing was tried'
+        assert time.monotonic() - began > 4.5, 'quicker than tcp-write: nothing was tried'
 
 
 def test_a_reader_that_stops_is_closed(authd):
@@ -214,17 +214,18 @@ def test_half_closed_ones_do_not_stay(authd):
 def test_queries_on_one_connection(authd):
     """The last answers arrive though more was sent: closing at once would take them back with a reset."""
     p = authd(workers=1, extra='tcp-queries = 5')
+    before = descriptors(p)
     for _ in range(20):
         with connect(p) as s:
             s.sendall(b''.join(framed(version(i)) for i in range(5)) + framed(version(6)) * 500)
             assert [read_message(s).id for _ in range(5)] == list(range(5))
             assert s.recv(1) == b'', 'a clean end'
-    with connect(p) as s:  # a client that goes on regardless is not waited for long
+    zl.wait_for(lambda: descriptors(p) == before, 'all to be closed')
+    with connect(p) as s:  # a client that does not close is not waited for long
         for i in range(5):
             assert asks(s, i)
         assert s.recv(1) == b''
-        before = descriptors(p)
-        zl.wait_for(lambda: descriptors(p) < before, 'the connection to be closed')
+        zl.wait_for(lambda: descriptors(p) == before, 'the connection to be closed')
 
 
 def test_unanswered_queries_on_one_connection(authd):
@@ -280,16 +281,18 @@ def test_running_out_of_descriptors_does_not_spin(authd):
     t = subprocess.Popen(['strace', '-f', '-p', str(p.p.pid), '-e', 'trace=accept4', '-o', trace], stderr=subprocess.DEVNULL)
     try:
         zl.wait_for(lambda: 'TracerPid:\t0' not in open(f'/proc/{p.p.pid}/status').read(), 'strace to begin')
-        with connect(p) as s:
-            began = time.monotonic()
+        clients = [connect(p) for _ in range(5)]  # more than there are gaps among its descriptors
+        began = time.monotonic()
 
-            def refused():
-                return len(re.findall('EMFILE', trace.read_text()))
-            zl.wait_for(lambda: refused() >= 4, 'four attempts')
-            assert refused() <= 4 + 20 * (time.monotonic() - began), 'a loop would have made thousands'
-            assert udp(p, version(1)).id == 1
-            subprocess.run(['prlimit', f'--pid={p.p.pid}', '--nofile=1024:'], check=True)
-            assert asks(s)
+        def refused():
+            return len(re.findall('EMFILE', trace.read_text()))
+        zl.wait_for(lambda: refused() >= 4, 'four attempts')
+        assert refused() <= 4 + 20 * (time.monotonic() - began), 'a loop would have made thousands'
+        assert udp(p, version(1)).id == 1
+        subprocess.run(['prlimit', f'--pid={p.p.pid}', '--nofile=1024:'], check=True)
+        assert asks(clients[-1])
+        for s in clients:
+            s.close()
     finally:
         t.terminate()
         t.wait()
