@@ -17,7 +17,7 @@ VARIANT ?= $(if $(SAN),$(subst $(comma),-,$(SAN)),release)
 B := build/$(VARIANT)
 
 PKGS := libevent libevent_openssl libevent_pthreads libssl libcrypto sqlite3 libgit2 liburcu \
-        libconfuse jansson zlib libcurl
+        libconfuse jansson zlib libcurl libseccomp
 VERSION := 0.1.0
 
 ifneq ($(filter clean help deps format layers install-deps,$(MAKECMDGOALS)),$(MAKECMDGOALS))

@@ -1,17 +1,14 @@
 #include "authd/server.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "authd/descriptors.h"
 #include "authd/grace.h"
 #include "authd/listen.h"
+#include "authd/privileges.h"
 #include "authd/tls_front.h"
 #include "authd/updater.h"
 #include "authd/worker.h"
@@ -21,6 +18,7 @@
 struct server {
     struct config *first; /* the one we started with: paths and addresses are its */
     struct shared shared;
+    struct cage cage;
     struct tls_tickets *tickets; /* outlive certificates */
     struct updater *updater;
     struct worker **workers;
@@ -84,45 +82,6 @@ static enum err load_tls(struct server *s, struct errinfo *e)
     return rc;
 }
 
-/* The group's id: the configured one, or the user's own. */
-static enum err find_group(gid_t *out, const char *name, const struct passwd *user,
-                           struct errinfo *e)
-{
-    const struct group *g;
-
-    *out = user->pw_gid;
-    if (!name[0])
-        return OK;
-    if (!(g = getgrnam(name)))
-        return err_set(ERR_NOT_FOUND, e, "there is no group '%s'", name);
-    *out = g->gr_gid;
-    return OK;
-}
-
-static enum err become_user(const struct config *c, struct errinfo *e)
-{
-    const struct passwd *user;
-    gid_t gid;
-    uid_t uid;
-    enum err rc;
-
-    if (!c->authd_user[0] || geteuid() != 0)
-        return OK;
-    if (!(user = getpwnam(c->authd_user)))
-        return err_set(ERR_NOT_FOUND, e, "there is no user '%s'", c->authd_user);
-    uid = user->pw_uid;
-    if ((rc = find_group(&gid, c->authd_group, user, e)))
-        return rc;
-    if (initgroups(c->authd_user, gid) != 0 || setresgid(gid, gid, gid) != 0 ||
-        setresuid(uid, uid, uid) != 0)
-        return err_sys(errno, e, "cannot become user '%s'", c->authd_user);
-    if (uid != 0 && setuid(0) == 0)
-        return err_set(ERR_DENIED, e, "root's rights did not go away");
-    log_info(say("became another user"), kv_str("user", c->authd_user), kv_u64("uid", uid),
-             kv_u64("gid", gid));
-    return OK;
-}
-
 /* Signals are the main thread's. */
 static enum err start_threads(struct server *s, struct errinfo *e)
 {
@@ -130,6 +89,7 @@ static enum err start_threads(struct server *s, struct errinfo *e)
     enum err rc;
 
     (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGSYS); /* cage.h: it names the call that it ends a thread for */
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     rc = updater_start(&s->updater, s->shared.zonedb, s->first->data_dir, s->first->run_dir,
                        s->shared.clock, e);
@@ -173,8 +133,8 @@ enum err server_start(struct server **out, struct config *config, struct errinfo
     atomic_init(&s->shared.tls, NULL);
     s->tickets = tls_tickets_new(clock);
     descriptors_raise();
-    if ((rc = open_workers(s, e)) || (rc = become_user(config, e)) || (rc = load_tls(s, e)) ||
-        (rc = start_threads(s, e))) {
+    if ((rc = open_workers(s, e)) || (rc = privileges_drop(&s->cage, config, e)) ||
+        (rc = load_tls(s, e)) || (rc = start_threads(s, e))) {
         server_stop(s);
         return rc;
     }
@@ -198,6 +158,7 @@ void server_stop(struct server *s)
     tls_tickets_free(s->tickets);
     config_unref(atomic_load(&s->shared.config));
     config_unref(s->first);
+    cage_done(&s->cage);
     free(s);
 }
 
@@ -229,6 +190,8 @@ static void warn_unchanged(const struct config *old, const struct config *new)
     if (strcmp(old->authd_user, new->authd_user) != 0 ||
         strcmp(old->authd_group, new->authd_group) != 0)
         log_warning(say("user and group change only with a restart"));
+    if (old->sandbox != new->sandbox)
+        log_warning(say("sandbox changes only with a restart"));
 }
 
 enum err server_reload(struct server *s, struct config *config, struct errinfo *e)
@@ -238,6 +201,7 @@ enum err server_reload(struct server *s, struct config *config, struct errinfo *
     enum err rc = tls_front_load(&tls, config, s->tickets, s->shared.clock, e);
 
     if (rc) {
+        rc = privileges_explain(rc, &s->cage, config, e);
         config_unref(config);
         return rc;
     }

@@ -20,6 +20,7 @@ struct api_env {
     struct front *front;
     struct replicator *replicator;
     struct config *config;
+    const char *sandbox; /* what is in force of it */
 };
 
 struct api;

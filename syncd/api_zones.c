@@ -213,13 +213,14 @@ void api_get_status(struct api_request *r)
     }
     for (size_t i = 0; i < sizeof(c.states) / sizeof(c.states[0]); i++)
         (void)json_object_set_new(states, c.states[i].state, json_integer(c.states[i].n));
-    r->result = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:o}}",
-                          "node", r->config->node, "version", ZL_VERSION, "authd_connected",
-                          (int)r->authd_connected, "seq", (json_int_t)last, "zones", c.zones,
-                          "states", states, "attention", c.trouble, "journal", "behind",
-                          (json_int_t)behind, "written", (json_int_t)js->written, "packs",
-                          (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
-                          (int)js->failing, "last_error", api_json_text(js->last_error));
+    r->result =
+        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:o}}",
+                  "node", r->config->node, "version", ZL_VERSION, "sandbox", r->api->env.sandbox,
+                  "authd_connected", (int)r->authd_connected, "seq", (json_int_t)last, "zones",
+                  c.zones, "states", states, "attention", c.trouble, "journal", "behind",
+                  (json_int_t)behind, "written", (json_int_t)js->written, "packs",
+                  (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
+                  (int)js->failing, "last_error", api_json_text(js->last_error));
 out:
     history_close(&h);
 }

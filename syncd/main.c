@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "lib/base/cage.h"
 #include "lib/base/log.h"
 #include "lib/net/config_check.h"
 #include "syncd/api.h"
@@ -15,6 +16,8 @@
 struct syncd {
     const char *config_path;
     struct config *config;
+    struct cage cage;
+    char sandbox[64];
     struct keyring *keys;
     struct loop *loop;
     struct committer *committer;
@@ -47,8 +50,9 @@ static void on_message(void *ctx, const struct ho_frame *message, struct buf *re
     replicator_message(s->replicator, message, reply);
 }
 
+/* `cage`: as it is by now. */
 static enum err load_config(struct config **config, struct keyring **keys, const char *path,
-                            struct errinfo *e)
+                            const struct cage *cage, struct errinfo *e)
 {
     struct config *c = NULL;
     enum err rc;
@@ -56,6 +60,8 @@ static enum err load_config(struct config **config, struct keyring **keys, const
     if ((rc = config_load(&c, path, e)))
         return rc;
     if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
+        for (size_t i = 0; i < c->key_count; i++)
+            rc = cage_explain(rc, cage, c->keys[i].secret_file, e);
         config_unref(c);
         return rc;
     }
@@ -70,13 +76,15 @@ static void reload(struct syncd *s)
     struct keyring *keys = NULL;
     struct errinfo e = {0};
 
-    if (load_config(&config, &keys, s->config_path, &e) != OK) {
+    if (load_config(&config, &keys, s->config_path, &s->cage, &e) != OK) {
         log_error(say("reload refused, the old configuration stays"), kv_err(&e));
         return;
     }
     if (strcmp(config->data_dir, s->config->data_dir) != 0 ||
         strcmp(config->run_dir, s->config->run_dir) != 0)
         log_warning(say("data-dir and run-dir change only with a restart"));
+    if (config->sandbox != s->config->sandbox)
+        log_warning(say("sandbox changes only with a restart"));
     log_init("syncd", config->log_level, config->log_format);
     replicator_reload(s->replicator, config, keys);
     api_set_config(s->api, config);
@@ -129,9 +137,38 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .journaler = s->journaler,
                           .front = s->front,
                           .replicator = s->replicator,
-                          .config = s->config};
+                          .config = s->config,
+                          .sandbox = s->sandbox};
 
     return api_start(&s->api, &env, e);
+}
+
+/* What syncd opens: its own directories, what a reload reads again, and the names of users, for the
+ * history. Files that operators import come through the control socket. */
+static enum err enter_cage(struct syncd *s, struct errinfo *e)
+{
+    const struct config *c = s->config;
+    struct cage *cage = &s->cage;
+    struct cage_report report;
+    enum err rc;
+
+    cage_init(cage, "syncd", CAGE_REPLICATES);
+    cage_text(s->sandbox, sizeof(s->sandbox), NULL);
+    if (!c->sandbox) {
+        log_warning(say("the cage is open: sandbox is off"));
+        return OK;
+    }
+    cage_allow(cage, c->data_dir, CAGE_WRITE);
+    cage_allow(cage, c->run_dir, CAGE_WRITE);
+    cage_allow(cage, "/etc", CAGE_READ);
+    cage_allow_file(cage, c->path);
+    for (size_t i = 0; i < c->key_count; i++)
+        cage_allow_file(cage, c->keys[i].secret_file);
+    if ((rc = cage_enter(&report, cage, e)))
+        return rc;
+    cage_log(&report);
+    cage_text(s->sandbox, sizeof(s->sandbox), &report);
+    return OK;
 }
 
 /* The store first: its lock is what keeps a second syncd away from everything else. */
@@ -141,7 +178,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
     enum err rc;
 
     if ((rc = make_dir(c->data_dir, 0750, e)) || (rc = make_dir(c->run_dir, 0750, e)) ||
-        (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
+        (rc = enter_cage(s, e)) || (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
         (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
                               c->change_log_bytes, on_committed, s, e)) ||
         (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)))
@@ -178,6 +215,7 @@ static void stop(struct syncd *s)
     loop_free(s->loop);
     keyring_unref(s->keys);
     config_unref(s->config);
+    cage_done(&s->cage);
 }
 
 /* ---- Command line ---- */
@@ -251,7 +289,7 @@ int main(int argc, char **argv)
 
     if (code >= 0)
         return code;
-    if (load_config(&s.config, &s.keys, s.config_path, &e) != OK) {
+    if (load_config(&s.config, &s.keys, s.config_path, &s.cage, &e) != OK) {
         (void)fprintf(stderr, "syncd: %s\n", e.text);
         return 1;
     }

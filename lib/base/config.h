@@ -53,6 +53,7 @@ struct config {
     char *node;     /* this node's name in the journal */
     char *data_dir; /* store and journal */
     char *run_dir;  /* sockets */
+    bool sandbox;   /* see cage.h */
 
     enum log_level log_level;
     enum log_format log_format;

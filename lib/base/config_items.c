@@ -13,6 +13,9 @@ static const struct config_item items[] = {
      "Directory of the store and the journal; syncd writes it, authd reads the store."},
     {"root", "run-dir", ITEM_TEXT, 0, 0, "/run/zoneledger", AT(run_dir),
      "Directory of the Unix sockets (hand-over and control)."},
+    {"root", "sandbox", ITEM_FLAG, 0, 0, "yes", AT(sandbox),
+     "Once they have started, both daemons give up what they do not need: capabilities, system "
+     "calls (seccomp), and other files than theirs (Landlock), as far as the kernel has them."},
 
     {"log", "level", ITEM_LOG_LEVEL, 0, 0, "info", AT(log_level), "error, warning, info or debug."},
     {"log", "format", ITEM_LOG_FORMAT, 0, 0, "text", AT(log_format),

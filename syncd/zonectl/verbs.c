@@ -176,6 +176,7 @@ static int run_status(const struct call *c)
         states = json_object_get(r.json, "states");
         (void)printf("%-14s %s (zoneledger %s)\n", "node", str(r.json, "node"),
                      str(r.json, "version"));
+        (void)printf("%-14s %s\n", "sandbox", str(r.json, "sandbox"));
         (void)printf("%-14s ", "authd");
         if (json_is_true(json_object_get(r.json, "authd_connected")))
             print_tinted(c->opt, TINT_GOOD, "connected");

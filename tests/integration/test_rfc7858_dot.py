@@ -305,7 +305,7 @@ def test_the_key_may_be_reached_by_a_link_and_is_never_logged(dot, place):
 def test_a_certificate_that_has_ended_or_ends_soon_is_told(dot, place):
     p = dot()
     assert 'TLS certificate is in force' in p.text()
-    soon = certs.Certificate(place / 'soon', days=3)
+    soon = certs.Certificate(p.cert.crt.parent / 'soon', days=3)  # where the sandbox reaches
     p.configure(f'listen-tls = {{"127.0.0.1@{p.tls}"}} {soon.items()}')
     p.signal(signal.SIGHUP)
     zl.wait_for(lambda: 'ends soon' in p.text(), 'the warning')
