@@ -46,6 +46,7 @@ def authd(place):
         if p.alive():
             code = p.stop()
             assert code == 0, p.text()[-3000:]
+        assert p.p.returncode >= 0, f'ended by signal {-p.p.returncode}: {p.text()[-3000:]}'
         assert 'Sanitizer' not in p.text() and 'runtime error:' not in p.text(), p.text()[-4000:]
 
 

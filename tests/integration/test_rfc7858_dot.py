@@ -464,6 +464,27 @@ def test_many_handshakes_at_once(dot):
         s.close()
 
 
+def test_half_handshakes_lock_nobody_out(dot):
+    """Three times as many as there are places, from many addresses: UDP is answered, and who comes new is let in."""
+    p = dot(extra='tcp-clients = 100 tls-handshake = 60s')
+    hello = client_hello(p)
+    halves = []
+    for i in range(300):
+        s = socket.socket()
+        s.settimeout(15)
+        s.bind((f'127.0.{1 + i // 50}.{1 + i % 50}', 0))
+        s.connect(('127.0.0.1', p.tls))
+        with contextlib.suppress(OSError):
+            s.sendall(hello[:-1] if i % 2 else hello)
+        halves.append(s)
+    assert udp(p, version(1)).id == 1
+    for i in range(5):
+        with dial(p) as s:
+            assert asks(s, i)
+    for s in halves:
+        s.close()
+
+
 def test_mangled_records(dot):
     """Every octet of a ClientHello in turn is another one: refused or not, nothing breaks."""
     p = dot(extra='tls-handshake = 2s tcp-clients = 2000 tcp-per-source = 2000')
