@@ -26,7 +26,7 @@
 
 static const char *const calls_of_both[] = {
     /* memory; mmap and mprotect are below */
-    "munmap", "mremap", "madvise", "brk", "mincore", "mlock", "munlock",
+    "munmap", "mremap", "madvise", "brk", "mlock", "munlock",
     /* files; openat is below */
     "read", "readv", "pread64", "preadv", "write", "writev", "lseek", "_llseek", "close", "fstat",
     "fstat64", "stat", "stat64", "lstat", "newfstatat", "fstatat64", "statx", "access", "faccessat",
@@ -102,11 +102,11 @@ static const char *const calls_of_syncd[] = {"bind",
 
 /* The runtime of sanitizers: it looks for leaks from a process of its own, and writes reports. */
 static const char *const calls_of_sanitizers[] = {
-    "openat",    "mmap",        "mprotect",         "clone",    "wait4",
-    "ptrace",    "prctl",       "tgkill",           "tkill",    "kill",
-    "ioctl",     "pipe",        "getpgrp",          "open",     "sched_setscheduler",
-    "unlink",    "personality", "process_vm_readv", "getdents", "mlockall",
-    "munlockall"};
+    "openat",   "mmap",        "mprotect",         "clone",    "wait4",
+    "ptrace",   "prctl",       "tgkill",           "tkill",    "kill",
+    "ioctl",    "pipe",        "getpgrp",          "open",     "sched_setscheduler",
+    "unlink",   "personality", "process_vm_readv", "getdents", "mincore",
+    "mlockall", "munlockall"};
 
 static const char *const calls_of_intruders[] = {"execve",
                                                  "execveat",

@@ -3,6 +3,8 @@ import grp
 import os
 import pathlib
 import pwd
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -225,3 +227,46 @@ def test_an_intruder(role, attempt, place):
         assert r.returncode == 0, r.stderr
         assert r.stdout.strip() == (want if want == 'allowed' else f'refused: {want}')
     assert (place / 'file').exists() or (role, name) == ('syncd', 'remove')
+
+
+# ---------------------------------------------------------------- the units
+
+def systemd_sets():
+    """The named sets of system calls that systemd knows."""
+    sets, name = {}, None
+    out = subprocess.run(['systemd-analyze', '--no-pager', 'syscall-filter'], capture_output=True, text=True, check=True).stdout
+    for line in out.splitlines():
+        if line.startswith('@'):
+            name = line.strip()
+            sets[name] = set()
+        elif name and line.startswith('    ') and not line.strip().startswith('#'):
+            sets[name].add(line.strip())
+    return sets
+
+
+def expand(sets, name):
+    return set().union(*(expand(sets, x) for x in sets[name])) if name.startswith('@') else {name}
+
+
+def calls_of(name):
+    """A list of the cage, from its source."""
+    body = re.search(name + r'\[\] = \{(.*?)\};', (zl.ROOT / 'lib/base/cage_calls.c').read_text(), re.S).group(1)
+    return set(re.findall(r'"(\w+)"', body))
+
+
+@pytest.mark.skipif(not shutil.which('systemd-analyze'), reason='skipped: no systemd-analyze here')
+@pytest.mark.parametrize('daemon', ['authd', 'syncd'])
+def test_the_unit_leaves_what_the_cage_needs(daemon):
+    unit = zl.ROOT / f'conf/systemd/zoneledger-{daemon}.service'
+    sets, allowed = systemd_sets(), set()
+    for line in re.findall(r'^SystemCallFilter=(.*)$', unit.read_text(), re.M):
+        named = set().union(*(expand(sets, x) for x in line.lstrip('~').split()))
+        allowed = allowed - named if line.startswith('~') else allowed | named
+    needed = calls_of('calls_of_both') | {'openat', 'mmap', 'mprotect', 'ioctl', 'prctl', 'clone', 'tgkill', 'socket', 'bind', 'listen',
+                                          'capset', 'seccomp', 'landlock_create_ruleset', 'landlock_add_rule', 'landlock_restrict_self'}
+    if daemon == 'syncd':
+        needed |= calls_of('calls_of_syncd')
+    assert len(needed) > 90 and len(allowed) > 200
+    assert not (needed & expand(sets, '@known')) - allowed
+    r = subprocess.run(['systemd-analyze', 'security', '--offline=true', '--threshold=20', unit], capture_output=True, text=True)
+    assert r.returncode == 0, r.stdout[-600:] + r.stderr
