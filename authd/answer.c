@@ -264,9 +264,12 @@ static void answer_question(struct answerer *a, const struct config *c)
         return;
     }
     switch (q->qtype) {
-    case RR_AXFR:
-    case RR_IXFR:
+    case RR_AXFR: /* by datagram there is none */
         a->rcode = RCODE_REFUSED;
+        break;
+    case RR_IXFR: /* by datagram: our SOA, so that who is behind comes by TCP (RFC 1995 2) */
+        a->query.qtype = RR_SOA;
+        resolve(a);
         break;
     case RR_OPT: /* never stand in a question */
     case RR_TSIG:
@@ -380,6 +383,23 @@ static bool early_rcode(uint16_t *rcode, enum query_outcome outcome, const struc
     return q->opcode != OPCODE_QUERY && q->qclass != CLASS_IN;
 }
 
+/* AXFR or IXFR of class IN. */
+static bool is_transfer(const struct query *q)
+{
+    return q->opcode == OPCODE_QUERY && q->qclass == CLASS_IN &&
+           (q->qtype == RR_AXFR || q->qtype == RR_IXFR);
+}
+
+/* What syncd has to say first. */
+static enum answer_action action_for(const struct answerer *a)
+{
+    const struct query *q = &a->query;
+
+    if (is_transfer(q) && (a->stream || q->qtype == RR_IXFR))
+        return a->stream ? ANSWER_TRANSFER : ANSWER_HAND_OVER;
+    return q->opcode != OPCODE_QUERY || q->tsig ? ANSWER_HAND_OVER : ANSWER_SEND;
+}
+
 struct answer_made answer_make(struct answerer *a, const struct config *c, const uint8_t *query,
                                size_t len, bool stream, uint8_t *out, size_t cap)
 {
@@ -393,13 +413,12 @@ struct answer_made answer_make(struct answerer *a, const struct config *c, const
     made.action = ANSWER_SEND;
     if (!early_rcode(&a->rcode, outcome, &a->query)) {
         a->rcode = RCODE_NOERROR;
-        made.action =
-            a->query.opcode != OPCODE_QUERY || a->query.tsig ? ANSWER_HAND_OVER : ANSWER_SEND;
-        if (a->query.opcode != OPCODE_QUERY)
+        made.action = outcome == QUERY_OK ? action_for(a) : ANSWER_SEND;
+        if (a->query.opcode != OPCODE_QUERY || made.action == ANSWER_TRANSFER)
             return made;
     }
     begin(a, c, &opt, out, cap);
-    if (made.action == ANSWER_HAND_OVER)
+    if (made.action == ANSWER_HAND_OVER && a->query.tsig)
         reserve_signature(a, len);
     if (outcome == QUERY_OK && a->rcode == RCODE_NOERROR)
         answer_question(a, c);

@@ -191,3 +191,9 @@ bool handover_client_ask(struct handover_client *c, const struct ho_frame *f,
         timer_arm(c);
     return true;
 }
+
+bool handover_client_give(struct handover_client *c, const struct ho_frame *f, int connection)
+{
+    handover_link_wake(c->link);
+    return handover_link_send_stream(c->link, f, connection);
+}

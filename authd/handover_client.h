@@ -53,4 +53,8 @@ void handover_client_free(struct handover_client *c);
 bool handover_client_ask(struct handover_client *c, const struct ho_frame *f,
                          const struct way_back *back, const uint8_t *servfail, size_t servfail_len);
 
+/* Hands a connection over that asks for a transfer (f is a STREAM). False if that is not possible
+ * now; if it is, the caller closes its own descriptor: the connection is syncd's. */
+bool handover_client_give(struct handover_client *c, const struct ho_frame *f, int connection);
+
 #endif

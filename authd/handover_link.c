@@ -52,7 +52,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 
     (void)what;
     for (int i = 0; i < FRAMES_AT_ONCE && rc == OK; i++) {
-        if ((rc = ho_recv(&f, fd, l->buf, &e)) == OK)
+        if ((rc = ho_recv(&f, fd, l->buf, NULL, &e)) == OK)
             rc = l->frame(l->ctx, &f, &e);
     }
     if (rc == OK || rc == ERR_BUSY)
@@ -138,4 +138,9 @@ void handover_link_wake(struct handover_link *l)
 bool handover_link_send(struct handover_link *l, const struct ho_frame *f)
 {
     return l->fd >= 0 && ho_send(l->fd, f, NULL) == OK;
+}
+
+bool handover_link_send_stream(struct handover_link *l, const struct ho_frame *f, int connection)
+{
+    return l->fd >= 0 && ho_send_stream(l->fd, f, connection, NULL) == OK;
 }

@@ -33,5 +33,7 @@ void handover_link_wake(struct handover_link *l);
 
 /* False if syncd is away, or takes nothing now. Never calls back. */
 bool handover_link_send(struct handover_link *l, const struct ho_frame *f);
+/* The same for a STREAM with its connection, which stays the caller's too. */
+bool handover_link_send_stream(struct handover_link *l, const struct ho_frame *f, int connection);
 
 #endif

@@ -107,7 +107,8 @@ static void put_answer(struct tcp_conn *c, const uint8_t *wire, size_t len)
     buf_put(&c->out, wire, len);
 }
 
-/* False: the connection is not worth keeping. */
+/* False: the connection is not worth keeping. A message that asks for a transfer is left where it
+ * is, and is looked at again when all before it are answered. */
 static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
 {
     struct worker *w = c->worker;
@@ -126,6 +127,9 @@ static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
     case MESSAGE_WAITS:
         c->waiting++;
         break;
+    case MESSAGE_TRANSFER:
+        c->transfer = true;
+        return true;
     case MESSAGE_DROPPED:
         return false; /* not even a header, or a response: no client of ours */
     }
@@ -141,12 +145,15 @@ static bool take_messages(struct tcp_conn *c, const uint8_t *p, size_t n, size_t
     bool ok = true;
     size_t pos = 0;
 
+    c->transfer = false;
     while (ok && n - pos >= 2 && has_room(c)) {
         size_t len = get_u16(p + pos);
 
         if (n - pos - 2 < len)
             break;
         ok = take_message(c, p + pos + 2, len);
+        if (c->transfer)
+            break;
         pos += 2 + len;
     }
     *used = pos;
@@ -172,7 +179,7 @@ static void keep_rest(struct tcp_conn *c, const uint8_t *p, size_t n, bool is_ne
 
 static void watch_reading(struct tcp_conn *c)
 {
-    bool want = c->phase != TCP_OPEN || (!c->eof && has_room(c));
+    bool want = c->phase != TCP_OPEN || (!c->eof && !c->transfer && has_room(c));
 
     if (want == c->reading)
         return;
@@ -226,6 +233,31 @@ static void linger(struct tcp_conn *c)
     buf_free(&c->out);
 }
 
+/* ---- Transfers ---- */
+
+/* Gives the connection away, with the n octets at p that begin with the message which asks for a
+ * transfer. False: it is gone from here. True: that is not possible now, the message is answered;
+ * *used are its octets. */
+static bool give_away(struct tcp_conn *c, const uint8_t *p, size_t n, size_t *used)
+{
+    struct ho_frame f = {.type = HO_STREAM,
+                         .transport = HO_TCP,
+                         .source = c->source,
+                         .destination = c->destination,
+                         .wire = p,
+                         .wire_len = (uint32_t)n};
+    size_t len = 0;
+
+    c->transfer = false;
+    if (worker_give(c->worker, &f, c->fd, c->worker->answer, sizeof(c->worker->answer), &len))
+        return false;
+    put_answer(c, c->worker->answer, len);
+    c->taken++;
+    c->last = tcp_now(c);
+    *used = 2 + (size_t)get_u16(p);
+    return true;
+}
+
 /* ---- What can happen ---- */
 
 /* Goes on with n octets at p, of which none were taken yet: messages, answers, events. False: the
@@ -242,9 +274,13 @@ static bool proceed(struct tcp_conn *c, const uint8_t *p, size_t n)
 
         ok = take_messages(c, p + used, n - used, &more) && tcp_stream_flush(c);
         used += more;
+        if (ok && c->transfer && c->waiting == 0 && tcp_queued(c) == 0) {
+            ok = give_away(c, p + used, n - used, &more);
+            used += more;
+        }
         if (more == 0)
             break;
-    } while (ok && has_room(c));
+    } while (ok && !c->transfer && has_room(c));
     if (ok) {
         bool quiet = c->waiting == 0 && tcp_queued(c) == 0;
 

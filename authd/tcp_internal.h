@@ -37,10 +37,11 @@ struct tcp_conn {
     unsigned waiting; /* messages that syncd has */
     uint32_t taken;   /* messages */
     bool eof;         /* the peer has sent all it wants to */
-    bool reading;     /* the event is added */
-    bool writing;     /* so is that one */
-    bool draining;    /* `out` holds something */
-    bool want_write;  /* TLS has something of its own to send */
+    bool transfer;   /* the next message asks for one: syncd gets the connection when it is quiet */
+    bool reading;    /* the event is added */
+    bool writing;    /* so is that one */
+    bool draining;   /* `out` holds something */
+    bool want_write; /* TLS has something of its own to send */
 
     struct mono began;          /* this phase */
     struct mono last;           /* message taken, or reply come */

@@ -68,6 +68,7 @@ static enum err on_frame(void *ctx, const struct ho_frame *f, struct errinfo *e)
     case HO_MESSAGE:
     case HO_REPLY:
     case HO_TELL:
+    case HO_STREAM:
         break;
     }
     return err_set(ERR_FORMAT, e, "a frame of type %u is not for an updater", (unsigned)f->type);

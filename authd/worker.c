@@ -48,6 +48,8 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
         count_answer(&w->counters, t, made.rcode);
         *len = made.len;
         return MESSAGE_ANSWERED;
+    case ANSWER_TRANSFER:
+        return MESSAGE_TRANSFER; /* TLS: see tcp_conn.c */
     case ANSWER_HAND_OVER:
         break;
     }
@@ -59,6 +61,18 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
     memcpy(out, servfail, servfail_len);
     *len = servfail_len;
     return MESSAGE_ANSWERED;
+}
+
+bool worker_give(struct worker *w, const struct ho_frame *stream, int connection, uint8_t *out,
+                 size_t cap, size_t *len)
+{
+    count_one(&w->counters.handed_over);
+    if (handover_client_give(w->handover, stream, connection))
+        return true;
+    count_one(&w->counters.handover_failures);
+    count_answer(&w->counters, stream->transport, RCODE_SERVFAIL);
+    *len = answer_servfail(w->answerer, worker_config(w), out, cap);
+    return false;
 }
 
 static void on_reply(void *ctx, const struct way_back *back, const uint8_t *wire, size_t len,

@@ -68,6 +68,7 @@ struct message {
 enum message_outcome {
     MESSAGE_ANSWERED, /* the answer is in `out` */
     MESSAGE_WAITS,    /* syncd has it; the reply comes by udp_reply or tcp_reply */
+    MESSAGE_TRANSFER, /* its connection shall go to syncd (worker_give), message and all */
     MESSAGE_DROPPED,
 };
 
@@ -80,6 +81,11 @@ static inline const struct config *worker_config(const struct worker *w)
 /* The caller is inside a grace period. */
 enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
                                     size_t cap, size_t *len);
+
+/* Gives syncd a connection whose next message, at the beginning of `octets`, asks for a transfer.
+ * False: syncd is away, or busy; SERVFAIL to that message is in `out` then (empty: it is none). */
+bool worker_give(struct worker *w, const struct ho_frame *stream, int connection, uint8_t *out,
+                 size_t cap, size_t *len);
 
 /* ---- Load balancers in front (balancer.c) ---- */
 

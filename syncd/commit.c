@@ -251,7 +251,7 @@ static void on_group_done(void *ctx)
     bool large = false;
 
     if (g->last_seq && g->hint)
-        g->hint(g->hint_ctx, g->last_seq);
+        g->hint(g->hint_ctx, g->last_seq, g->jobs);
     while (j) {
         struct commit_job *next = j->next;
         large = large || (j->new_zone && zone_bytes(j->new_zone) > LARGE_BYTES);

@@ -58,8 +58,9 @@ void commit_job_free(struct commit_job *job);
 void commit_copy_state(struct store_zone *to, const struct store_zone *from);
 
 /* Opens the store for writing in `data_dir` and starts the writer thread. `hint` is called in the
- * loop thread after each transaction with its last seq. Errors: as store_open_writer. */
-typedef void commit_hint_fn(void *ctx, uint64_t seq);
+ * loop thread after each transaction with its last seq and its jobs (linked by next, lent), before
+ * their `done`. Errors: as store_open_writer. */
+typedef void commit_hint_fn(void *ctx, uint64_t seq, const struct commit_job *jobs);
 MUST_USE enum err committer_start(struct committer **out, struct loop *loop, const char *data_dir,
                                   const struct clock *clock, uint64_t change_log_bytes,
                                   commit_hint_fn *hint, void *ctx, struct errinfo *e);

@@ -34,6 +34,7 @@ struct front {
     struct event *event;
     struct event *resume; /* listens again after a pause */
     front_message_fn *message;
+    front_stream_fn *stream;
     void *ctx;
 
     struct conn *conns;
@@ -135,7 +136,7 @@ static enum err on_hello(struct conn *c, const struct ho_frame *hello)
     return OK;
 }
 
-static enum err on_frame(struct conn *c, const struct ho_frame *f, struct errinfo *e)
+static enum err on_frame(struct conn *c, const struct ho_frame *f, int fd, struct errinfo *e)
 {
     switch (f->type) {
     case HO_HELLO:
@@ -144,6 +145,9 @@ static enum err on_frame(struct conn *c, const struct ho_frame *f, struct errinf
         return on_message(c, f, e);
     case HO_TELL:
         return on_tell(c->front, f);
+    case HO_STREAM:
+        c->front->stream(c->front->ctx, f, fd);
+        return OK;
     case HO_REPLY:
     case HO_HINT:
     case HO_ASK:
@@ -177,10 +181,11 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     for (int i = 0; i < FRAMES_AT_ONCE && rc == OK; i++) {
         struct ho_frame f;
+        int passed = -1;
 
-        rc = ho_recv(&f, fd, c->front->frame, &e);
+        rc = ho_recv(&f, fd, c->front->frame, &passed, &e);
         if (rc == OK)
-            rc = on_frame(c, &f, &e);
+            rc = on_frame(c, &f, passed, &e);
     }
     if (rc == OK || rc == ERR_BUSY)
         return;
@@ -243,13 +248,15 @@ void front_hint(struct front *f, uint64_t seq)
 }
 
 enum err front_start(struct front **out, struct loop *loop, const char *run_dir,
-                     front_message_fn *message, void *ctx, struct errinfo *e)
+                     front_message_fn *message, front_stream_fn *stream, void *ctx,
+                     struct errinfo *e)
 {
     struct front *f = xcalloc(1, sizeof(*f));
     enum err rc;
 
     f->loop = loop;
     f->message = message;
+    f->stream = stream;
     f->ctx = ctx;
     f->fd = -1;
     if ((rc = ho_listen(&f->fd, run_dir, e)))

@@ -12,8 +12,12 @@ struct front;
 /* A client's message. The answer, if any, is appended to `reply` (empty: the client gets none). */
 typedef void front_message_fn(void *ctx, const struct ho_frame *message, struct buf *reply);
 
+/* A connection on which a transfer is asked for; fd becomes the callee's. */
+typedef void front_stream_fn(void *ctx, const struct ho_frame *stream, int fd);
+
 MUST_USE enum err front_start(struct front **out, struct loop *loop, const char *run_dir,
-                              front_message_fn *f, void *ctx, struct errinfo *e);
+                              front_message_fn *message, front_stream_fn *stream, void *ctx,
+                              struct errinfo *e);
 void front_stop(struct front *f);
 
 /* Tells every authd that the change log has reached seq. A lost hint does no harm. */

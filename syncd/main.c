@@ -10,8 +10,11 @@
 
 #include "lib/base/cage.h"
 #include "lib/base/log.h"
+#include "lib/dns/query.h"
 #include "lib/net/config_check.h"
 #include "syncd/api.h"
+#include "syncd/notify_out.h"
+#include "syncd/xfrout.h"
 
 struct syncd {
     const char *config_path;
@@ -26,28 +29,73 @@ struct syncd {
     struct replicator *replicator;
     struct replicator_ops ops;
     struct replicator_net *net;
+    struct xfrout *xfrout;
+    struct notify_out *notify;
     struct api *api;
     struct event *signals[3];
 };
 
 /* ---- Glue ---- */
 
+/* Our secondaries hear of a new version. */
+static void tell_secondaries(struct syncd *s, const struct commit_job *job)
+{
+    struct soa fields;
+    struct rr soa;
+
+    if (job->rc != OK || job->kind != COMMIT_CHANGE || !zone_soa(job->new_zone, &soa, &fields))
+        return;
+    notify_out_zone(s->notify, job->row.name, access_zone(xfrout_access(s->xfrout), job->row.name),
+                    &soa, fields.serial);
+}
+
 /* Loop thread, after each transaction that changed something. */
-static void on_committed(void *ctx, uint64_t seq)
+static void on_committed(void *ctx, uint64_t seq, const struct commit_job *jobs)
 {
     struct syncd *s = ctx;
 
     if (s->front)
         front_hint(s->front, seq);
+    for (const struct commit_job *j = jobs; j && s->notify; j = j->next)
+        tell_secondaries(s, j);
     if (s->journaler)
         journaler_wake(s->journaler);
+}
+
+static bool asks_transfer(const struct ho_frame *m)
+{
+    struct query q;
+
+    return query_parse(&q, m->wire, m->wire_len) == QUERY_OK && q.opcode == OPCODE_QUERY &&
+           q.qtype == RR_IXFR;
 }
 
 static void on_message(void *ctx, const struct ho_frame *message, struct buf *reply)
 {
     struct syncd *s = ctx;
 
-    replicator_message(s->replicator, message, reply);
+    if (asks_transfer(message))
+        xfrout_datagram(s->xfrout, message, reply);
+    else
+        replicator_message(s->replicator, message, reply);
+}
+
+static void on_stream(void *ctx, const struct ho_frame *stream, int fd)
+{
+    struct syncd *s = ctx;
+
+    xfrout_take(s->xfrout, stream, fd);
+}
+
+/* What was committed just before the last stop may not have been told. */
+static void tell_of_row(void *ctx, const struct replicator_status *status)
+{
+    struct syncd *s = ctx;
+    const struct store_zone *row = &status->row;
+
+    if (row->has_content && !row->removed && !row->expired)
+        notify_out_zone(s->notify, row->name, access_zone(xfrout_access(s->xfrout), row->name),
+                        NULL, row->serial);
 }
 
 /* `cage`: as it is by now. */
@@ -87,6 +135,8 @@ static void reload(struct syncd *s)
         log_warning(say("sandbox changes only with a restart"));
     log_init("syncd", config->log_level, config->log_format);
     replicator_reload(s->replicator, config, keys);
+    xfrout_reload(s->xfrout, config, keys);
+    notify_out_reload(s->notify, config, keys);
     api_set_config(s->api, config);
     config_unref(s->config);
     keyring_unref(s->keys);
@@ -183,13 +233,16 @@ static enum err start(struct syncd *s, struct errinfo *e)
                               c->change_log_bytes, on_committed, s, e)) ||
         (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)))
         return rc;
+    s->xfrout = xfrout_new(s->loop, s->config, s->keys);
+    s->notify = notify_out_new(s->loop, s->config, s->keys);
     s->net = replicator_net_new(&s->ops, s->loop, s->committer, c->data_dir);
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
         return rc;
     replicator_net_attach(s->net, s->replicator);
-    if ((rc = front_start(&s->front, s->loop, c->run_dir, on_message, s, e)) ||
+    if ((rc = front_start(&s->front, s->loop, c->run_dir, on_message, on_stream, s, e)) ||
         (rc = start_api(s, e)))
         return rc;
+    replicator_each(s->replicator, tell_of_row, s);
     return add_signals(s, e);
 }
 
@@ -202,6 +255,9 @@ static void stop(struct syncd *s)
     s->front = NULL; /* no more hints */
     front_stop(front);
     replicator_free(s->replicator);
+    notify_out_free(s->notify);
+    s->notify = NULL;
+    xfrout_free(s->xfrout);
     if (s->net)
         replicator_net_free(s->net);
     for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++) {

@@ -103,6 +103,8 @@ void replicate_configure(struct replicator *r, struct config *config)
         struct store_zone row = {.kind = ZONE_SECONDARY, .source = SOURCE_CONFIG};
         struct zone_entry *z;
 
+        if (cz->primary_count == 0)
+            continue; /* a zone of our own: only access.h wants to know */
         if (name_from_text(row.name, cz->name, strlen(cz->name), NULL, NULL) != OK)
             continue; /* can't be: config_check has read it */
         (void)name_fold(row.name, row.name);

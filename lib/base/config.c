@@ -9,6 +9,7 @@
 
 #include "lib/base/config_items.h"
 #include "lib/base/config_listen.h"
+#include "lib/base/config_zones.h"
 #include "lib/base/mem.h"
 
 /* The counter stands in front of what everybody sees. */
@@ -103,141 +104,6 @@ static void take_section(struct config *c, cfg_t *sec, const char *section)
     }
 }
 
-static enum err fail_at(cfg_t *sec, struct errinfo *e, const char *what)
-{
-    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", file_of(sec), sec->line, cfg_name(sec),
-                   cfg_title(sec) ? cfg_title(sec) : "", what);
-}
-
-static int key_index(const struct config *c, const char *name)
-{
-    for (size_t i = 0; i < c->key_count; i++) {
-        if (strcasecmp(c->keys[i].name, name) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
-static int primary_index(const struct config *c, const char *name)
-{
-    for (size_t i = 0; i < c->primary_count; i++) {
-        if (strcmp(c->primaries[i].name, name) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
-static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
-{
-    unsigned n = cfg_size(cfg, "key");
-
-    c->keys = xcalloc(n, sizeof(*c->keys));
-    for (unsigned i = 0; i < n; i++) {
-        cfg_t *sec = cfg_getnsec(cfg, "key", i);
-        struct config_key *k = &c->keys[c->key_count++];
-
-        k->name = xstrdup(cfg_title(sec));
-        k->algorithm = xstrdup(cfg_getstr(sec, "algorithm"));
-        k->secret_file = xstrdup(cfg_getstr(sec, "secret-file"));
-        if (!k->secret_file[0])
-            return fail_at(sec, e, "needs a secret-file");
-    }
-    return OK;
-}
-
-static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
-{
-    unsigned n = cfg_size(cfg, "primary");
-
-    c->primaries = xcalloc(n, sizeof(*c->primaries));
-    for (unsigned i = 0; i < n; i++) {
-        cfg_t *sec = cfg_getnsec(cfg, "primary", i);
-        struct config_primary *p = &c->primaries[c->primary_count++];
-        const char *address = cfg_getstr(sec, "address");
-        const char *source = cfg_getstr(sec, "source");
-        const char *key = cfg_getstr(sec, "key");
-
-        p->name = xstrdup(cfg_title(sec));
-        p->key = -1;
-        p->ixfr = strcmp(cfg_getstr(sec, "ixfr"), "yes") == 0;
-        if (!address[0])
-            return fail_at(sec, e, "needs an address");
-        if (addr_from_text(&p->address, address, 53, e) != OK ||
-            (source[0] && addr_from_text(&p->source, source, 0, e) != OK))
-            return err_wrap(ERR_FORMAT, e, "%s:%d: primary '%s'", file_of(sec), sec->line, p->name);
-        if (source[0] && p->source.family != p->address.family)
-            return fail_at(sec, e, "source and address are of different families");
-        if (key[0] && (p->key = key_index(c, key)) < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: primary '%s': there is no key '%s'", file_of(sec),
-                           sec->line, p->name, key);
-    }
-    return OK;
-}
-
-static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *sec,
-                                struct errinfo *e)
-{
-    unsigned np = cfg_size(sec, "primaries");
-    unsigned nk = cfg_size(sec, "notify-keys");
-
-    z->primaries = xcalloc(np, sizeof(int));
-    z->notify_keys = xcalloc(nk, sizeof(int));
-    for (unsigned i = 0; i < np; i++) {
-        const char *name = cfg_getnstr(sec, "primaries", i);
-        int index = primary_index(c, name);
-
-        if (index < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no primary '%s'",
-                           file_of(sec), sec->line, z->name, name);
-        z->primaries[z->primary_count++] = index;
-    }
-    for (unsigned i = 0; i < nk; i++) {
-        const char *name = cfg_getnstr(sec, "notify-keys", i);
-        int index = key_index(c, name);
-
-        if (index < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no key '%s'", file_of(sec),
-                           sec->line, z->name, name);
-        z->notify_keys[z->notify_key_count++] = index;
-    }
-    return np ? OK
-              : fail_at(sec, e, "needs primaries (a zone of our own is made by zonectl import)");
-}
-
-static uint32_t seconds_of(cfg_t *sec, const char *name)
-{
-    union config_value v = {0};
-
-    if (config_value_parse(&v, config_item_find("zone", name), cfg_getstr(sec, name), NULL) != OK)
-        return 0; /* on_value has refused it already */
-    return (uint32_t)v.number;
-}
-
-static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
-{
-    unsigned n = cfg_size(cfg, "zone");
-    enum err rc;
-
-    c->zones = xcalloc(n, sizeof(*c->zones));
-    for (unsigned i = 0; i < n; i++) {
-        cfg_t *sec = cfg_getnsec(cfg, "zone", i);
-        struct config_zone *z = &c->zones[c->zone_count++];
-
-        z->name = xstrdup(cfg_title(sec));
-        z->line = sec->line;
-        z->refresh_min_s = seconds_of(sec, "refresh-min");
-        z->refresh_max_s = seconds_of(sec, "refresh-max");
-        z->retry_min_s = seconds_of(sec, "retry-min");
-        z->retry_max_s = seconds_of(sec, "retry-max");
-        z->expire_max_s = seconds_of(sec, "expire-max");
-        if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
-            return fail_at(sec, e, "a minimum is above its maximum");
-        if ((rc = take_zone_lists(c, z, sec, e)))
-            return rc;
-    }
-    return OK;
-}
-
 static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
 {
     cfg_t *log_sec = cfg_getsec(cfg, "log");
@@ -249,8 +115,7 @@ static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
     take_section(c, log_sec, "log");
     take_section(c, authd_sec, "authd");
     take_section(c, syncd_sec, "syncd");
-    if ((rc = config_take_listen(c, authd_sec, e)) || (rc = take_keys(c, cfg, e)) ||
-        (rc = take_primaries(c, cfg, e)) || (rc = take_zones(c, cfg, e)))
+    if ((rc = config_take_listen(c, authd_sec, e)) || (rc = config_take_zones(c, cfg, e)))
         return rc;
     if (!c->node[0]) {
         char host[256] = "localhost";
@@ -301,7 +166,7 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
 {
     cfg_opt_t log_opts[CONFIG_ITEMS_MAX], authd_opts[CONFIG_ITEMS_MAX],
         syncd_opts[CONFIG_ITEMS_MAX], key_opts[CONFIG_ITEMS_MAX], primary_opts[CONFIG_ITEMS_MAX],
-        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+        secondary_opts[CONFIG_ITEMS_MAX], zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
     int got;
@@ -312,6 +177,7 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
     section_opts(syncd_opts, "syncd");
     section_opts(key_opts, "key");
     section_opts(primary_opts, "primary");
+    section_opts(secondary_opts, "secondary");
     section_opts(zone_opts, "zone");
     section_opts(root_opts, "root");
     while (root_opts[n].name)
@@ -323,6 +189,8 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
         (cfg_opt_t)CFG_SEC("key", key_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("primary", primary_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("secondary", secondary_opts,
+                                        CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("zone", zone_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] = (cfg_opt_t)CFG_FUNC("include", &cfg_include);
@@ -380,21 +248,7 @@ void config_unref(struct config *c)
 {
     if (!c || atomic_fetch_sub(&box_of(c)->refs, 1) != 1)
         return;
-    for (size_t i = 0; i < c->key_count; i++) {
-        free(c->keys[i].name);
-        free(c->keys[i].algorithm);
-        free(c->keys[i].secret_file);
-    }
-    for (size_t i = 0; i < c->primary_count; i++)
-        free(c->primaries[i].name);
-    for (size_t i = 0; i < c->zone_count; i++) {
-        free(c->zones[i].name);
-        free(c->zones[i].primaries);
-        free(c->zones[i].notify_keys);
-    }
-    free(c->keys);
-    free(c->primaries);
-    free(c->zones);
+    config_free_zones(c);
     free(c->listen);
     free(c->listen_tls);
     free(c->proxy_from);

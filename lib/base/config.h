@@ -32,6 +32,15 @@ struct config_primary {
     bool ixfr;          /* ask for increments */
 };
 
+/* Who is told of changes, and may transfer. */
+struct config_secondary {
+    char *name;
+    struct addr address; /* where NOTIFYs go; transfers come from there, from any port */
+    struct addr source;  /* of our NOTIFYs; family 0: any */
+    int key;             /* index into keys, or -1: signs NOTIFYs, must sign transfers */
+    bool notify;
+};
+
 struct config_zone {
     char *name; /* presentation form */
     int line;   /* in the file, for messages */
@@ -42,6 +51,13 @@ struct config_zone {
     int *notify_keys; /* keys (beside those of its primaries) whose NOTIFY is accepted from anywhere
                        */
     size_t notify_key_count;
+
+    int *secondaries; /* indices into config.secondaries */
+    size_t secondary_count;
+    int *transfer_keys; /* indices into keys: who holds one may transfer, from anywhere */
+    size_t transfer_key_count;
+    struct addr_prefix *transfer_from; /* from there anybody may transfer */
+    size_t transfer_from_count;
 
     uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
     uint32_t retry_min_s, retry_max_s;
@@ -86,6 +102,8 @@ struct config {
     /* syncd */
     uint32_t transfers_in;          /* at the same time */
     uint32_t transfers_per_primary; /* of those, from one primary */
+    uint32_t transfers_out;         /* connections that secondaries transfer on, at the same time */
+    uint32_t transfers_per_client;  /* of those, from one address */
     uint32_t probe_timeout_ms;
     uint32_t transfer_idle_ms; /* no octet for so long: give up */
     uint32_t transfer_max_s;   /* one transfer in all */
@@ -102,6 +120,8 @@ struct config {
     size_t key_count;
     struct config_primary *primaries;
     size_t primary_count;
+    struct config_secondary *secondaries;
+    size_t secondary_count;
     struct config_zone *zones;
     size_t zone_count;
 };

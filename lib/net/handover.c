@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define HO_VERSION 1
+#define MESSAGE_MAX 65535
 
 static void encode_addr(struct buf *out, const struct addr *a)
 {
@@ -36,12 +37,12 @@ static void encode_wire(struct buf *out, const uint8_t *wire, uint32_t len)
     buf_put(out, wire, len);
 }
 
-static const uint8_t *decode_wire(struct reader *r, uint32_t *len)
+static const uint8_t *decode_wire(struct reader *r, uint32_t *len, uint32_t max)
 {
     const uint8_t *p;
 
     *len = read_u32(r);
-    if (*len > 65535)
+    if (*len > max)
         reader_fail(r);
     p = read_bytes(r, *len);
     if (r->failed)
@@ -60,11 +61,13 @@ void ho_encode(struct buf *out, const struct ho_frame *f)
         buf_u8(out, (uint8_t)f->role);
         break;
     case HO_MESSAGE:
+    case HO_STREAM:
         buf_u8(out, (uint8_t)f->transport);
         encode_addr(out, &f->source);
         encode_addr(out, &f->destination);
         encode_wire(out, f->wire, f->wire_len);
-        encode_wire(out, f->answer, f->answer_len);
+        if (f->type == HO_MESSAGE)
+            encode_wire(out, f->answer, f->answer_len);
         break;
     case HO_REPLY:
         encode_wire(out, f->wire, f->wire_len);
@@ -86,17 +89,18 @@ void ho_encode(struct buf *out, const struct ho_frame *f)
     }
 }
 
-static void decode_message(struct ho_frame *f, struct reader *r)
+static void decode_message(struct ho_frame *f, bool stream, struct reader *r)
 {
     uint8_t transport = read_u8(r);
 
-    if (transport < HO_UDP || transport > HO_TLS)
+    if (transport < (stream ? HO_TCP : HO_UDP) || transport > HO_TLS)
         reader_fail(r);
     f->transport = (enum ho_transport)transport;
     decode_addr(&f->source, r);
     decode_addr(&f->destination, r);
-    f->wire = decode_wire(r, &f->wire_len);
-    f->answer = decode_wire(r, &f->answer_len);
+    f->wire = decode_wire(r, &f->wire_len, stream ? HO_STREAM_MAX : MESSAGE_MAX);
+    if (!stream)
+        f->answer = decode_wire(r, &f->answer_len, MESSAGE_MAX);
 }
 
 static void decode_tell(struct ho_frame *f, struct reader *r)
@@ -128,10 +132,11 @@ static void decode_body(struct ho_frame *f, uint8_t type, struct reader *r)
         f->role = (enum ho_role)role;
         break;
     case HO_MESSAGE:
-        decode_message(f, r);
+    case HO_STREAM:
+        decode_message(f, type == HO_STREAM, r);
         break;
     case HO_REPLY:
-        f->wire = decode_wire(r, &f->wire_len);
+        f->wire = decode_wire(r, &f->wire_len, MESSAGE_MAX);
         break;
     case HO_HINT:
         f->seq = read_u64(r);
@@ -229,35 +234,67 @@ enum err ho_connect(int *fd, const char *run_dir, struct errinfo *e)
     return OK;
 }
 
-enum err ho_send(int fd, const struct ho_frame *f, struct errinfo *e)
+static enum err send_frame(int fd, const struct ho_frame *f, int connection, struct errinfo *e)
 {
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] = {0};
     struct buf b = BUF_INIT;
+    struct iovec iov;
+    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t n;
     int errnum;
 
     ho_encode(&b, f);
+    iov = (struct iovec){.iov_base = b.data, .iov_len = b.len};
+    if (connection >= 0) {
+        struct cmsghdr *c = (struct cmsghdr *)(void *)control;
+
+        *c = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+        memcpy(CMSG_DATA(c), &connection, sizeof(int));
+        mh.msg_control = control;
+        mh.msg_controllen = sizeof(control);
+    }
     do
-        n = send(fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     errnum = errno;
     buf_free(&b);
     if (n >= 0)
         return OK;
-    if (errnum == EAGAIN || errnum == EWOULDBLOCK || errnum == ENOBUFS)
+    if (errnum == EAGAIN || errnum == EWOULDBLOCK || errnum == ENOBUFS || errnum == ETOOMANYREFS)
         return err_set(ERR_BUSY, e, "hand-over socket is full");
     (void)err_sys(errnum, e, "hand-over socket");
     return ERR_CLOSED;
 }
 
-enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, struct errinfo *e)
+enum err ho_send(int fd, const struct ho_frame *f, struct errinfo *e)
 {
-    struct iovec iov = {.iov_base = buf, .iov_len = HO_FRAME_MAX};
-    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+    return send_frame(fd, f, -1, e);
+}
+
+enum err ho_send_stream(int fd, const struct ho_frame *f, int connection, struct errinfo *e)
+{
+    return send_frame(fd, f, connection, e);
+}
+
+/* The descriptor that came along, or -1. There is room for one; more are dropped by the kernel. */
+static int take_descriptor(struct msghdr *mh)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(mh);
+    int fd = -1;
+
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&fd, CMSG_DATA(c), sizeof(int));
+    return fd;
+}
+
+static enum err receive(struct msghdr *mh, int fd, size_t *len, struct errinfo *e)
+{
     ssize_t n;
 
-    /* No control space: descriptors that a peer might pass are dropped by the kernel. */
     do
-        n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        n = recvmsg(fd, mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return ERR_BUSY;
@@ -267,7 +304,35 @@ enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, struct errinfo *e)
     }
     if (n == 0)
         return err_set(ERR_CLOSED, e, "the other side closed the hand-over socket");
+    *len = (size_t)n;
+    return OK;
+}
+
+enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, int *connection, struct errinfo *e)
+{
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
+    struct iovec iov = {.iov_base = buf, .iov_len = HO_FRAME_MAX};
+    /* Without control space, descriptors that a peer might pass are dropped by the kernel. */
+    struct msghdr mh = {.msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = connection ? control : NULL,
+                        .msg_controllen = connection ? sizeof(control) : 0};
+    int passed = -1;
+    size_t n = 0;
+    enum err rc = receive(&mh, fd, &n, e);
+
+    if (rc)
+        return rc;
+    if (connection)
+        passed = take_descriptor(&mh);
     if (mh.msg_flags & MSG_TRUNC)
-        return err_set(ERR_FORMAT, e, "hand-over frame is too long");
-    return ho_decode(out, buf, (size_t)n, e);
+        rc = err_set(ERR_FORMAT, e, "hand-over frame is too long");
+    else if ((rc = ho_decode(out, buf, n, e)) == OK && (out->type == HO_STREAM) != (passed >= 0))
+        rc = err_set(ERR_FORMAT, e, "a hand-over frame of type %u %s a connection",
+                     (unsigned)out->type, passed >= 0 ? "with" : "without");
+    if (rc && passed >= 0)
+        (void)close(passed);
+    else if (connection)
+        *connection = passed;
+    return rc;
 }

@@ -8,14 +8,15 @@
  *   MESSAGE  authd->syncd  u8 transport, addr source, addr destination, u32 length + DNS message,
  *                          u32 length + ready unsigned answer (0: none)
  *                          addr: u8 family (4, 6, 0), u16 port, 16 octets
- *   REPLY    syncd->authd  u32 length + DNS message to send; length 0: send nothing
- *   HINT     syncd->authd  u64 seq: the change log has reached it
- *   ASK      syncd->authd  name (wire): what do you serve?  (zonectl verify)
- *   TELL     authd->syncd  u8 state (enum ho_zone_state), u32 serial, u64 version, u64 seq,
- *                          u64 records, 32 octets zone_sha256
- * A peer that sends a malformed frame is disconnected. Each authd worker and its updater thread has
- * a connection of its own, so answers come back to the thread that owns the client. Threads: each
- * connection belongs to one.
+ *   STREAM   authd->syncd  u8 transport, addr source, addr destination, u32 length + octets that
+ * were read from the connection already; with it goes the connection itself, as a descriptor
+ * (SCM_RIGHTS). Its first message asks for a transfer. REPLY    syncd->authd  u32 length + DNS
+ * message to send; length 0: send nothing HINT     syncd->authd  u64 seq: the change log has
+ * reached it ASK      syncd->authd  name (wire): what do you serve?  (zonectl verify) TELL
+ * authd->syncd  u8 state (enum ho_zone_state), u32 serial, u64 version, u64 seq, u64 records, 32
+ * octets zone_sha256 A peer that sends a malformed frame is disconnected. Each authd worker and its
+ * updater thread has a connection of its own, so answers come back to the thread that owns the
+ * client. Threads: each connection belongs to one.
  */
 #ifndef ZL_NET_HANDOVER_H
 #define ZL_NET_HANDOVER_H
@@ -31,7 +32,9 @@
 
 #define HO_FRAME_MAX (2 * 65536 + 512)
 
-enum ho_type { HO_HELLO = 1, HO_MESSAGE, HO_REPLY, HO_HINT, HO_ASK, HO_TELL };
+#define HO_STREAM_MAX 131072 /* octets that a STREAM brings */
+
+enum ho_type { HO_HELLO = 1, HO_MESSAGE, HO_REPLY, HO_HINT, HO_ASK, HO_TELL, HO_STREAM };
 enum ho_role { HO_WORKER = 1, HO_UPDATER = 2 };
 enum ho_transport { HO_UDP = 1, HO_TCP = 2, HO_TLS = 3 };
 enum ho_zone_state { HO_ABSENT = 0, HO_SERVED = 1, HO_EXPIRED = 2 };
@@ -42,9 +45,9 @@ struct ho_frame {
     uint64_t id;
 
     enum ho_role role;           /* HELLO */
-    enum ho_transport transport; /* MESSAGE */
+    enum ho_transport transport; /* MESSAGE, STREAM */
     struct addr source, destination;
-    const uint8_t *wire; /* MESSAGE, REPLY; NULL if wire_len is 0 */
+    const uint8_t *wire; /* MESSAGE, REPLY, STREAM; NULL if wire_len is 0 */
     uint32_t wire_len;
     const uint8_t *answer; /* MESSAGE; NULL if there is none */
     uint32_t answer_len;
@@ -72,8 +75,13 @@ void ho_prepare(int fd);
 
 /* Sends one frame; ERR_BUSY if the socket is full, ERR_CLOSED if the other side is gone. */
 MUST_USE enum err ho_send(int fd, const struct ho_frame *f, struct errinfo *e);
+/* The same for a STREAM, with the connection; the caller keeps its own descriptor of it. */
+MUST_USE enum err ho_send_stream(int fd, const struct ho_frame *f, int connection,
+                                 struct errinfo *e);
 /* Receives one frame into buf (HO_FRAME_MAX octets) and decodes it. ERR_BUSY if there is none now,
- * ERR_CLOSED at the end, ERR_FORMAT if it is malformed. */
-MUST_USE enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, struct errinfo *e);
+ * ERR_CLOSED at the end, ERR_FORMAT if it is malformed. `connection` is where a STREAM's descriptor
+ * goes, the caller's from then on (-1 for all other frames); NULL: no frame may bring one. */
+MUST_USE enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, int *connection,
+                          struct errinfo *e);
 
 #endif

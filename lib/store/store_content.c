@@ -143,3 +143,64 @@ enum err store_zone_load_version(struct zone **out, struct store *s, const struc
         rc = err_wrap(rc, e, "version %llu", (unsigned long long)version);
     return walk_end(out, &w, z, rc, e);
 }
+
+/* ---- Changes alone ---- */
+
+struct joining {
+    struct store *s;
+    int64_t zone_id;
+    uint64_t at; /* the version that `sum` leads from */
+    uint64_t left;
+    struct changeset *sum;
+};
+
+static uint64_t changeset_weight(const struct changeset *cs)
+{
+    return (cs->added.n + cs->removed.n) * sizeof(struct rr);
+}
+
+/* Joins one change that made the version `at` in front of what is there. */
+static enum err join_back(void *ctx, const struct store_change *c, struct errinfo *e)
+{
+    struct joining *j = ctx;
+    struct changeset *sum = NULL;
+    struct store_version before;
+    enum err rc;
+
+    if (c->version != j->at || c->kind != CHANGE_DELTA)
+        return err_set(ERR_NOT_FOUND, e, "the change log does not reach back to it");
+    if ((rc = version_one(j->s, ST_VERSION_SERVED_BEFORE, j->zone_id, j->at, &before, e)))
+        return rc;
+    if (changeset_weight(c->changes) > j->left)
+        return err_set(ERR_NOT_FOUND, e, "its changes are too many");
+    j->left -= changeset_weight(c->changes);
+    if ((rc = changeset_join(&sum, c->changes, j->sum, e)))
+        return rc;
+    changeset_free(j->sum);
+    j->sum = sum;
+    j->at = before.version;
+    return OK;
+}
+
+enum err store_changes_since(struct changeset **out, struct store *s, const struct store_zone *z,
+                             uint64_t version, uint64_t max_bytes, struct errinfo *e)
+{
+    struct joining j = {.s = s, .zone_id = z->id, .at = z->version, .left = max_bytes};
+    enum err rc;
+
+    if ((rc = store_read_begin(s, e)))
+        return rc;
+    j.sum = changeset_new(z->name); /* nothing, from what is served to what is served */
+    j.sum->has_from = true;
+    j.sum->from = j.sum->to = z->serial;
+    rc = changes_of_zone(s, ST_CHANGES_BACK, z->id, version, z->version, join_back, &j, e);
+    store_read_end(s);
+    if (rc == OK && j.at != version)
+        rc = err_set(ERR_NOT_FOUND, e, "the change log does not reach back to it");
+    if (rc) {
+        changeset_free(j.sum);
+        return rc;
+    }
+    *out = j.sum;
+    return OK;
+}

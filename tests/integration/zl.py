@@ -144,8 +144,11 @@ class Key:
 class Node:
     def __init__(self, path, **options):
         self.path = pathlib.Path(path)
+        self.name = self.path.name
         self.path.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        self.key = options.get('key')  # what its own secondaries know it by
+        self.secondaries = {}  # name -> whoever it is: a peer, or another node
         self.primaries = {}  # name -> (address@port, key or None)
         self.zones = {}      # zone -> [primary names]
         self.zone_options = {}
@@ -164,17 +167,28 @@ class Node:
         self.zone_options[zone] = zone_options
         return self
 
+    def primary_of(self, zone, *peers):
+        """Those peers, or other nodes, are told of changes and may transfer. A zone of our own needs nothing else."""
+        for peer in peers:
+            self.secondaries[peer.name] = peer
+        self.zones.setdefault(zone, [])
+        self.zone_options.setdefault(zone, {})['secondaries'] = '{' + ', '.join(f'"{p.name}"' for p in peers) + '}'
+        return self
+
     def write_config(self):
         o = self.options
         lines = ['node = "test-node"', f'data-dir = "{self.data}"', f'run-dir = "{self.path}"',
                  f'log {{ level = {o.get("level", "debug")} }}',
                  f'authd {{ listen = {{"127.0.0.1@{self.port}"}} workers = {o.get("workers", 2)} {o.get("authd", "")} }}',
                  f'syncd {{ {o.get("syncd", "")} }}']
-        for key in {k.name: k for _, k in self.primaries.values() if k}.values():
+        keys = [k for _, k in self.primaries.values()] + [p.key for p in self.secondaries.values()] + o.get('keys', [])
+        for key in {k.name: k for k in keys if k}.values():
             secret = self.path / f'{key.name}.secret'
             secret.write_text(key.secret + '\n')
             secret.chmod(0o600)
             lines.append(f'key "{key.name}" {{ algorithm = "{key.algorithm}" secret-file = "{secret}" }}')
+        for name, p in self.secondaries.items():
+            lines.append(f'secondary "{name}" {{ address = "127.0.0.1@{p.port}"' + (f' key = "{p.key.name}"' if p.key else '') + ' }')
         for name, (address, key) in self.primaries.items():
             lines.append(f'primary "{name}" {{ address = "{address}"' + (f' key = "{key.name}"' if key else '')
                          + f' {o.get("primary_options", {}).get(name, "")} }}')

@@ -174,10 +174,13 @@ static void test_every_type(void **state)
         made = answer_make(answerer, plain_config(), query, len, false, out, sizeof(out));
         rcode = type == RR_OPT || type == RR_TSIG                         ? RCODE_FORMERR
                 : type == RR_TKEY || type == RR_MAILA || type == RR_MAILB ? RCODE_NOTIMP
-                : type == RR_AXFR || type == RR_IXFR                      ? RCODE_REFUSED
+                : type == RR_AXFR                                         ? RCODE_REFUSED
                                                                           : RCODE_NOERROR;
-        assert_int_equal(made.action, ANSWER_SEND);
+        assert_int_equal(made.action, type == RR_IXFR ? ANSWER_HAND_OVER : ANSWER_SEND);
         assert_int_equal(made.rcode, rcode);
+        made = answer_make(answerer, plain_config(), query, len, true, out, sizeof(out));
+        assert_int_equal(made.action,
+                         type == RR_AXFR || type == RR_IXFR ? ANSWER_TRANSFER : ANSWER_SEND);
     }
 }
 

@@ -28,8 +28,9 @@ struct world {
     uint64_t hinted;
 };
 
-static void on_hint(void *ctx, uint64_t seq)
+static void on_hint(void *ctx, uint64_t seq, const struct commit_job *jobs)
 {
+    (void)jobs;
     struct world *w = ctx;
 
     w->hinted = seq;

@@ -144,9 +144,9 @@ static void a_frame_crosses_a_socket(void **state)
     server = accept(listener, NULL, NULL);
     assert_true(server >= 0);
     ho_prepare(server);
-    assert_int_equal(ho_recv(&got, server, buf, NULL), ERR_BUSY);
+    assert_int_equal(ho_recv(&got, server, buf, NULL, NULL), ERR_BUSY);
     assert_int_equal(ho_send(client, &f, NULL), OK);
-    assert_int_equal(ho_recv(&got, server, buf, NULL), OK);
+    assert_int_equal(ho_recv(&got, server, buf, NULL, NULL), OK);
     assert_same(&f, &got);
 
     /* A full socket is busy, not broken. */
@@ -154,9 +154,9 @@ static void a_frame_crosses_a_socket(void **state)
         ;
     assert_int_equal(ho_send(client, &f, NULL), ERR_BUSY);
     (void)close(client);
-    while (ho_recv(&got, server, buf, NULL) == OK)
+    while (ho_recv(&got, server, buf, NULL, NULL) == OK)
         ;
-    assert_int_equal(ho_recv(&got, server, buf, NULL), ERR_CLOSED);
+    assert_int_equal(ho_recv(&got, server, buf, NULL, NULL), ERR_CLOSED);
     (void)close(server);
     (void)close(listener);
     (void)snprintf(path, sizeof(path), "%s/handover.sock", dir);

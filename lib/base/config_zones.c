@@ -1,0 +1,261 @@
+#include "lib/base/config_zones.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/config_items.h"
+#include "lib/base/mem.h"
+
+static const char *file_of(const struct config *c, const cfg_t *sec)
+{
+    return sec->filename ? sec->filename : c->path;
+}
+
+/* ---- Sections that zones name ---- */
+
+static enum err fail_at(cfg_t *sec, struct errinfo *e, const char *what)
+{
+    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", sec->filename ? sec->filename : "",
+                   sec->line, cfg_name(sec), cfg_title(sec) ? cfg_title(sec) : "", what);
+}
+
+static int key_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        if (strcasecmp(c->keys[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int primary_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->primary_count; i++) {
+        if (strcmp(c->primaries[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int secondary_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->secondary_count; i++) {
+        if (strcmp(c->secondaries[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "key");
+
+    c->keys = xcalloc(n, sizeof(*c->keys));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "key", i);
+        struct config_key *k = &c->keys[c->key_count++];
+
+        k->name = xstrdup(cfg_title(sec));
+        k->algorithm = xstrdup(cfg_getstr(sec, "algorithm"));
+        k->secret_file = xstrdup(cfg_getstr(sec, "secret-file"));
+        if (!k->secret_file[0])
+            return fail_at(sec, e, "needs a secret-file");
+    }
+    return OK;
+}
+
+/* What primaries and secondaries have in common: address, source, key. */
+static enum err take_peer(const struct config *c, cfg_t *sec, struct addr *peer,
+                          struct addr *source_out, int *key_out, struct errinfo *e)
+{
+    const char *address = cfg_getstr(sec, "address");
+    const char *source = cfg_getstr(sec, "source");
+    const char *key = cfg_getstr(sec, "key");
+
+    *key_out = -1;
+    if (!address[0])
+        return fail_at(sec, e, "needs an address");
+    if (addr_from_text(peer, address, 53, e) != OK ||
+        (source[0] && addr_from_text(source_out, source, 0, e) != OK))
+        return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s'", file_of(c, sec), sec->line, cfg_name(sec),
+                        cfg_title(sec));
+    if (source[0] && source_out->family != peer->family)
+        return fail_at(sec, e, "source and address are of different families");
+    if (key[0] && (*key_out = key_index(c, key)) < 0)
+        return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': there is no key '%s'", file_of(c, sec),
+                       sec->line, cfg_name(sec), cfg_title(sec), key);
+    return OK;
+}
+
+static bool flag_of(cfg_t *sec, const char *name)
+{
+    return strcmp(cfg_getstr(sec, name), "yes") == 0;
+}
+
+static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "primary");
+    enum err rc;
+
+    c->primaries = xcalloc(n, sizeof(*c->primaries));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "primary", i);
+        struct config_primary *p = &c->primaries[c->primary_count++];
+
+        p->name = xstrdup(cfg_title(sec));
+        p->ixfr = flag_of(sec, "ixfr");
+        if ((rc = take_peer(c, sec, &p->address, &p->source, &p->key, e)))
+            return rc;
+    }
+    return OK;
+}
+
+static enum err take_secondaries(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "secondary");
+    enum err rc;
+
+    c->secondaries = xcalloc(n, sizeof(*c->secondaries));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "secondary", i);
+        struct config_secondary *p = &c->secondaries[c->secondary_count++];
+
+        p->name = xstrdup(cfg_title(sec));
+        p->notify = flag_of(sec, "notify");
+        if ((rc = take_peer(c, sec, &p->address, &p->source, &p->key, e)))
+            return rc;
+    }
+    return OK;
+}
+
+/* ---- Zones ---- */
+
+typedef int index_fn(const struct config *c, const char *name);
+
+/* A list of names of sections, as indices. */
+static enum err take_names(struct config *c, const struct config_zone *z, cfg_t *sec,
+                           const char *item, const char *kind, index_fn *find, int **out,
+                           size_t *count, struct errinfo *e)
+{
+    unsigned n = cfg_size(sec, item);
+
+    *out = xcalloc(n, sizeof(int));
+    for (unsigned i = 0; i < n; i++) {
+        const char *name = cfg_getnstr(sec, item, i);
+        int index = find(c, name);
+
+        if (index < 0)
+            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no %s '%s'", file_of(c, sec),
+                           sec->line, z->name, kind, name);
+        (*out)[(*count)++] = index;
+    }
+    return OK;
+}
+
+static enum err take_transfer_from(const struct config *c, struct config_zone *z, cfg_t *sec,
+                                   struct errinfo *e)
+{
+    unsigned n = cfg_size(sec, "transfer-from");
+
+    z->transfer_from = xcalloc(n, sizeof(*z->transfer_from));
+    for (unsigned i = 0; i < n; i++) {
+        if (addr_prefix_from_text(&z->transfer_from[i], cfg_getnstr(sec, "transfer-from", i), e) !=
+            OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: zone '%s': transfer-from", file_of(c, sec),
+                            sec->line, z->name);
+        z->transfer_from_count++;
+    }
+    return OK;
+}
+
+static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *sec,
+                                struct errinfo *e)
+{
+    enum err rc;
+
+    if ((rc = take_names(c, z, sec, "primaries", "primary", primary_index, &z->primaries,
+                         &z->primary_count, e)) ||
+        (rc = take_names(c, z, sec, "notify-keys", "key", key_index, &z->notify_keys,
+                         &z->notify_key_count, e)) ||
+        (rc = take_names(c, z, sec, "secondaries", "secondary", secondary_index, &z->secondaries,
+                         &z->secondary_count, e)) ||
+        (rc = take_names(c, z, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
+                         &z->transfer_key_count, e)) ||
+        (rc = take_transfer_from(c, z, sec, e)))
+        return rc;
+    if (z->primary_count || z->secondary_count || z->transfer_key_count || z->transfer_from_count)
+        return OK;
+    return fail_at(sec, e,
+                   "needs primaries; a zone of our own is made by zonectl import, and may stand "
+                   "here with secondaries");
+}
+
+static uint32_t seconds_of(cfg_t *sec, const char *name)
+{
+    union config_value v = {0};
+
+    if (config_value_parse(&v, config_item_find("zone", name), cfg_getstr(sec, name), NULL) != OK)
+        return 0; /* on_value has refused it already */
+    return (uint32_t)v.number;
+}
+
+static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "zone");
+    enum err rc;
+
+    c->zones = xcalloc(n, sizeof(*c->zones));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "zone", i);
+        struct config_zone *z = &c->zones[c->zone_count++];
+
+        z->name = xstrdup(cfg_title(sec));
+        z->line = sec->line;
+        z->refresh_min_s = seconds_of(sec, "refresh-min");
+        z->refresh_max_s = seconds_of(sec, "refresh-max");
+        z->retry_min_s = seconds_of(sec, "retry-min");
+        z->retry_max_s = seconds_of(sec, "retry-max");
+        z->expire_max_s = seconds_of(sec, "expire-max");
+        if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
+            return fail_at(sec, e, "a minimum is above its maximum");
+        if ((rc = take_zone_lists(c, z, sec, e)))
+            return rc;
+    }
+    return OK;
+}
+
+enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    enum err rc;
+
+    if ((rc = take_keys(c, cfg, e)) || (rc = take_primaries(c, cfg, e)) ||
+        (rc = take_secondaries(c, cfg, e)))
+        return rc;
+    return take_zones(c, cfg, e);
+}
+
+void config_free_zones(struct config *c)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        free(c->keys[i].name);
+        free(c->keys[i].algorithm);
+        free(c->keys[i].secret_file);
+    }
+    for (size_t i = 0; i < c->primary_count; i++)
+        free(c->primaries[i].name);
+    for (size_t i = 0; i < c->secondary_count; i++)
+        free(c->secondaries[i].name);
+    for (size_t i = 0; i < c->zone_count; i++) {
+        free(c->zones[i].name);
+        free(c->zones[i].primaries);
+        free(c->zones[i].notify_keys);
+        free(c->zones[i].secondaries);
+        free(c->zones[i].transfer_keys);
+        free(c->zones[i].transfer_from);
+    }
+    free(c->keys);
+    free(c->primaries);
+    free(c->secondaries);
+    free(c->zones);
+}

@@ -1,0 +1,36 @@
+/* NOTIFY to our secondaries (RFC 1996): after every change of what is served, whoever made it, and
+ * once at start, since a change may have been committed just before we died.
+ *
+ * One target of one zone is one job: sent, sent again with doubling waits until it is acknowledged,
+ * refused, or given up; a newer version of the zone begins it anew. Sending is paced over all. The
+ * SOA goes along as the hint of RFC 1996 3.7. Loop thread only.
+ */
+#ifndef ZL_SYNCD_NOTIFY_OUT_H
+#define ZL_SYNCD_NOTIFY_OUT_H
+
+#include "lib/base/config.h"
+#include "lib/base/serial.h"
+#include "lib/dns/rr.h"
+#include "syncd/keyring.h"
+#include "syncd/loop.h"
+
+struct notify_out;
+
+/* Takes references. */
+struct notify_out *notify_out_new(struct loop *loop, struct config *config, struct keyring *keys);
+void notify_out_free(struct notify_out *n); /* what is under way is forgotten */
+/* What is under way goes on, if the secondary is still there by its name. */
+void notify_out_reload(struct notify_out *n, struct config *config, struct keyring *keys);
+
+/* A zone (folded name) is served in a new version. `zone` is its section, NULL: nobody is told.
+ * `soa` is its new SOA, NULL if it is not at hand. */
+void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct config_zone *zone,
+                     const struct rr *soa, struct serial serial);
+
+struct notify_out_totals {
+    uint64_t sent, acknowledged, refused, given_up;
+    size_t waiting; /* jobs */
+};
+struct notify_out_totals notify_out_totals(const struct notify_out *n);
+
+#endif

@@ -1,0 +1,44 @@
+/* Transfers out: connections that authd has handed over because a secondary asks for a zone on
+ * them.
+ *
+ *    connection ─▶ message ─▶ signature, access ─▶ pool: what to send ─▶ messages, as the socket
+ *                                                                        takes them ─▶ next message
+ *
+ * A pool thread reads the store, and the journal where the log of changes does not reach back, in
+ * one moment; what is sent afterwards is immutable and pins nothing in the store. Connections that
+ * send the same version of a zone share it. A client that takes nothing for transfer-idle, or is
+ * not done in transfer-max, is closed. Loop thread only.
+ */
+#ifndef ZL_SYNCD_XFROUT_H
+#define ZL_SYNCD_XFROUT_H
+
+#include "lib/net/handover.h"
+#include "syncd/access.h"
+#include "syncd/keyring.h"
+#include "syncd/loop.h"
+
+struct xfrout;
+
+/* Takes references. */
+struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys);
+/* Closes all connections; work in the pool ends by itself. */
+void xfrout_free(struct xfrout *x);
+void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys);
+
+/* A connection (takes over fd) with the octets that were read from it already. */
+void xfrout_take(struct xfrout *x, const struct ho_frame *stream, int fd);
+
+/* A message that authd handed over with a ready answer: IXFR by datagram, which is answered with
+ * the SOA that authd put there if the client may transfer. */
+void xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply);
+
+/* The access rules in force, lent; for NOTIFY. */
+const struct access *xfrout_access(const struct xfrout *x);
+
+struct xfrout_totals {
+    uint64_t axfr, ixfr, current, denied, failed; /* since the start */
+    unsigned running;                             /* connections */
+};
+struct xfrout_totals xfrout_totals(const struct xfrout *x);
+
+#endif
