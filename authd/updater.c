@@ -19,11 +19,21 @@ struct updater {
     struct handover_link *link;
     struct event *tick;  /* each second */
     struct event *again; /* there is more to do */
+    uint64_t said;       /* the seq that syncd knows of */
     int stop_fd;
     struct event *stop_event;
     pthread_t thread;
     bool started;
 };
+
+/* syncd tells secondaries of a change only when it can be seen here. */
+static void say_seq(struct updater *u)
+{
+    struct ho_frame f = {.type = HO_HINT, .seq = follower_seq(u->follower)};
+
+    if (f.seq != u->said && u->link && handover_link_send(u->link, &f))
+        u->said = f.seq;
+}
 
 static void step(struct updater *u)
 {
@@ -31,6 +41,7 @@ static void step(struct updater *u)
 
     if (follower_step(u->follower, STEP_MS))
         (void)event_add(u->again, &now);
+    say_seq(u);
 }
 
 static void on_time(evutil_socket_t fd, short what, void *ctx)
@@ -80,6 +91,7 @@ static void on_state(void *ctx, bool connected, const struct errinfo *why)
 
     follower_syncd(u->follower, connected);
     if (connected) {
+        u->said = 0;
         log_info(say("connected to syncd"));
         step(u); /* hints may have been missed */
     } else {

@@ -33,8 +33,7 @@ struct front {
     int fd;
     struct event *event;
     struct event *resume; /* listens again after a pause */
-    front_message_fn *message;
-    front_stream_fn *stream;
+    struct front_events events;
     void *ctx;
 
     struct conn *conns;
@@ -108,7 +107,7 @@ static enum err on_message(struct conn *c, const struct ho_frame *m, struct erri
     struct ho_frame r = {.type = HO_REPLY, .id = m->id};
     enum err rc;
 
-    c->front->message(c->front->ctx, m, &reply);
+    c->front->events.message(c->front->ctx, m, &reply);
     r.wire = reply.data;
     r.wire_len = (uint32_t)reply.len;
     rc = ho_send(c->fd, &r, e);
@@ -146,10 +145,12 @@ static enum err on_frame(struct conn *c, const struct ho_frame *f, int fd, struc
     case HO_TELL:
         return on_tell(c->front, f);
     case HO_STREAM:
-        c->front->stream(c->front->ctx, f, fd);
+        c->front->events.stream(c->front->ctx, f, fd);
+        return OK;
+    case HO_HINT:
+        c->front->events.served(c->front->ctx, f->seq);
         return OK;
     case HO_REPLY:
-    case HO_HINT:
     case HO_ASK:
         break;
     }
@@ -248,15 +249,13 @@ void front_hint(struct front *f, uint64_t seq)
 }
 
 enum err front_start(struct front **out, struct loop *loop, const char *run_dir,
-                     front_message_fn *message, front_stream_fn *stream, void *ctx,
-                     struct errinfo *e)
+                     const struct front_events *events, void *ctx, struct errinfo *e)
 {
     struct front *f = xcalloc(1, sizeof(*f));
     enum err rc;
 
     f->loop = loop;
-    f->message = message;
-    f->stream = stream;
+    f->events = *events;
     f->ctx = ctx;
     f->fd = -1;
     if ((rc = ho_listen(&f->fd, run_dir, e)))

@@ -15,9 +15,17 @@ typedef void front_message_fn(void *ctx, const struct ho_frame *message, struct 
 /* A connection on which a transfer is asked for; fd becomes the callee's. */
 typedef void front_stream_fn(void *ctx, const struct ho_frame *stream, int fd);
 
+/* authd serves what the change log holds up to seq. */
+typedef void front_served_fn(void *ctx, uint64_t seq);
+
+struct front_events {
+    front_message_fn *message;
+    front_stream_fn *stream;
+    front_served_fn *served;
+};
+
 MUST_USE enum err front_start(struct front **out, struct loop *loop, const char *run_dir,
-                              front_message_fn *message, front_stream_fn *stream, void *ctx,
-                              struct errinfo *e);
+                              const struct front_events *events, void *ctx, struct errinfo *e);
 void front_stop(struct front *f);
 
 /* Tells every authd that the change log has reached seq. A lost hint does no harm. */

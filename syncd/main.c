@@ -46,7 +46,7 @@ static void tell_secondaries(struct syncd *s, const struct commit_job *job)
     if (job->rc != OK || job->kind != COMMIT_CHANGE || !zone_soa(job->new_zone, &soa, &fields))
         return;
     notify_out_zone(s->notify, job->row.name, access_zone(xfrout_access(s->xfrout), job->row.name),
-                    &soa, fields.serial);
+                    &soa, fields.serial, job->seq);
 }
 
 /* Loop thread, after each transaction that changed something. */
@@ -80,6 +80,13 @@ static void on_message(void *ctx, const struct ho_frame *message, struct buf *re
         replicator_message(s->replicator, message, reply);
 }
 
+static void on_served(void *ctx, uint64_t seq)
+{
+    struct syncd *s = ctx;
+
+    notify_out_served(s->notify, seq);
+}
+
 static void on_stream(void *ctx, const struct ho_frame *stream, int fd)
 {
     struct syncd *s = ctx;
@@ -95,7 +102,7 @@ static void tell_of_row(void *ctx, const struct replicator_status *status)
 
     if (row->has_content && !row->removed && !row->expired)
         notify_out_zone(s->notify, row->name, access_zone(xfrout_access(s->xfrout), row->name),
-                        NULL, row->serial);
+                        NULL, row->serial, 0);
 }
 
 /* `cage`: as it is by now. */
@@ -224,6 +231,7 @@ static enum err enter_cage(struct syncd *s, struct errinfo *e)
 /* The store first: its lock is what keeps a second syncd away from everything else. */
 static enum err start(struct syncd *s, struct errinfo *e)
 {
+    static const struct front_events events = {on_message, on_stream, on_served};
     const struct config *c = s->config;
     enum err rc;
 
@@ -239,8 +247,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
         return rc;
     replicator_net_attach(s->net, s->replicator);
-    if ((rc = front_start(&s->front, s->loop, c->run_dir, on_message, on_stream, s, e)) ||
-        (rc = start_api(s, e)))
+    if ((rc = front_start(&s->front, s->loop, c->run_dir, &events, s, e)) || (rc = start_api(s, e)))
         return rc;
     replicator_each(s->replicator, tell_of_row, s);
     return add_signals(s, e);

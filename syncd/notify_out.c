@@ -19,6 +19,9 @@
 #define WAIT_MAX_MS 300000
 #define TRIES_MAX 12 /* about 40 minutes */
 #define MESSAGE_MAX 1024
+#define AUTHD_WAIT_MS 2000 /* for authd to serve what is to be told */
+#define LIST_UNSERVED (TRIES_MAX + 1)
+#define LISTS (TRIES_MAX + 2)
 #define DATAGRAMS_AT_ONCE 64
 #define BUCKETS 4096u /* power of two */
 
@@ -41,17 +44,18 @@ struct job {
     size_t soa_len;
     uint32_t soa_ttl;
 
-    unsigned tries;
+    uint64_t seq;    /* of the change */
+    unsigned list;   /* LIST_UNSERVED, or the tries so far */
     struct mono due; /* for the next try */
     struct tsig tsig;
     uint8_t *query; /* as it was sent last */
     size_t query_len;
 
-    struct job *prev, *next; /* among those with as many tries */
+    struct job *prev, *next; /* in the list */
     struct job *other;       /* in the bucket */
 };
 
-/* All with the same number of tries wait as long, so a list is in order of time. */
+/* All in a list wait as long, so it is in order of time. */
 struct job_list {
     struct job *first, *last;
 };
@@ -63,8 +67,9 @@ struct notify_out {
     struct token_bucket pace;
     struct event *timer;
     struct out_socket *sockets;
-    struct job_list lists[TRIES_MAX + 1]; /* by tries */
-    struct job *buckets[BUCKETS];         /* by zone */
+    struct job_list lists[LISTS];
+    struct job *buckets[BUCKETS]; /* by zone */
+    uint64_t served;              /* what authd has come to */
     struct notify_out_totals totals;
 };
 
@@ -84,7 +89,7 @@ static struct job **bucket_of(struct notify_out *n, const uint8_t *zone)
 
 static void list_put(struct notify_out *n, struct job *j)
 {
-    struct job_list *l = &n->lists[j->tries];
+    struct job_list *l = &n->lists[j->list];
 
     j->next = NULL;
     j->prev = l->last;
@@ -97,7 +102,7 @@ static void list_put(struct notify_out *n, struct job *j)
 
 static void list_take(struct notify_out *n, struct job *j)
 {
-    struct job_list *l = &n->lists[j->tries];
+    struct job_list *l = &n->lists[j->list];
 
     if (j->prev)
         j->prev->next = j->next;
@@ -148,6 +153,11 @@ static struct job *job_new(struct notify_out *n, const uint8_t *zone, int second
     return j;
 }
 
+static unsigned tries_of(const struct job *j)
+{
+    return j->list == LIST_UNSERVED ? 0 : j->list;
+}
+
 static void log_job(enum log_level level, const struct notify_out *n, const struct job *j,
                     const char *sentence, const char *error)
 {
@@ -159,7 +169,7 @@ static void log_job(enum log_level level, const struct notify_out *n, const stru
     addr_to_text(address, &s->address);
     log_write(level, LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("secondary", s->name),
                              kv_str("address", address), kv_u64("serial", j->serial.v),
-                             kv_u64("tries", j->tries), kv_str("error", error)));
+                             kv_u64("tries", tries_of(j)), kv_str("error", error)));
 }
 
 /* ---- What comes back ---- */
@@ -309,25 +319,31 @@ static bool send_query(struct notify_out *n, struct job *j, struct errinfo *e)
     return false;
 }
 
+static void job_move(struct notify_out *n, struct job *j, unsigned list, struct mono due)
+{
+    list_take(n, j);
+    j->list = list;
+    j->due = due;
+    list_put(n, j);
+}
+
 /* Its time has come: the next try, or the end. */
 static void job_try(struct notify_out *n, struct job *j)
 {
+    unsigned tries = tries_of(j) + 1;
     struct errinfo e = {0};
 
-    if (j->tries >= TRIES_MAX) {
+    if (tries > TRIES_MAX) {
         n->totals.given_up++;
         log_job(LOG_WARNING, n, j,
                 "a secondary does not answer our NOTIFYs, it is not told any more", NULL);
         job_end(n, j);
         return;
     }
-    list_take(n, j);
-    j->tries++;
-    j->due = mono_add_ms(now_of(n), wait_ms(j->tries));
-    list_put(n, j);
+    job_move(n, j, tries, mono_add_ms(now_of(n), wait_ms(tries)));
     if (!send_query(n, j, &e))
-        log_job(j->tries == 1 ? LOG_WARNING : LOG_DEBUG, n, j, "a NOTIFY cannot be sent", e.text);
-    else if (j->tries == 4)
+        log_job(tries == 1 ? LOG_WARNING : LOG_DEBUG, n, j, "a NOTIFY cannot be sent", e.text);
+    else if (tries == 4)
         log_job(LOG_WARNING, n, j, "a secondary does not answer our NOTIFYs", NULL);
 }
 
@@ -338,7 +354,7 @@ static bool send_due(struct notify_out *n, struct mono now, struct mono *next)
 {
     bool any = false;
 
-    for (unsigned t = 0; t <= TRIES_MAX; t++) {
+    for (unsigned t = 0; t < LISTS; t++) {
         struct job *j;
 
         while ((j = n->lists[t].first) && mono_cmp(j->due, now) <= 0) {
@@ -349,7 +365,7 @@ static bool send_due(struct notify_out *n, struct mono now, struct mono *next)
             job_try(n, j);
         }
     }
-    for (unsigned t = 0; t <= TRIES_MAX; t++) {
+    for (unsigned t = 0; t < LISTS; t++) {
         const struct job *j = n->lists[t].first;
 
         if (j && (!any || mono_cmp(j->due, *next) < 0)) {
@@ -382,21 +398,35 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void job_begin(struct notify_out *n, struct job *j, const struct rr *soa,
-                      struct serial serial)
+                      struct serial serial, uint64_t seq)
 {
+    struct mono now = now_of(n);
+
     free(j->soa);
     j->soa = soa ? xmemdup(soa->rdata, soa->rdata_len) : NULL;
     j->soa_len = soa ? soa->rdata_len : 0;
     j->soa_ttl = soa ? soa->ttl : 0;
     j->serial = serial;
-    list_take(n, j);
-    j->tries = 0;
-    j->due = (struct mono){INT64_MIN};
-    list_put(n, j);
+    j->seq = seq;
+    if (seq > n->served)
+        job_move(n, j, LIST_UNSERVED, mono_add_ms(now, AUTHD_WAIT_MS));
+    else
+        job_move(n, j, 0, now);
+}
+
+void notify_out_served(struct notify_out *n, uint64_t seq)
+{
+    struct mono now = now_of(n);
+    struct job *j;
+
+    n->served = seq;
+    while ((j = n->lists[LIST_UNSERVED].first) && j->seq <= seq)
+        job_move(n, j, 0, now);
+    run(n);
 }
 
 void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct config_zone *zone,
-                     const struct rr *soa, struct serial serial)
+                     const struct rr *soa, struct serial serial, uint64_t seq)
 {
     if (!zone)
         return;
@@ -407,7 +437,7 @@ void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct con
         if (!n->config->secondaries[index].notify)
             continue;
         j = job_find(n, name, index);
-        job_begin(n, j ? j : job_new(n, name, index), soa, serial);
+        job_begin(n, j ? j : job_new(n, name, index), soa, serial, seq);
     }
     run(n);
 }
@@ -416,7 +446,7 @@ void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct con
 
 static void jobs_end(struct notify_out *n)
 {
-    for (unsigned t = 0; t <= TRIES_MAX; t++) {
+    for (unsigned t = 0; t < LISTS; t++) {
         while (n->lists[t].first)
             job_end(n, n->lists[t].first);
     }
@@ -448,7 +478,7 @@ static int index_in(const struct config *c, const char *secondary)
 /* Indices become those of another configuration; who is not in it is not told any more. */
 static void jobs_move(struct notify_out *n, const struct config *to)
 {
-    for (unsigned t = 0; t <= TRIES_MAX; t++) {
+    for (unsigned t = 0; t < LISTS; t++) {
         for (struct job *j = n->lists[t].first, *next; j; j = next) {
             next = j->next;
             j->secondary = index_in(to, n->config->secondaries[j->secondary].name);

@@ -3,7 +3,8 @@
  *
  * One target of one zone is one job: sent, sent again with doubling waits until it is acknowledged,
  * refused, or given up; a newer version of the zone begins it anew. Sending is paced over all. The
- * SOA goes along as the hint of RFC 1996 3.7. Loop thread only.
+ * SOA goes along as the hint of RFC 1996 3.7. Nobody is told before authd serves the change: who
+ * looks at once would find the old version, and be content with it. Loop thread only.
  */
 #ifndef ZL_SYNCD_NOTIFY_OUT_H
 #define ZL_SYNCD_NOTIFY_OUT_H
@@ -23,9 +24,12 @@ void notify_out_free(struct notify_out *n); /* what is under way is forgotten */
 void notify_out_reload(struct notify_out *n, struct config *config, struct keyring *keys);
 
 /* A zone (folded name) is served in a new version. `zone` is its section, NULL: nobody is told.
- * `soa` is its new SOA, NULL if it is not at hand. */
+ * `soa` is its new SOA, NULL if it is not at hand. `seq` is the change's; it is told when authd has
+ * come so far, or has said nothing for a while; 0: now. */
 void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct config_zone *zone,
-                     const struct rr *soa, struct serial serial);
+                     const struct rr *soa, struct serial serial, uint64_t seq);
+/* authd serves what the change log holds up to seq. */
+void notify_out_served(struct notify_out *n, uint64_t seq);
 
 struct notify_out_totals {
     uint64_t sent, acknowledged, refused, given_up;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,11 @@ static const struct ho_frame frames[] = {
      .answer = message,
      .answer_len = 2},
     {.type = HO_MESSAGE, .transport = HO_UDP, .wire = message, .wire_len = 5},
+    {.type = HO_STREAM,
+     .transport = HO_TLS,
+     .source = {.family = 4, .port = 40000, .ip = {192, 0, 2, 1}},
+     .wire = message,
+     .wire_len = 5},
     {.type = HO_REPLY, .id = 3, .wire = message, .wire_len = 5},
     {.type = HO_REPLY, .id = 4},
     {.type = HO_HINT, .seq = UINT64_C(1) << 40},
@@ -166,6 +172,58 @@ static void a_frame_crosses_a_socket(void **state)
     free(big);
 }
 
+/* How many descriptors we have: none may be left behind. */
+static unsigned descriptors(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+static void a_connection_goes_with_a_stream_and_with_nothing_else(void **state)
+{
+    struct ho_frame stream = {
+        .type = HO_STREAM, .transport = HO_TCP, .wire = message, .wire_len = 5};
+    struct ho_frame hint = {.type = HO_HINT, .seq = 1};
+    uint8_t *buf = malloc(HO_FRAME_MAX);
+    unsigned before = descriptors();
+    struct ho_frame got;
+    int ends[2], passed[2];
+    int connection = -2;
+    char c = 0;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    assert_int_equal(pipe(passed), 0);
+    assert_int_equal(ho_send_stream(ends[0], &stream, passed[0], NULL), OK);
+    assert_int_equal(ho_recv(&got, ends[1], buf, &connection, NULL), OK);
+    assert_same(&stream, &got);
+    assert_true(connection >= 0);
+    assert_int_equal(write(passed[1], "x", 1), 1);
+    assert_int_equal(read(connection, &c, 1), 1);
+    assert_int_equal(c, 'x');
+    (void)close(connection);
+
+    assert_int_equal(ho_send(ends[0], &hint, NULL), OK);
+    assert_int_equal(ho_recv(&got, ends[1], buf, &connection, NULL), OK);
+    assert_int_equal(connection, -1);
+    assert_int_equal(ho_send(ends[0], &stream, NULL), OK);
+    assert_int_equal(ho_recv(&got, ends[1], buf, &connection, NULL), ERR_FORMAT);
+    assert_int_equal(ho_send_stream(ends[0], &hint, passed[0], NULL), OK);
+    assert_int_equal(ho_recv(&got, ends[1], buf, &connection, NULL), ERR_FORMAT);
+    assert_int_equal(ho_send_stream(ends[0], &stream, passed[0], NULL), OK);
+    assert_int_equal(ho_recv(&got, ends[1], buf, NULL, NULL), ERR_FORMAT); /* nobody takes it */
+
+    for (int i = 0; i < 2; i++) {
+        (void)close(ends[i]);
+        (void)close(passed[i]);
+    }
+    assert_int_equal(descriptors(), before);
+    free(buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_frame_cut_or_lengthened_is_refused),
         cmocka_unit_test(odd_values_are_refused),
         cmocka_unit_test(a_frame_crosses_a_socket),
+        cmocka_unit_test(a_connection_goes_with_a_stream_and_with_nothing_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
