@@ -427,12 +427,13 @@ struct answer_made answer_make(struct answerer *a, const struct config *c, const
     return made;
 }
 
-size_t answer_servfail(struct answerer *a, const struct config *c, uint8_t *out, size_t cap)
+size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, uint8_t *out,
+                    size_t cap)
 {
     struct edns_reply opt;
 
     reset(a, a->stream);
-    a->rcode = RCODE_SERVFAIL;
+    a->rcode = rcode;
     begin(a, c, &opt, out, cap);
     return finish(a, &opt);
 }

@@ -91,8 +91,9 @@ struct answerer *answerer_new(const struct zonedb *db);
 struct answer_made answer_make(struct answerer *a, const struct config *c, const uint8_t *query,
                                size_t len, bool stream, uint8_t *out, size_t cap);
 
-/* SERVFAIL to the message that answer_make looked at last, which was ANSWER_HAND_OVER: for when
- * syncd is away. Unsigned, as authd knows no keys. */
-size_t answer_servfail(struct answerer *a, const struct config *c, uint8_t *out, size_t cap);
+/* This rcode to the message that answer_make looked at last, which was ANSWER_HAND_OVER or
+ * ANSWER_TRANSFER: SERVFAIL for when syncd is away. Unsigned, as authd knows no keys. */
+size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, uint8_t *out,
+                    size_t cap);
 
 #endif

@@ -49,11 +49,15 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
         *len = made.len;
         return MESSAGE_ANSWERED;
     case ANSWER_TRANSFER:
-        return MESSAGE_TRANSFER; /* TLS: see tcp_conn.c */
+        if (t != HO_TLS)
+            return MESSAGE_TRANSFER;
+        count_answer(&w->counters, t, RCODE_REFUSED); /* syncd speaks no TLS yet */
+        *len = answer_short(w->answerer, c, RCODE_REFUSED, out, cap);
+        return MESSAGE_ANSWERED;
     case ANSWER_HAND_OVER:
         break;
     }
-    servfail_len = answer_servfail(w->answerer, c, servfail, sizeof(servfail));
+    servfail_len = answer_short(w->answerer, c, RCODE_SERVFAIL, servfail, sizeof(servfail));
     if (hand_over(w, m, out, made.len, servfail, servfail_len))
         return MESSAGE_WAITS;
     count_one(&w->counters.handover_failures);
@@ -71,7 +75,7 @@ bool worker_give(struct worker *w, const struct ho_frame *stream, int connection
         return true;
     count_one(&w->counters.handover_failures);
     count_answer(&w->counters, stream->transport, RCODE_SERVFAIL);
-    *len = answer_servfail(w->answerer, worker_config(w), out, cap);
+    *len = answer_short(w->answerer, worker_config(w), RCODE_SERVFAIL, out, cap);
     return false;
 }
 
