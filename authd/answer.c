@@ -19,6 +19,26 @@ struct answerer *answerer_new(const struct zonedb *db)
     return a;
 }
 
+/* ---- What limits and counters want to know ---- */
+
+/* The first thing said is what the answer is; what is found behind an alias changes nothing. `name`
+ * is a part of the question's. */
+static void note(struct answerer *a, enum answer_kind kind, const uint8_t *name)
+{
+    if (a->limit_name)
+        return;
+    a->kind = kind;
+    a->limit_name = a->query.qname + (name - a->query.qname_raw);
+}
+
+static void note_negative(struct answerer *a, enum answer_kind kind, const struct zone *z)
+{
+    if (a->limit_name)
+        return;
+    a->kind = kind;
+    a->limit_name = zone_apex(z);
+}
+
 /* ---- What a name in a zone gives ---- */
 
 /* Data of the name that is asked for, or of the wildcard that stands for it. Returns the name to go
@@ -74,6 +94,7 @@ static const uint8_t *put_data(struct answerer *a, const struct zone *z, const u
     struct rrset s;
 
     if (qtype == RR_ANY ? pick_any(&s, node) : node_rrset(node, qtype, &s)) {
+        note(a, ANSWER_DATA, encloser ? encloser : name);
         if (encloser)
             prove_expanded(a, z, name, encloser);
         if (qtype == RR_RRSIG || qtype == RR_SIG)
@@ -84,10 +105,12 @@ static const uint8_t *put_data(struct answerer *a, const struct zone *z, const u
     }
     /* What may stand beside a CNAME is not looked for behind it. */
     if (qtype != RR_NSEC && qtype != RR_RRSIG && node_rrset(node, RR_CNAME, &s)) {
+        note(a, ANSWER_DATA, encloser ? encloser : name);
         if (encloser)
             prove_expanded(a, z, name, encloser);
         return put_alias(a, name, node, &s);
     }
+    note_negative(a, ANSWER_NO_TYPE, z);
     put_negative_soa(a, z);
     if (encloser)
         prove_expanded_no_type(a, z, name, encloser, node);
@@ -108,8 +131,10 @@ static const uint8_t *put_missing(struct answerer *a, const struct zone *z, cons
         return put_data(a, z, name, &node, encloser);
     put_negative_soa(a, z);
     if (zone_has_below(z, source)) { /* the wildcard exists and owns nothing, RFC 4592 2.2.2 */
+        note_negative(a, ANSWER_NO_TYPE, z);
         prove_expanded_no_type(a, z, name, encloser, NULL);
     } else {
+        note_negative(a, ANSWER_NO_NAME, z);
         a->rcode = RCODE_NXDOMAIN;
         prove_no_name(a, z, name, encloser);
     }
@@ -120,6 +145,7 @@ static void put_referral(struct answerer *a, const struct zone *z, const struct 
 {
     struct rrset ns, ds, sigs;
 
+    note(a, ANSWER_REFERRAL, cut->name);
     if (!node_rrset(&cut->node, RR_NS, &ns) ||
         !put_required(a, SECTION_AUTHORITY, cut->name, &cut->node, &ns))
         return;
@@ -157,6 +183,7 @@ static const uint8_t *put_dname(struct answerer *a, const uint8_t *name, const s
     uint16_t len;
     struct rr cname = {.owner = name, .type = RR_CNAME, .rclass = CLASS_IN};
 
+    note(a, ANSWER_DATA, at->name);
     if (!node_rrset(&at->node, RR_DNAME, &s) ||
         !put_required(a, SECTION_ANSWER, at->name, &at->node, &s))
         return NULL;
@@ -188,6 +215,7 @@ static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, cons
     case PLACE_NODE:
         return put_data(a, z, name, &at.node, NULL);
     case PLACE_EMPTY:
+        note_negative(a, ANSWER_NO_TYPE, z);
         put_negative_soa(a, z);
         prove_no_type(a, z, name, NULL);
         return NULL;
@@ -236,6 +264,8 @@ static void resolve(struct answerer *a)
     for (unsigned n = 0; name && n < ANSWER_CHAIN_MAX && !seen(names, n, name); n++) {
         const struct served_zone *z = zone_for(a, name);
 
+        if (n == 0)
+            a->served = z;
         if (!z || z->expired) {
             if (n == 0)
                 a->rcode = z ? RCODE_SERVFAIL : RCODE_REFUSED;
@@ -257,6 +287,8 @@ static void answer_question(struct answerer *a, const struct config *c)
 
     if (q->qclass == CLASS_CH) {
         answer_chaos(a, c);
+        if (a->rcode == RCODE_NOERROR)
+            note(a, ANSWER_DATA, q->qname_raw);
         return;
     }
     if (q->qclass != CLASS_IN) {
@@ -350,6 +382,9 @@ static void reset(struct answerer *a, bool stream)
     a->stream = stream;
     a->dnssec = a->query.edns.present && a->query.edns.dnssec_ok;
     a->rcode = RCODE_NOERROR;
+    a->kind = ANSWER_ERROR;
+    a->limit_name = NULL;
+    a->served = NULL;
     a->authoritative = a->truncated = false;
     a->owner_count = a->source_count = a->proof_count = a->made_count = 0;
 }
@@ -434,6 +469,16 @@ size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, 
 
     reset(a, a->stream);
     a->rcode = rcode;
+    begin(a, c, &opt, out, cap);
+    return finish(a, &opt);
+}
+
+size_t answer_empty(struct answerer *a, const struct config *c, uint8_t *out, size_t cap)
+{
+    struct edns_reply opt;
+
+    reset(a, a->stream);
+    a->truncated = true;
     begin(a, c, &opt, out, cap);
     return finish(a, &opt);
 }

@@ -17,6 +17,7 @@
 #include "lib/base/config.h"
 #include "lib/dns/msgwriter.h"
 #include "lib/dns/query.h"
+#include "lib/net/counters.h"
 
 #define ANSWER_CHAIN_MAX 16
 #define ANSWER_OWNERS_MAX 64 /* (owner, type) pairs remembered, to say nothing twice */
@@ -57,8 +58,9 @@ struct answer_proof {
     uint16_t type;
 };
 
-/* Working space of one thread, about 20 KiB; nothing in it outlives a call but what is kept for
- * speed. */
+/* Working space of one thread, about 20 KiB. Nothing in it outlives a call but what is kept for
+ * speed, and, for limits and counters until the next call: query, truncated, kind, limit_name,
+ * served. */
 struct answerer {
     const struct zonedb *db;
 
@@ -68,6 +70,9 @@ struct answerer {
     uint16_t rcode;
     bool authoritative;
     bool truncated; /* something that had to be there did not fit */
+    enum answer_kind kind;
+    const uint8_t *limit_name; /* lower case: what rates are counted for (rrl.h); NULL: nothing */
+    const struct served_zone *served; /* that the question fell into; NULL: none */
 
     struct answer_owner owners[ANSWER_OWNERS_MAX];
     unsigned owner_count;
@@ -95,5 +100,9 @@ struct answer_made answer_make(struct answerer *a, const struct config *c, const
  * ANSWER_TRANSFER: SERVFAIL for when syncd is away. Unsigned, as authd knows no keys. */
 size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, uint8_t *out,
                     size_t cap);
+
+/* An empty answer with TC to the message that answer_make looked at last, which was ANSWER_SEND:
+ * the client shall come by TCP. */
+size_t answer_empty(struct answerer *a, const struct config *c, uint8_t *out, size_t cap);
 
 #endif

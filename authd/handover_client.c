@@ -152,7 +152,7 @@ struct handover_client *handover_client_new(struct event_base *base, const char 
     for (uint16_t i = 0; i < HANDOVER_TICKETS; i++)
         c->tickets[i].next = i + 1 < HANDOVER_TICKETS ? (uint16_t)(i + 1) : NONE;
     c->timer = evtimer_new(base, on_timer, c);
-    c->link = handover_link_new(base, run_dir, HO_WORKER, on_frame, on_state, c);
+    c->link = handover_link_new(base, run_dir, HO_WORKER, -1, on_frame, on_state, c);
     if (!c->timer || !c->link) {
         handover_client_free(c);
         return NULL;

@@ -13,6 +13,7 @@ struct handover_link {
     struct event_base *base;
     const char *run_dir;
     enum ho_role role;
+    int stats_fd; /* -1: none */
     handover_frame_fn *frame;
     handover_state_fn *state;
     void *ctx;
@@ -71,7 +72,7 @@ static enum err hello(struct handover_link *l, struct errinfo *e)
     l->readable = event_new(l->base, l->fd, EV_READ | EV_PERSIST, on_readable, l);
     if (!l->readable || event_add(l->readable, NULL) != 0)
         return err_set(ERR_LIMIT, e, "cannot watch the hand-over socket");
-    return ho_send(l->fd, &f, e);
+    return ho_send_stream(l->fd, &f, l->stats_fd, e);
 }
 
 static bool connect_now(struct handover_link *l)
@@ -97,7 +98,7 @@ static void on_retry(evutil_socket_t fd, short what, void *ctx)
 }
 
 struct handover_link *handover_link_new(struct event_base *base, const char *run_dir,
-                                        enum ho_role role, handover_frame_fn *frame,
+                                        enum ho_role role, int stats_fd, handover_frame_fn *frame,
                                         handover_state_fn *state, void *ctx)
 {
     struct handover_link *l = xcalloc(1, sizeof(*l));
@@ -106,6 +107,7 @@ struct handover_link *handover_link_new(struct event_base *base, const char *run
     l->base = base;
     l->run_dir = run_dir;
     l->role = role;
+    l->stats_fd = stats_fd;
     l->frame = frame;
     l->state = state;
     l->ctx = ctx;

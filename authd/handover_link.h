@@ -18,9 +18,10 @@ typedef enum err handover_frame_fn(void *ctx, const struct ho_frame *f, struct e
 /* After each connection made (`why` is NULL) or lost. */
 typedef void handover_state_fn(void *ctx, bool connected, const struct errinfo *why);
 
-/* `run_dir` is lent for the life of the link. The first attempt is made at once. */
+/* `run_dir` is lent for the life of the link, and so is `stats_fd`, which goes with each HELLO
+ * unless it is -1. The first attempt is made at once. */
 struct handover_link *handover_link_new(struct event_base *base, const char *run_dir,
-                                        enum ho_role role, handover_frame_fn *frame,
+                                        enum ho_role role, int stats_fd, handover_frame_fn *frame,
                                         handover_state_fn *state, void *ctx);
 void handover_link_free(struct handover_link *l);
 

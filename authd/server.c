@@ -60,8 +60,11 @@ static enum err open_workers(struct server *s, struct errinfo *e)
     size_t n = s->first->workers ? s->first->workers : cores();
     enum err rc;
 
-    if ((rc = probe_addresses(s->first, e)) || (rc = idle_board_new(&s->shared.idle_board, n, e)))
+    if ((rc = probe_addresses(s->first, e)) || (rc = idle_board_new(&s->shared.idle_board, n, e)) ||
+        (rc = stats_create(&s->shared.stats, n, s->first->zone_counters ? STATS_ZONES_MAX : 0,
+                           s->shared.clock, e)))
         return rc;
+    zonedb_count_in(s->shared.zonedb, s->shared.stats);
     s->workers = xcalloc(n, sizeof(struct worker *));
     for (size_t i = 0; i < n; i++) {
         if ((rc = worker_new(&s->workers[i], &s->shared, i, s->first, e)))
@@ -91,8 +94,8 @@ static enum err start_threads(struct server *s, struct errinfo *e)
     (void)sigfillset(&all);
     (void)sigdelset(&all, SIGSYS); /* cage.h: it names the call that it ends a thread for */
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = updater_start(&s->updater, s->shared.zonedb, s->first->data_dir, s->first->run_dir,
-                       s->shared.clock, e);
+    rc = updater_start(&s->updater, s->shared.zonedb, stats_fd(s->shared.stats), s->first->data_dir,
+                       s->first->run_dir, s->shared.clock, e);
     for (size_t i = 0; i < s->worker_count && rc == OK; i++)
         rc = worker_start(s->workers[i], e);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -129,6 +132,7 @@ enum err server_start(struct server **out, struct config *config, struct errinfo
         .clock = clock,
         .run_dir = config->run_dir,
     };
+    s->shared.rrl = rrl_new(config->rrl_buckets, clock);
     atomic_init(&s->shared.config, config_ref(config));
     atomic_init(&s->shared.tls, NULL);
     s->tickets = tls_tickets_new(clock);
@@ -154,6 +158,8 @@ void server_stop(struct server *s)
     zonedb_free(s->shared.zonedb);
     tcp_quota_free(s->shared.quota);
     idle_board_free(s->shared.idle_board);
+    rrl_free(s->shared.rrl);
+    stats_free(s->shared.stats);
     tls_server_free(atomic_load(&s->shared.tls));
     tls_tickets_free(s->tickets);
     config_unref(atomic_load(&s->shared.config));
@@ -190,6 +196,10 @@ static void warn_unchanged(const struct config *old, const struct config *new)
     if (strcmp(old->authd_user, new->authd_user) != 0 ||
         strcmp(old->authd_group, new->authd_group) != 0)
         log_warning(say("user and group change only with a restart"));
+    if (old->rrl_buckets != new->rrl_buckets)
+        log_warning(say("rrl-buckets changes only with a restart"));
+    if (old->zone_counters != new->zone_counters)
+        log_warning(say("zone-counters changes only with a restart"));
     if (old->sandbox != new->sandbox)
         log_warning(say("sandbox changes only with a restart"));
 }

@@ -90,13 +90,13 @@ static void welcome(struct tcp_listener *l, int fd, const struct sockaddr_storag
     if (!a.from_balancer)
         a.place = a.source;
     if (!tcp_idle_take_place(w, &a.place)) {
-        count_one(&w->counters.tcp_refused);
+        count_one(&w->counters->tcp_refused);
         (void)close(fd);
         return;
     }
-    count_one(&w->counters.tcp_accepted);
+    count_one(&w->counters->tcp_accepted);
     if (a.is_tls)
-        count_one(&w->counters.tls_accepted);
+        count_one(&w->counters->tls_accepted);
     tcp_conn_open(w, &a);
 }
 

@@ -411,7 +411,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
         tcp_time_arm(c);
     grace_leave();
     if (over) {
-        count_one(&c->worker->counters.tcp_timed_out);
+        count_one(&c->worker->counters->tcp_timed_out);
         tcp_conn_close(c);
     }
 }

@@ -56,7 +56,7 @@ static bool evict(struct worker *w)
 {
     if (!w->idle_oldest)
         return false;
-    count_one(&w->counters.tcp_evicted);
+    count_one(&w->counters->tcp_evicted);
     tcp_conn_close(w->idle_oldest);
     return true;
 }

@@ -20,7 +20,7 @@ static void open_messages(struct tcp_conn *c)
 
 static bool refuse(struct tcp_conn *c)
 {
-    count_one(&c->worker->counters.proxy_refused);
+    count_one(&c->worker->counters->proxy_refused);
     return false;
 }
 
@@ -67,7 +67,7 @@ static bool take_header(struct tcp_conn *c)
         c->source = h.source;
         c->destination = h.destination;
         if (!tcp_quota_claim(w->shared->quota, &c->source)) {
-            count_one(&w->counters.tcp_refused);
+            count_one(&w->counters->tcp_refused);
             return false;
         }
         c->place = c->source;
@@ -111,7 +111,7 @@ void tcp_open_round(struct worker *w)
 /* False: the connection is to be closed. */
 static bool shake_hands(struct tcp_conn *c)
 {
-    struct counters *n = &c->worker->counters;
+    struct counters *n = c->worker->counters;
     struct errinfo e = {0};
 
     if (!may_shake_hands(c->worker))

@@ -84,7 +84,7 @@ static bool answer_one(struct udp_socket *s, struct udp_batch *b, size_t i, size
     back->peer_len = mh->msg_namelen;
     back->control_len = (socklen_t)mh->msg_controllen;
     if (!balancer_unwrap(worker_config(s->worker), &m)) {
-        count_one(&s->worker->counters.proxy_refused);
+        count_one(&s->worker->counters->proxy_refused);
         return false;
     }
     return worker_message(s->worker, &m, b->answer[i], ANSWER_OCTETS, len) == MESSAGE_ANSWERED;
@@ -126,10 +126,23 @@ static void send_all(struct udp_socket *s, struct udp_batch *b, size_t n)
         if (k > 0) {
             sent += (size_t)k;
         } else if (errno != EINTR) {
-            count_one(&s->worker->counters.unsent);
+            count_one(&s->worker->counters->unsent);
             sent++;
         }
     }
+}
+
+/* Two looks at the clock a batch, for limits and for the histogram of times. */
+static void answer_batch(struct udp_socket *s, struct udp_batch *b, size_t n)
+{
+    struct worker *w = s->worker;
+
+    w->batch_ns = clock_mono_ns(w->shared->clock);
+    n = answer_all(s, b, n);
+    if (n == 0)
+        return;
+    send_all(s, b, n);
+    count_time(w->counters, clock_mono_ns(w->shared->clock) - w->batch_ns, n);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
@@ -143,7 +156,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         prepare(b);
         n = recvmmsg(fd, b->in, BATCH, MSG_DONTWAIT, NULL);
         if (n > 0)
-            send_all(s, b, answer_all(s, b, (size_t)n));
+            answer_batch(s, b, (size_t)n);
     }
 }
 
@@ -173,5 +186,5 @@ void udp_reply(const struct way_back *back, const uint8_t *wire, size_t len)
                         .msg_controllen = w.control_len};
 
     if (sendmsg(back->socket->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        count_one(&back->socket->worker->counters.unsent);
+        count_one(&back->socket->worker->counters->unsent);
 }

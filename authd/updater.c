@@ -119,7 +119,7 @@ static void *run(void *ctx)
     return NULL;
 }
 
-static bool add_events(struct updater *u, const char *run_dir)
+static bool add_events(struct updater *u, const char *run_dir, int stats_fd)
 {
     static const struct timeval second = {.tv_sec = 1};
     static const struct timeval now = {0};
@@ -127,12 +127,12 @@ static bool add_events(struct updater *u, const char *run_dir)
     u->tick = event_new(u->base, -1, EV_PERSIST, on_time, u);
     u->again = evtimer_new(u->base, on_time, u);
     u->stop_event = event_new(u->base, u->stop_fd, EV_READ, on_stop, u);
-    u->link = handover_link_new(u->base, run_dir, HO_UPDATER, on_frame, on_state, u);
+    u->link = handover_link_new(u->base, run_dir, HO_UPDATER, stats_fd, on_frame, on_state, u);
     return u->tick && u->again && u->stop_event && u->link && event_add(u->tick, &second) == 0 &&
            event_add(u->again, &now) == 0 && event_add(u->stop_event, NULL) == 0;
 }
 
-enum err updater_start(struct updater **out, struct zonedb *db, const char *data_dir,
+enum err updater_start(struct updater **out, struct zonedb *db, int stats_fd, const char *data_dir,
                        const char *run_dir, const struct clock *clock, struct errinfo *e)
 {
     struct updater *u = xcalloc(1, sizeof(*u));
@@ -142,7 +142,7 @@ enum err updater_start(struct updater **out, struct zonedb *db, const char *data
     u->follower = follower_new(db, data_dir, clock);
     u->base = event_base_new();
     u->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (!u->base || u->stop_fd < 0 || !add_events(u, run_dir)) {
+    if (!u->base || u->stop_fd < 0 || !add_events(u, run_dir, stats_fd)) {
         rc = err_set(ERR_LIMIT, e, "no event loop for the updater");
     } else if ((errnum = pthread_create(&u->thread, NULL, run, u)) != 0) {
         rc = err_sys(errnum, e, "updater thread");

@@ -11,9 +11,10 @@
 
 struct updater;
 
-/* Starts the thread. All is lent until updater_stop. */
-MUST_USE enum err updater_start(struct updater **out, struct zonedb *db, const char *data_dir,
-                                const char *run_dir, const struct clock *clock, struct errinfo *e);
+/* Starts the thread. All is lent until updater_stop; `stats_fd` is passed to syncd. */
+MUST_USE enum err updater_start(struct updater **out, struct zonedb *db, int stats_fd,
+                                const char *data_dir, const char *run_dir,
+                                const struct clock *clock, struct errinfo *e);
 void updater_stop(struct updater *u); /* NULL is fine */
 
 #endif

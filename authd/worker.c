@@ -13,6 +13,31 @@
 
 /* ---- A message, however it came ---- */
 
+static enum counted_way way_of(const struct addr *source, enum ho_transport t)
+{
+    switch (t) {
+    case HO_UDP:
+        return source->family == 6 ? WAY_UDP6 : WAY_UDP4;
+    case HO_TCP:
+        return WAY_TCP;
+    case HO_TLS:
+        break;
+    }
+    return WAY_TLS;
+}
+
+static void count_handed(struct worker *w)
+{
+    const struct query *q = &w->answerer->query;
+
+    if (q->opcode == OPCODE_NOTIFY)
+        count_one(&w->counters->handed_notify);
+    else if (q->opcode == OPCODE_UPDATE)
+        count_one(&w->counters->handed_update);
+    else
+        count_one(&w->counters->handed_signed);
+}
+
 /* Passes the message to syncd, with its ready answer if it has one. */
 static bool hand_over(struct worker *w, const struct message *m, const uint8_t *answer,
                       size_t answer_len, const uint8_t *servfail, size_t servfail_len)
@@ -26,8 +51,78 @@ static bool hand_over(struct worker *w, const struct message *m, const uint8_t *
                          .answer = answer_len ? answer : NULL,
                          .answer_len = (uint32_t)answer_len};
 
-    count_one(&w->counters.handed_over);
+    count_handed(w);
     return handover_client_ask(w->handover, &f, m->back, servfail, servfail_len);
+}
+
+static struct zone_counters *zone_counters_of(const struct worker *w)
+{
+    const struct served_zone *z = w->answerer->served;
+
+    return z && z->slot != STATS_NO_ZONE ? stats_zone(w->shared->stats, w->seat, z->slot) : NULL;
+}
+
+/* What was made, before it is decided whether it goes out. */
+static void count_made(struct worker *w, enum counted_way way, struct zone_counters *z)
+{
+    const struct answerer *a = w->answerer;
+    bool truncated = a->truncated && way < WAY_TCP;
+
+    if (a->query.has_question && a->query.opcode == OPCODE_QUERY)
+        count_one(&w->counters->types[counted_type(a->query.qtype)]);
+    count_one(&w->counters->kinds[a->kind]);
+    if (truncated)
+        count_one(&w->counters->truncated);
+    if (!z)
+        return;
+    count_one(&z->kinds[a->kind]);
+    if (truncated)
+        count_one(&z->truncated);
+}
+
+/* Limits an answer that would go by UDP. False: it does not go. */
+static bool limit(struct worker *w, const struct config *c, const struct message *m,
+                  struct answer_made *made, struct zone_counters *z, uint8_t *out, size_t cap)
+{
+    struct answerer *a = w->answerer;
+    struct rrl_answer answer = {.source = &m->source, .kind = a->kind, .name = a->limit_name};
+    enum rrl_verdict v = rrl_check(w->shared->rrl, c, &answer, w->batch_ns);
+
+    if (v == RRL_PASS)
+        return true;
+    count_one(&w->counters->rate_limited);
+    if (z)
+        count_one(&z->rate_limited);
+    if (v == RRL_DROP) {
+        count_one(&w->counters->rate_dropped);
+        return false;
+    }
+    if (v == RRL_SLIP) {
+        count_one(&w->counters->rate_slipped);
+        if (answer.kind != ANSWER_ERROR) { /* an error is as short, and TCP gives no better one */
+            made->len = answer_empty(a, c, out, cap);
+            made->rcode = RCODE_NOERROR;
+        }
+    }
+    return true;
+}
+
+/* An answer of our own is ready. */
+static enum message_outcome answered(struct worker *w, const struct config *c,
+                                     const struct message *m, struct answer_made made, uint8_t *out,
+                                     size_t cap, size_t *len)
+{
+    enum counted_way way = way_of(&m->source, m->back->transport);
+    struct zone_counters *z = zone_counters_of(w);
+
+    count_made(w, way, z);
+    if (c->rrl && m->back->transport == HO_UDP && !limit(w, c, m, &made, z, out, cap))
+        return MESSAGE_DROPPED;
+    count_answer(w->counters, way, made.rcode, made.len);
+    if (z)
+        count_many(&z->octets, made.len);
+    *len = made.len;
+    return MESSAGE_ANSWERED;
 }
 
 enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
@@ -35,24 +130,23 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
 {
     const struct config *c = worker_config(w);
     enum ho_transport t = m->back->transport;
+    enum counted_way way = way_of(&m->source, t);
     struct answer_made made = answer_make(w->answerer, c, m->wire, m->len, t != HO_UDP, out, cap);
     uint8_t servfail[HANDOVER_SERVFAIL_MAX];
     size_t servfail_len;
 
-    count_one(&w->counters.queries[t]);
+    count_one(&w->counters->queries[way]);
     switch (made.action) {
     case ANSWER_DROP:
-        count_one(&w->counters.dropped[t]);
+        count_one(&w->counters->dropped[way]);
         return MESSAGE_DROPPED;
     case ANSWER_SEND:
-        count_answer(&w->counters, t, made.rcode);
-        *len = made.len;
-        return MESSAGE_ANSWERED;
+        return answered(w, c, m, made, out, cap, len);
     case ANSWER_TRANSFER:
         if (t != HO_TLS)
             return MESSAGE_TRANSFER;
-        count_answer(&w->counters, t, RCODE_REFUSED); /* syncd speaks no TLS yet */
-        *len = answer_short(w->answerer, c, RCODE_REFUSED, out, cap);
+        *len = answer_short(w->answerer, c, RCODE_REFUSED, out, cap); /* syncd speaks no TLS yet */
+        count_answer(w->counters, way, RCODE_REFUSED, *len);
         return MESSAGE_ANSWERED;
     case ANSWER_HAND_OVER:
         break;
@@ -60,8 +154,8 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
     servfail_len = answer_short(w->answerer, c, RCODE_SERVFAIL, servfail, sizeof(servfail));
     if (hand_over(w, m, out, made.len, servfail, servfail_len))
         return MESSAGE_WAITS;
-    count_one(&w->counters.handover_failures);
-    count_answer(&w->counters, t, RCODE_SERVFAIL);
+    count_one(&w->counters->handover_failures);
+    count_answer(w->counters, way, RCODE_SERVFAIL, servfail_len);
     memcpy(out, servfail, servfail_len);
     *len = servfail_len;
     return MESSAGE_ANSWERED;
@@ -70,13 +164,22 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
 bool worker_give(struct worker *w, const struct ho_frame *stream, int connection, uint8_t *out,
                  size_t cap, size_t *len)
 {
-    count_one(&w->counters.handed_over);
+    count_one(&w->counters->handed_transfer);
     if (handover_client_give(w->handover, stream, connection))
         return true;
-    count_one(&w->counters.handover_failures);
-    count_answer(&w->counters, stream->transport, RCODE_SERVFAIL);
     *len = answer_short(w->answerer, worker_config(w), RCODE_SERVFAIL, out, cap);
+    count_one(&w->counters->handover_failures);
+    count_answer(w->counters, way_of(&stream->source, stream->transport), RCODE_SERVFAIL, *len);
     return false;
+}
+
+/* Behind a balancer this is the balancer's family: the client's is not kept. */
+static enum counted_way way_back(const struct way_back *back)
+{
+    struct addr peer = {0};
+
+    (void)addr_from_sockaddr(&peer, (const struct sockaddr *)&back->peer);
+    return way_of(&peer, back->transport);
 }
 
 static void on_reply(void *ctx, const struct way_back *back, const uint8_t *wire, size_t len,
@@ -85,11 +188,11 @@ static void on_reply(void *ctx, const struct way_back *back, const uint8_t *wire
     struct worker *w = ctx;
 
     if (len >= MSG_HEADER_OCTETS)
-        count_answer(&w->counters, back->transport, get_u16(wire + 2) & MSG_RCODE_MASK);
+        count_answer(w->counters, way_back(back), get_u16(wire + 2) & MSG_RCODE_MASK, len);
     else
         len = 0;
     if (failed)
-        count_one(&w->counters.handover_failures);
+        count_one(&w->counters->handover_failures);
     switch (back->transport) {
     case HO_UDP:
         if (len > 0)
@@ -202,6 +305,7 @@ enum err worker_new(struct worker **out, struct shared *shared, size_t seat, con
 
     w->shared = shared;
     w->seat = seat;
+    w->counters = stats_counters(shared->stats, seat);
     w->stop_fd = -1;
     w->answerer = answerer_new(shared->zonedb);
     w->batch = udp_batch_new();
@@ -255,9 +359,4 @@ void worker_stop(struct worker *w)
     free(w->batch);
     free(w->answerer);
     free(w);
-}
-
-const struct counters *worker_counters(const struct worker *w)
-{
-    return &w->counters;
 }

@@ -6,12 +6,13 @@
 
 #include <stdatomic.h>
 
-#include "authd/counters.h"
 #include "authd/idle_board.h"
+#include "authd/rrl.h"
 #include "authd/tcp_quota.h"
 #include "authd/zonedb.h"
 #include "lib/base/clock.h"
 #include "lib/base/config.h"
+#include "lib/net/stats.h"
 #include "lib/net/tls_server.h"
 
 /* What all threads of authd share. */
@@ -19,6 +20,8 @@ struct shared {
     struct zonedb *zonedb;
     struct tcp_quota *quota;
     struct idle_board *idle_board; /* a seat for each worker */
+    struct rrl *rrl;
+    struct stats *stats; /* a struct counters for each worker */
     const struct clock *clock;
     const char *run_dir;
 
@@ -36,7 +39,5 @@ MUST_USE enum err worker_new(struct worker **out, struct shared *shared, size_t 
 MUST_USE enum err worker_start(struct worker *w, struct errinfo *e);
 /* Ends the thread, if it was started, closes everything, frees. */
 void worker_stop(struct worker *w);
-
-const struct counters *worker_counters(const struct worker *w);
 
 #endif

@@ -53,7 +53,8 @@ struct worker {
     uint8_t answer[MSG_MAX_OCTETS];
     uint8_t input[2 + MSG_MAX_OCTETS + TCP_READ_BYTES];
 
-    struct counters counters;
+    uint64_t batch_ns; /* when the batch of datagrams that is being answered came */
+    struct counters *counters;
 };
 
 /* ---- A message, however it came (worker.c) ---- */

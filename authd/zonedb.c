@@ -31,6 +31,7 @@ struct zonedb {
 
     size_t count; /* the writer's, as all below */
     struct served_zone *retired_zones;
+    struct stats *stats; /* NULL: zones are not counted */
     struct table *retired_tables;
 };
 
@@ -135,6 +136,11 @@ const struct served_zone *zonedb_find(const struct zonedb *db, const uint8_t *na
 
 /* ---- The writer ---- */
 
+void zonedb_count_in(struct zonedb *db, struct stats *stats)
+{
+    db->stats = stats;
+}
+
 static void slot_fill(struct slot *s, struct served_zone *z)
 {
     atomic_store_explicit(&s->tag, z->tag, memory_order_relaxed);
@@ -198,7 +204,10 @@ void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t
                               .expired = expired,
                               .expired_stored = expired,
                               .expires_ms = SERVED_FOR_EVER,
-                              .tag = (uint32_t)(hash >> 32)};
+                              .tag = (uint32_t)(hash >> 32),
+                              .slot = STATS_NO_ZONE};
+    if (db->stats)
+        z->slot = stats_zone_slot(db->stats, apex);
     if (s) {
         z->expires_at = old->expires_at;
         z->renewal = old->renewal;

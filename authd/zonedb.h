@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "lib/base/clock.h"
+#include "lib/net/stats.h"
 #include "lib/zone/zone.h"
 
 struct zonedb;
@@ -31,6 +32,7 @@ struct served_zone {
     uint64_t version; /* its number in the store */
     uint64_t seq;     /* the change that made it */
     uint32_t tag;     /* the upper half of its hash */
+    uint32_t slot;    /* of its counters (stats.h), or STATS_NO_ZONE */
 
     _Atomic(bool) expired;       /* answered with SERVFAIL */
     _Atomic(int64_t) expires_ms; /* by the monotonic clock, or one of the above (RFC 1034 4.3.5) */
@@ -61,6 +63,9 @@ static inline bool served_expires_in(uint32_t *out, const struct served_zone *z,
 struct zonedb *zonedb_new(const struct clock *clock);
 /* No reader may be left. */
 void zonedb_free(struct zonedb *db);
+
+/* Counters for each zone that is put from now on; lent. Without it no zone has any. */
+void zonedb_count_in(struct zonedb *db, struct stats *stats);
 
 /* ---- Readers, inside a grace period ---- */
 

@@ -23,6 +23,11 @@ static const struct api_route routes[] = {
      "End the hold that a rollback began. Body: reason."},
     {EVHTTP_REQ_PUT, BASE "/zones/{}/import", API_POOL, true, api_put_import, NULL,
      "A zone of our own from the zone file in the body. Query: file, reason, dry_run."},
+    {EVHTTP_REQ_GET, BASE "/stats", API_LOOP, false, api_get_stats, NULL,
+     "What authd has counted since it started. Query: zone (its answers alone)."},
+    {EVHTTP_REQ_GET, BASE "/metrics", API_LOOP, false, api_get_metrics, NULL,
+     "The same, and the journal's state, as Prometheus reads it."},
+    {EVHTTP_REQ_GET, "/metrics", API_LOOP, false, api_get_metrics, NULL, "The same."},
     {EVHTTP_REQ_POST, BASE "/verify", API_POOL, false, api_post_verify, api_after_verify,
      "Check that store, journal and authd agree."},
 };

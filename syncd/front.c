@@ -16,6 +16,7 @@ struct conn {
     int fd;
     struct event *event;
     bool updater;
+    struct stats *stats; /* an updater's; NULL: it passed none that we can read */
     struct conn *next;
 };
 
@@ -127,11 +128,35 @@ static enum err on_tell(struct front *f, const struct ho_frame *tell)
     return OK;
 }
 
-static enum err on_hello(struct conn *c, const struct ho_frame *hello)
+void front_each_stats(const struct front *f, front_stats_fn *fn, void *ctx)
+{
+    for (const struct conn *c = f->conns; c; c = c->next) {
+        if (c->stats)
+            fn(ctx, c->stats);
+    }
+}
+
+/* Takes the descriptor that came with a HELLO. Without counters authd is as welcome. */
+static void take_stats(struct conn *c, int fd)
+{
+    struct stats *s = NULL;
+    struct errinfo e = {0};
+    enum err rc = stats_open(&s, fd, &e);
+
+    if (rc)
+        log_warning(say("authd's counters cannot be read"), kv_err(&e));
+    stats_free(c->stats);
+    c->stats = s;
+}
+
+static enum err on_hello(struct conn *c, const struct ho_frame *hello, int fd)
 {
     c->updater = hello->role == HO_UPDATER;
-    if (c->updater)
-        log_info(say("authd is connected"));
+    if (!c->updater)
+        return OK;
+    log_info(say("authd is connected"));
+    if (fd >= 0)
+        take_stats(c, fd);
     return OK;
 }
 
@@ -139,7 +164,7 @@ static enum err on_frame(struct conn *c, const struct ho_frame *f, int fd, struc
 {
     switch (f->type) {
     case HO_HELLO:
-        return on_hello(c, f);
+        return on_hello(c, f, fd);
     case HO_MESSAGE:
         return on_message(c, f, e);
     case HO_TELL:
@@ -170,6 +195,7 @@ static void conn_close(struct conn *c)
     if (c->event)
         event_free(c->event);
     (void)close(c->fd);
+    stats_free(c->stats);
     free(c);
 }
 

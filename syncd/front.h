@@ -5,6 +5,7 @@
 #define ZL_SYNCD_FRONT_H
 
 #include "lib/net/handover.h"
+#include "lib/net/stats.h"
 #include "syncd/loop.h"
 
 struct front;
@@ -30,6 +31,10 @@ void front_stop(struct front *f);
 
 /* Tells every authd that the change log has reached seq. A lost hint does no harm. */
 void front_hint(struct front *f, uint64_t seq);
+
+/* Calls f with the counters of each authd that is connected and passed them. */
+typedef void front_stats_fn(void *ctx, const struct stats *s);
+void front_each_stats(const struct front *f, front_stats_fn *fn, void *ctx);
 
 /* True while an authd's updater is connected. */
 bool front_has_authd(const struct front *f);

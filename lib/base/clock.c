@@ -15,6 +15,15 @@ static struct mono real_mono(void *ctx)
     return (struct mono){(int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000};
 }
 
+static uint64_t real_mono_ns(void *ctx)
+{
+    struct timespec ts;
+
+    (void)ctx;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static int64_t wall_offset(void)
 {
 #ifdef CLOCK_OFFSET_FILE
@@ -60,7 +69,7 @@ static void real_random(void *ctx, void *out, size_t n)
 
 const struct clock *clock_real(void)
 {
-    static const struct clock c = {real_mono, real_wall, real_random, NULL};
+    static const struct clock c = {real_mono, real_mono_ns, real_wall, real_random, NULL};
 
     return &c;
 }

@@ -19,6 +19,7 @@ struct wall {
 
 struct clock {
     struct mono (*mono)(void *ctx);
+    uint64_t (*mono_ns)(void *ctx); /* may be NULL where nobody asks for it */
     struct wall (*wall)(void *ctx);
     void (*random)(void *ctx, void *out, size_t n); /* cryptographic in clock_real() */
     void *ctx;
@@ -31,6 +32,12 @@ const struct clock *clock_real(void);
 static inline struct mono clock_mono(const struct clock *c)
 {
     return c->mono(c->ctx);
+}
+
+/* The same clock in nanoseconds, for what is short. */
+static inline uint64_t clock_mono_ns(const struct clock *c)
+{
+    return c->mono_ns(c->ctx);
 }
 
 static inline struct wall clock_wall(const struct clock *c)

@@ -252,6 +252,7 @@ void config_unref(struct config *c)
     free(c->listen);
     free(c->listen_tls);
     free(c->proxy_from);
+    free(c->rrl_exempt);
     free(c->tls_certificate);
     free(c->tls_key);
     free(c->path);

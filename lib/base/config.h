@@ -89,14 +89,26 @@ struct config {
     uint32_t tcp_clients;    /* in all */
     uint32_t tcp_per_source; /* from one IPv4 address or IPv6 /64 */
     uint32_t tcp_idle_ms;
-    uint32_t tcp_first_ms;   /* until the first whole message */
-    uint32_t tcp_message_ms; /* from a message's first octet to its last */
-    uint32_t tcp_write_ms;   /* for the peer to take what waits for it */
-    uint32_t tcp_pipeline;   /* unanswered queries on one connection */
-    uint32_t tcp_queries;    /* on one connection, in all; 0: any number */
-    char *version_text;      /* answer to version.bind; "": refused */
-    char *server_id;         /* answer to id.server and NSID; "": refused */
-    char *authd_user;        /* drop to this user after the sockets are bound; "": stay */
+    uint32_t tcp_first_ms;      /* until the first whole message */
+    uint32_t tcp_message_ms;    /* from a message's first octet to its last */
+    uint32_t tcp_write_ms;      /* for the peer to take what waits for it */
+    uint32_t tcp_pipeline;      /* unanswered queries on one connection */
+    uint32_t tcp_queries;       /* on one connection, in all; 0: any number */
+    char *version_text;         /* answer to version.bind; "": refused */
+    char *server_id;            /* answer to id.server and NSID; "": refused */
+    bool rrl;                   /* response-rate limiting, see rrl.h */
+    uint32_t rrl_rate;          /* answers with data a second; 0 in any of these: any number */
+    uint32_t rrl_negative_rate; /* NXDOMAIN and NODATA of a zone */
+    uint32_t rrl_referral_rate;
+    uint32_t rrl_error_rate;
+    uint32_t rrl_slip; /* of those over it, each so manieth is sent truncated */
+    uint32_t rrl_ipv4_prefix, rrl_ipv6_prefix; /* bits */
+    struct addr_prefix *rrl_exempt;
+    size_t rrl_exempt_count;
+    bool rrl_log_only;
+    uint64_t rrl_buckets;
+    bool zone_counters;
+    char *authd_user; /* drop to this user after the sockets are bound; "": stay */
     char *authd_group;
 
     /* syncd */

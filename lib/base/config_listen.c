@@ -68,15 +68,16 @@ static enum err take_listen_tls(struct config *c, cfg_t *sec, struct errinfo *e)
     return OK;
 }
 
-static enum err take_proxy_from(struct config *c, cfg_t *sec, struct errinfo *e)
+static enum err take_networks(struct addr_prefix **list, size_t *count, const struct config *c,
+                              cfg_t *sec, const char *item, struct errinfo *e)
 {
-    unsigned n = cfg_size(sec, "proxy-from");
+    unsigned n = cfg_size(sec, item);
 
-    c->proxy_from = xcalloc(n, sizeof(*c->proxy_from));
+    *list = xcalloc(n, sizeof(**list));
     for (unsigned i = 0; i < n; i++) {
-        if (addr_prefix_from_text(&c->proxy_from[i], cfg_getnstr(sec, "proxy-from", i), e) != OK)
-            return wrong(c, sec, "proxy-from", e);
-        c->proxy_from_count++;
+        if (addr_prefix_from_text(&(*list)[i], cfg_getnstr(sec, item, i), e) != OK)
+            return wrong(c, sec, item, e);
+        (*count)++;
     }
     return OK;
 }
@@ -87,5 +88,7 @@ enum err config_take_listen(struct config *c, cfg_t *authd, struct errinfo *e)
 
     if ((rc = take_listen(c, authd, e)) || (rc = take_listen_tls(c, authd, e)))
         return rc;
-    return take_proxy_from(c, authd, e);
+    if ((rc = take_networks(&c->proxy_from, &c->proxy_from_count, c, authd, "proxy-from", e)))
+        return rc;
+    return take_networks(&c->rrl_exempt, &c->rrl_exempt_count, c, authd, "rrl-exempt", e);
 }

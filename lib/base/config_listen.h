@@ -7,7 +7,7 @@
 
 #include "lib/base/config.h"
 
-/* listen, listen-tls and proxy-from; c->path and the single items are set. */
+/* listen, listen-tls, proxy-from and rrl-exempt; c->path and the single items are set. */
 MUST_USE enum err config_take_listen(struct config *c, cfg_t *authd, struct errinfo *e);
 
 #endif

@@ -277,7 +277,7 @@ enum err ho_send_stream(int fd, const struct ho_frame *f, int connection, struct
     return send_frame(fd, f, connection, e);
 }
 
-/* The descriptor that came along, or -1. There is room for one; more are dropped by the kernel. */
+/* The descriptor that came along, or -1. */
 static int take_descriptor(struct msghdr *mh)
 {
     struct cmsghdr *c = CMSG_FIRSTHDR(mh);
@@ -287,6 +287,14 @@ static int take_descriptor(struct msghdr *mh)
         c->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(&fd, CMSG_DATA(c), sizeof(int));
     return fd;
+}
+
+/* Whether a frame may come with, or without, a descriptor. */
+static bool fits(const struct ho_frame *f, bool passed)
+{
+    if (f->type == HO_HELLO && f->role == HO_UPDATER)
+        return true;
+    return (f->type == HO_STREAM) == passed;
 }
 
 static enum err receive(struct msghdr *mh, int fd, size_t *len, struct errinfo *e)
@@ -316,7 +324,9 @@ enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, int *connection, st
     struct msghdr mh = {.msg_iov = &iov,
                         .msg_iovlen = 1,
                         .msg_control = connection ? control : NULL,
-                        .msg_controllen = connection ? sizeof(control) : 0};
+                        /* For one, without the padding in which a second would find room: the
+                         * kernel drops what is beyond. */
+                        .msg_controllen = connection ? CMSG_LEN(sizeof(int)) : 0};
     int passed = -1;
     size_t n = 0;
     enum err rc = receive(&mh, fd, &n, e);
@@ -327,8 +337,8 @@ enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, int *connection, st
         passed = take_descriptor(&mh);
     if (mh.msg_flags & MSG_TRUNC)
         rc = err_set(ERR_FORMAT, e, "hand-over frame is too long");
-    else if ((rc = ho_decode(out, buf, n, e)) == OK && (out->type == HO_STREAM) != (passed >= 0))
-        rc = err_set(ERR_FORMAT, e, "a hand-over frame of type %u %s a connection",
+    else if ((rc = ho_decode(out, buf, n, e)) == OK && !fits(out, passed >= 0))
+        rc = err_set(ERR_FORMAT, e, "a hand-over frame of type %u %s a descriptor",
                      (unsigned)out->type, passed >= 0 ? "with" : "without");
     if (rc && passed >= 0)
         (void)close(passed);

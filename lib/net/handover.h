@@ -4,7 +4,8 @@
  *
  * One packet is one frame:
  *   u8 version 1, u8 type, u16 0, u64 id, then by type:
- *   HELLO    authd->syncd  u8 role (enum ho_role)
+ *   HELLO    authd->syncd  u8 role (enum ho_role); an updater's may come with a descriptor: the
+ *                          memory file with authd's counters (stats.h)
  *   MESSAGE  authd->syncd  u8 transport, addr source, addr destination, u32 length + DNS message,
  *                          u32 length + ready unsigned answer (0: none)
  *                          addr: u8 family (4, 6, 0), u16 port, 16 octets
@@ -75,12 +76,14 @@ void ho_prepare(int fd);
 
 /* Sends one frame; ERR_BUSY if the socket is full, ERR_CLOSED if the other side is gone. */
 MUST_USE enum err ho_send(int fd, const struct ho_frame *f, struct errinfo *e);
-/* The same for a STREAM, with the connection; the caller keeps its own descriptor of it. */
+/* The same for a STREAM, with the connection, or for a HELLO, with the counters (-1: none); the
+ * caller keeps its own descriptor of it. */
 MUST_USE enum err ho_send_stream(int fd, const struct ho_frame *f, int connection,
                                  struct errinfo *e);
 /* Receives one frame into buf (HO_FRAME_MAX octets) and decodes it. ERR_BUSY if there is none now,
- * ERR_CLOSED at the end, ERR_FORMAT if it is malformed. `connection` is where a STREAM's descriptor
- * goes, the caller's from then on (-1 for all other frames); NULL: no frame may bring one. */
+ * ERR_CLOSED at the end, ERR_FORMAT if it is malformed. `connection` is where the
+ * descriptor of a STREAM, or of an updater's HELLO, goes, the caller's from then on (-1 if none
+ * came); NULL: no frame may bring one. */
 MUST_USE enum err ho_recv(struct ho_frame *out, int fd, uint8_t *buf, int *connection,
                           struct errinfo *e);
 

@@ -19,6 +19,7 @@ enum {
     OPT_DRY_RUN,
     OPT_LIMIT,
     OPT_BEFORE,
+    OPT_ZONE,
     OPT_VERSION
 };
 
@@ -33,6 +34,7 @@ static const struct option long_options[] = {
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"limit", required_argument, NULL, OPT_LIMIT},
     {"before", required_argument, NULL, OPT_BEFORE},
+    {"zone", required_argument, NULL, OPT_ZONE},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -117,6 +119,9 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
             break;
         case OPT_BEFORE:
             opt->before = optarg;
+            break;
+        case OPT_ZONE:
+            opt->zone = optarg;
             break;
         case OPT_VERSION:
             (void)puts("zonectl " ZL_VERSION);

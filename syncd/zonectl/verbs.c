@@ -30,7 +30,7 @@ static void add_number(struct table *t, const json_t *j, const char *key, enum t
 }
 
 /* With --json the reply is the output. */
-static bool print_json(const struct call *c, const struct reply *r)
+bool verb_print_json(const struct call *c, const struct reply *r)
 {
     if (!c->opt->json)
         return false;
@@ -53,7 +53,7 @@ static char *zone_path(const char *zone, const char *rest)
     return (char *)b.data;
 }
 
-static void query_add(char **path, const char *name, const char *value)
+void verb_query_add(char **path, const char *name, const char *value)
 {
     struct buf b = BUF_INIT;
 
@@ -69,8 +69,8 @@ static void query_add(char **path, const char *name, const char *value)
     *path = (char *)b.data;
 }
 
-static int request(struct reply *r, const struct call *c, const char *method, char *path,
-                   json_t *body)
+int verb_request(struct reply *r, const struct call *c, const char *method, char *path,
+                 json_t *body)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     int code = client_request(r, c->opt, method, path, text, text ? strlen(text) : 0);
@@ -163,7 +163,7 @@ static void print_number_field(const struct call *c, const char *label, const js
 static int run_status(const struct call *c)
 {
     struct reply r;
-    int code = request(&r, c, "GET", xstrdup("/status"), NULL);
+    int code = verb_request(&r, c, "GET", xstrdup("/status"), NULL);
     const json_t *journal;
     const json_t *states;
     const json_t *n;
@@ -171,7 +171,7 @@ static int run_status(const struct call *c)
 
     if (code != EXIT_DONE)
         return code;
-    if (!print_json(c, &r)) {
+    if (!verb_print_json(c, &r)) {
         journal = json_object_get(r.json, "journal");
         states = json_object_get(r.json, "states");
         (void)printf("%-14s %s (zoneledger %s)\n", "node", str(r.json, "node"),
@@ -213,11 +213,11 @@ static int run_status(const struct call *c)
 static int run_zone_list(const struct call *c)
 {
     struct reply r;
-    int code = request(&r, c, "GET", xstrdup("/zones"), NULL);
+    int code = verb_request(&r, c, "GET", xstrdup("/zones"), NULL);
 
     if (code != EXIT_DONE)
         return code;
-    if (!print_json(c, &r))
+    if (!verb_print_json(c, &r))
         print_zones(c, r.json);
     reply_free(&r);
     return EXIT_DONE;
@@ -246,13 +246,13 @@ static void print_hold(const struct call *c, const json_t *zone)
 static int run_zone_show(const struct call *c)
 {
     struct reply r;
-    int code = request(&r, c, "GET", zone_path(c->args[0], ""), NULL);
+    int code = verb_request(&r, c, "GET", zone_path(c->args[0], ""), NULL);
     const json_t *m;
     size_t i;
 
     if (code != EXIT_DONE)
         return code;
-    if (!print_json(c, &r)) {
+    if (!verb_print_json(c, &r)) {
         print_field(c, "zone", str(r.json, "name"));
         print_field(c, "kind", str(r.json, "kind"));
         print_field(c, "state", str(r.json, "state"));
@@ -281,11 +281,11 @@ static int run_zone_show(const struct call *c)
 static int run_ask_primaries(const struct call *c, const char *action)
 {
     struct reply r;
-    int code = request(&r, c, "PUT", zone_path(c->args[0], action), NULL);
+    int code = verb_request(&r, c, "PUT", zone_path(c->args[0], action), NULL);
 
     if (code != EXIT_DONE)
         return code;
-    if (!print_json(c, &r))
+    if (!verb_print_json(c, &r))
         (void)printf("%s: %s\n", c->args[0], str(r.json, "result"));
     reply_free(&r);
     return EXIT_DONE;
@@ -347,12 +347,12 @@ static int run_log(const struct call *c)
     char *path = zone_path(c->args[0], "/log");
     int code;
 
-    query_add(&path, "limit", c->opt->limit);
-    query_add(&path, "before", c->opt->before);
-    code = request(&r, c, "GET", path, NULL);
+    verb_query_add(&path, "limit", c->opt->limit);
+    verb_query_add(&path, "before", c->opt->before);
+    code = verb_request(&r, c, "GET", path, NULL);
     if (code != EXIT_DONE)
         return code;
-    if (!print_json(c, &r))
+    if (!verb_print_json(c, &r))
         print_versions(c, r.json);
     reply_free(&r);
     return EXIT_DONE;
@@ -364,12 +364,12 @@ static int run_diff(const struct call *c)
     char *path = zone_path(c->args[0], "/diff");
     int code;
 
-    query_add(&path, "from", c->args[1]);
-    query_add(&path, "to", c->arg_count > 2 ? c->args[2] : NULL);
-    code = request(&r, c, "GET", path, NULL);
+    verb_query_add(&path, "from", c->args[1]);
+    verb_query_add(&path, "to", c->arg_count > 2 ? c->args[2] : NULL);
+    code = verb_request(&r, c, "GET", path, NULL);
     if (code != EXIT_DONE)
         return code;
-    if (!print_json(c, &r))
+    if (!verb_print_json(c, &r))
         print_change(c, r.json);
     reply_free(&r);
     return EXIT_DONE;
@@ -389,8 +389,8 @@ static int run_show(const struct call *c)
     if (at)
         *at = 0;
     path = zone_path(zone, "/export");
-    query_add(&path, "version", at ? at + 1 : NULL);
-    code = request(&r, c, "GET", path, NULL);
+    verb_query_add(&path, "version", at ? at + 1 : NULL);
+    code = verb_request(&r, c, "GET", path, NULL);
     free(zone);
     if (code != EXIT_DONE)
         return code;
@@ -404,7 +404,7 @@ static void print_done(const struct call *c, const struct reply *r, const char *
 {
     const json_t *zone = json_object_get(r->json, "zone");
 
-    if (print_json(c, r))
+    if (verb_print_json(c, r))
         return;
     if (c->opt->dry_run || json_array_size(json_object_get(r->json, "added")) +
                                    json_array_size(json_object_get(r->json, "removed")) <=
@@ -444,7 +444,7 @@ static int run_rollback(const struct call *c)
                     stderr);
         return EXIT_USAGE;
     }
-    code = request(&r, c, "POST", zone_path(c->args[0], "/rollback"), body_of(c));
+    code = verb_request(&r, c, "POST", zone_path(c->args[0], "/rollback"), body_of(c));
     if (code != EXIT_DONE)
         return code;
     print_done(c, &r, "rolled back");
@@ -455,7 +455,7 @@ static int run_rollback(const struct call *c)
 static int run_release(const struct call *c)
 {
     struct reply r;
-    int code = request(&r, c, "POST", zone_path(c->args[0], "/release"), body_of(c));
+    int code = verb_request(&r, c, "POST", zone_path(c->args[0], "/release"), body_of(c));
 
     if (code != EXIT_DONE)
         return code;
@@ -493,9 +493,9 @@ static int run_import(const struct call *c)
     char *path = zone_path(c->args[0], "/import");
     int code = EXIT_REFUSED;
 
-    query_add(&path, "file", c->args[1]);
-    query_add(&path, "reason", c->opt->reason);
-    query_add(&path, "dry_run", c->opt->dry_run ? "true" : NULL);
+    verb_query_add(&path, "file", c->args[1]);
+    verb_query_add(&path, "reason", c->opt->reason);
+    verb_query_add(&path, "dry_run", c->opt->dry_run ? "true" : NULL);
     if (read_file(&text, c->args[1]))
         code =
             client_request(&r, c->opt, "PUT", path, text.data ? (void *)text.data : "", text.len);
@@ -529,12 +529,12 @@ static void print_faults(const struct call *c, const json_t *faults)
 static int run_verify(const struct call *c)
 {
     struct reply r;
-    int code = request(&r, c, "POST", xstrdup("/verify"), NULL);
+    int code = verb_request(&r, c, "POST", xstrdup("/verify"), NULL);
 
     if (code != EXIT_DONE)
         return code;
     code = (int)json_integer_value(json_object_get(r.json, "exit"));
-    if (!print_json(c, &r)) {
+    if (!verb_print_json(c, &r)) {
         const json_t *faults = json_object_get(r.json, "faults");
 
         if (json_array_size(faults))
@@ -566,6 +566,8 @@ static const struct verb table[] = {
     {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
     {"import", "ZONE FILE [--reason TEXT] [--dry-run]", 2, 2,
      "a zone of our own from a zone file ('-': standard input)", run_import},
+    {"stats", "[--zone ZONE]", 0, 0, "what authd has counted since it started", run_stats},
+    {"metrics", "", 0, 0, "the same, as Prometheus reads it", run_metrics},
     {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
 };
 

@@ -23,6 +23,7 @@ struct options {
     const char *reason;
     const char *limit;
     const char *before;
+    const char *zone;
 };
 
 struct call {
@@ -30,6 +31,8 @@ struct call {
     char **args; /* behind the verb */
     int arg_count;
 };
+
+struct reply;
 
 struct verb {
     const char *name; /* "log", "zone list" */
@@ -40,6 +43,21 @@ struct verb {
 };
 
 const struct verb *verbs(size_t *n);
+
+/* ---- What verbs are made of (verbs.c) ---- */
+
+/* As client_request; takes `path` (heap) and `body` (NULL: none). */
+int verb_request(struct reply *r, const struct call *c, const char *method, char *path,
+                 json_t *body);
+/* With --json the reply is the output: prints it and gives true. */
+bool verb_print_json(const struct call *c, const struct reply *r);
+/* Adds name=value to a path on the heap; nothing for a NULL value. */
+void verb_query_add(char **path, const char *name, const char *value);
+
+/* ---- stats.c ---- */
+
+int run_stats(const struct call *c);
+int run_metrics(const struct call *c);
 
 /* ---- client.c ---- */
 

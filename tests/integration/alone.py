@@ -34,7 +34,7 @@ def authd(place):
         def configure(extra, level='debug'):
             (path / 'zl.conf').write_text(
                 f'node = "n"\ndata-dir = "{path}/data"\nrun-dir = "{path}"\nlog {{ level = {level} }}\n'
-                f'authd {{ listen = {{"{listen}@{port}"}} workers = {workers} version = "{"v" * 200}" {extra} }}\n')
+                f'authd {{ listen = {{"{listen}@{port}"}} workers = {workers} rrl = no version = "{"v" * 200}" {extra} }}\n')
         p.configure = configure
         configure(extra)
         p.start()

@@ -179,7 +179,9 @@ class Node:
         o = self.options
         lines = ['node = "test-node"', f'data-dir = "{self.data}"', f'run-dir = "{self.path}"',
                  f'log {{ level = {o.get("level", "debug")} }}',
-                 f'authd {{ listen = {{"127.0.0.1@{self.port}"}} workers = {o.get("workers", 2)} {o.get("authd", "")} }}',
+                 f'authd {{ listen = {{"127.0.0.1@{self.port}"}} workers = {o.get("workers", 2)} '
+                 # stories ask from one address, and often in floods: those of the rate limit turn it on
+                 f'rrl = {o.get("rrl", "no")} {o.get("authd", "")} }}',
                  f'syncd {{ {o.get("syncd", "")} }}']
         keys = [k for _, k in self.primaries.values()] + [p.key for p in self.secondaries.values()] + o.get('keys', [])
         for key in {k.name: k for k in keys if k}.values():

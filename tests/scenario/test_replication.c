@@ -405,7 +405,8 @@ static void start(struct world *w)
 static void world_init(struct world *w, struct clock *clock, const char *zones, const char *syncd)
 {
     *w = (struct world){.ms = 1000000, .alarm = -1};
-    *clock = (struct clock){world_mono, world_wall, world_random, w};
+    *clock =
+        (struct clock){.mono = world_mono, .wall = world_wall, .random = world_random, .ctx = w};
     for (int i = 0; i < PEERS; i++)
         w->peers[i] = (struct peer){.serial = 100,
                                     .refresh_s = 3600,

@@ -48,7 +48,8 @@ static int setup(void **state)
 
     w->mono_ms = 500000;
     w->wall_s = T0;
-    w->clock = (struct clock){fake_mono, fake_wall, fake_random, w};
+    w->clock =
+        (struct clock){.mono = fake_mono, .wall = fake_wall, .random = fake_random, .ctx = w};
     w->db = zonedb_new(&w->clock);
     expiry_init(&w->x, w->db, &w->clock);
     zonedb_put(w->db, plain_zone(apex, 1, 2, 1), 1, 1, false);

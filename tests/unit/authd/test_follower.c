@@ -50,7 +50,8 @@ static int setup(void **state)
 
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/zl-follower.XXXXXX");
     assert_non_null(mkdtemp(w->dir));
-    w->clock = (struct clock){fake_mono, fake_wall, fake_random, w};
+    w->clock =
+        (struct clock){.mono = fake_mono, .wall = fake_wall, .random = fake_random, .ctx = w};
     w->db = zonedb_new(&w->clock);
     w->f = follower_new(w->db, w->dir, &w->clock);
     *state = w;

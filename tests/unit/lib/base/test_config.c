@@ -17,7 +17,8 @@ static const char good[] = "node = \"n1\"\n"
                            "log { level = debug format = json }\n"
                            "authd { listen = {\"127.0.0.1@5300\", \"::1@5300\"} tcp-idle = 5s\n"
                            "  listen-tls = {\"127.0.0.1\", \"::1@5353\"} tls-certificate = \"/c\"\n"
-                           "  tls-key = \"/k\" proxy-from = {\"10.0.0.0/8\", \"::1\"} }\n"
+                           "  tls-key = \"/k\" proxy-from = {\"10.0.0.0/8\", \"::1\"}\n"
+                           "  rrl-rate = 7 rrl-exempt = {\"192.0.2.0/24\"} rrl-log-only = yes }\n"
                            "syncd { max-zone-size = 3M max-zone-records = 2k }\n"
                            "key \"k.example.\" { secret-file = \"/x\" }\n"
                            "primary \"p\" { address = \"127.0.0.1@5301\" key = \"k.example.\" }\n"
@@ -56,6 +57,17 @@ static void a_good_file_is_read(void **state)
     assert_string_equal(c->tls_certificate, "/c");
     assert_string_equal(c->tls_key, "/k");
     assert_int_equal(c->proxy_from_count, 2);
+    assert_true(c->rrl); /* on unless somebody says no */
+    assert_int_equal(c->rrl_rate, 7);
+    assert_int_equal(c->rrl_negative_rate, 200);
+    assert_int_equal(c->rrl_slip, 2);
+    assert_int_equal(c->rrl_ipv4_prefix, 24);
+    assert_int_equal(c->rrl_ipv6_prefix, 56);
+    assert_int_equal(c->rrl_buckets, 512000);
+    assert_true(c->rrl_log_only);
+    assert_int_equal(c->rrl_exempt_count, 1);
+    assert_int_equal(c->rrl_exempt[0].bits, 24);
+    assert_false(c->zone_counters);
     assert_int_equal(c->proxy_from[0].bits, 8);
     assert_int_equal(c->proxy_from[1].bits, 128);
     assert_int_equal(c->tcp_idle_ms, 5000);

@@ -127,6 +127,63 @@ static void odd_values_are_refused(void **state)
     }
 }
 
+/* Sends a frame with two descriptors, as no honest peer does. */
+static void send_two(int fd, const struct ho_frame *f, int one)
+{
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(2 * sizeof(int))] = {0};
+    struct cmsghdr *c = (struct cmsghdr *)(void *)control;
+    const int both[2] = {one, one};
+    struct buf b = BUF_INIT;
+    struct iovec iov;
+    struct msghdr mh = {.msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = control,
+                        .msg_controllen = sizeof(control)};
+
+    ho_encode(&b, f);
+    iov = (struct iovec){.iov_base = b.data, .iov_len = b.len};
+    *c = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(both))};
+    memcpy(CMSG_DATA(c), both, sizeof(both));
+    assert_int_equal(sendmsg(fd, &mh, 0), b.len);
+    buf_free(&b);
+}
+
+/* An updater's HELLO may bring one; of two, none is left open behind our back. */
+static void hello_may_bring_a_descriptor(int client, int server, uint8_t *buf)
+{
+    struct ho_frame f = {.type = HO_HELLO, .role = HO_UPDATER};
+    struct ho_frame worker = {.type = HO_HELLO, .role = HO_WORKER};
+    struct ho_frame got;
+    int passed = 99;
+    int ends[2];
+    int next;
+    char c = 0;
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(ho_send_stream(client, &f, ends[1], NULL), OK);
+    assert_int_equal(ho_recv(&got, server, buf, &passed, NULL), OK);
+    assert_true(passed >= 0 && passed != ends[1]);
+    assert_int_equal(write(passed, "x", 1), 1);
+    assert_int_equal(read(ends[0], &c, 1), 1);
+    (void)close(passed);
+    assert_int_equal(ho_send(client, &f, NULL), OK);
+    assert_int_equal(ho_recv(&got, server, buf, &passed, NULL), OK);
+    assert_int_equal(passed, -1);
+
+    next = dup(0); /* the lowest that is free */
+    (void)close(next);
+    assert_int_equal(ho_send_stream(client, &worker, ends[1], NULL), OK);
+    assert_int_equal(ho_recv(&got, server, buf, &passed, NULL), ERR_FORMAT);
+    send_two(client, &f, ends[1]);
+    if (ho_recv(&got, server, buf, &passed, NULL) == OK && passed >= 0)
+        (void)close(passed);
+    assert_int_equal(dup(0), next);
+    (void)close(next);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static void a_frame_crosses_a_socket(void **state)
 {
     char dir[] = "/tmp/zl-ho-XXXXXX";
@@ -154,6 +211,8 @@ static void a_frame_crosses_a_socket(void **state)
     assert_int_equal(ho_send(client, &f, NULL), OK);
     assert_int_equal(ho_recv(&got, server, buf, NULL, NULL), OK);
     assert_same(&f, &got);
+
+    hello_may_bring_a_descriptor(client, server, buf);
 
     /* A full socket is busy, not broken. */
     while (ho_send(client, &f, NULL) == OK)

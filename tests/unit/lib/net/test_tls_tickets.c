@@ -28,7 +28,7 @@ static void fake_random(void *ctx, void *out, size_t n)
     memset(out, ++counter, n);
 }
 
-static const struct clock fake = {fake_mono, fake_wall, fake_random, NULL};
+static const struct clock fake = {.mono = fake_mono, .wall = fake_wall, .random = fake_random};
 
 static void a_key_opens_for_two_periods(void **state)
 {
