@@ -57,7 +57,7 @@ static const struct config_item items[] = {
      "Queries on one TCP connection before it is closed; 0: any number."},
     {"authd", "rrl", ITEM_FLAG, 0, 0, "yes", AT(rrl),
      "Response-rate limiting of UDP answers: the rates below are for each network, kind of answer "
-     "and name. TCP, TLS and clients with a valid cookie are not limited."},
+     "and name. TCP and TLS are not limited."},
     {"authd", "rrl-rate", ITEM_U32, 0, 100000, "200", AT(rrl_rate),
      "Answers with data a second to one network from one name (wildcard, alias); 0: any number, "
      "here and in the next three."},
@@ -82,7 +82,8 @@ static const struct config_item items[] = {
     {"authd", "rrl-buckets", ITEM_COUNT, 512, 1u << 27, "512k", AT(rrl_buckets),
      "Size of the table, 8 octets each; changes with a restart."},
     {"authd", "zone-counters", ITEM_FLAG, 0, 0, "no", AT(zone_counters),
-     "Count answers for each zone too: some 400 octets a zone; changes with a restart."},
+     "Count answers for each zone too: some 320 octets a zone and 64 more for each worker; changes with a "
+     "restart."},
     {"authd", "version", ITEM_TEXT, 0, 0, "", AT(version_text),
      "Answer to version.bind CH TXT. Empty: refused."},
     {"authd", "server-id", ITEM_TEXT, 0, 0, "", AT(server_id),
