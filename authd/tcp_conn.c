@@ -60,6 +60,8 @@ static void conn_shut(struct tcp_conn *c)
         tls_stream_close(c->tls);
     tls_stream_free(c->tls);
     c->tls = NULL;
+    tcp_relay_free(c->relay);
+    c->relay = NULL;
     (void)close(c->fd);
     c->fd = -1;
     buf_free(&c->in);
@@ -177,9 +179,16 @@ static void keep_rest(struct tcp_conn *c, const uint8_t *p, size_t n, bool is_ne
 
 /* ---- What it waits for ---- */
 
+static bool wants_input(const struct tcp_conn *c)
+{
+    if (c->phase == TCP_RELAY)
+        return tcp_relay_wants_input(c);
+    return c->phase != TCP_OPEN || (!c->eof && !c->transfer && has_room(c));
+}
+
 static void watch_reading(struct tcp_conn *c)
 {
-    bool want = c->phase != TCP_OPEN || (!c->eof && !c->transfer && has_room(c));
+    bool want = wants_input(c);
 
     if (want == c->reading)
         return;
@@ -212,7 +221,9 @@ static void watch(struct tcp_conn *c)
 {
     watch_reading(c);
     watch_writing(c);
-    if (c->phase != TCP_OPEN)
+    if (c->phase == TCP_RELAY)
+        tcp_idle_leave(c);
+    else if (c->phase != TCP_OPEN)
         tcp_idle_enter(c, c->began);
     else if (c->waiting == 0 && !c->draining)
         tcp_idle_enter(c, c->last);
@@ -231,26 +242,28 @@ static void linger(struct tcp_conn *c)
     c->want_write = false;
     buf_free(&c->in);
     buf_free(&c->out);
+    tcp_relay_free(c->relay);
+    c->relay = NULL;
 }
 
 /* ---- Transfers ---- */
 
-/* Gives the connection away, with the n octets at p that begin with the message which asks for a
- * transfer. False: it is gone from here. True: that is not possible now, the message is answered;
- * *used are its octets. */
-static bool give_away(struct tcp_conn *c, const uint8_t *p, size_t n, size_t *used)
+/* The message at p asks for a transfer, and all before it are answered. *used: octets that are no
+ * more ours to look at. False: the connection is gone from here. */
+static bool transfer(struct tcp_conn *c, const uint8_t *p, size_t n, size_t *used)
 {
-    struct ho_frame f = {.type = HO_STREAM,
-                         .transport = HO_TCP,
-                         .source = c->source,
-                         .destination = c->destination,
-                         .wire = p,
-                         .wire_len = (uint32_t)n};
     size_t len = 0;
 
     c->transfer = false;
-    if (worker_give(c->worker, &f, c->fd, c->worker->answer, sizeof(c->worker->answer), &len))
+    switch (tcp_transfer_give(c, p, n, &len)) {
+    case TCP_GIFT_TAKEN:
         return false;
+    case TCP_GIFT_RELAYED:
+        *used = n;
+        return true;
+    case TCP_GIFT_REFUSED:
+        break;
+    }
     put_answer(c, c->worker->answer, len);
     c->taken++;
     c->last = tcp_now(c);
@@ -275,14 +288,14 @@ static bool proceed(struct tcp_conn *c, const uint8_t *p, size_t n)
         ok = take_messages(c, p + used, n - used, &more) && tcp_stream_flush(c);
         used += more;
         if (ok && c->transfer && c->waiting == 0 && tcp_queued(c) == 0) {
-            ok = give_away(c, p + used, n - used, &more);
+            ok = transfer(c, p + used, n - used, &more);
             used += more;
         }
         if (more == 0)
             break;
-    } while (ok && !c->transfer && has_room(c));
+    } while (ok && c->phase == TCP_OPEN && !c->transfer && has_room(c));
     if (ok) {
-        bool quiet = c->waiting == 0 && tcp_queued(c) == 0;
+        bool quiet = c->phase == TCP_OPEN && c->waiting == 0 && tcp_queued(c) == 0;
 
         keep_rest(c, p + used, n - used, was_new || used > 0);
         ok = !(c->eof && quiet);
@@ -352,6 +365,25 @@ static void open_up(struct tcp_conn *c)
         read_messages(c);
 }
 
+void tcp_conn_relay(struct tcp_conn *c)
+{
+    bool ok;
+
+    c->want_write = false;
+    grace_enter();
+    ok = tcp_relay_move(c);
+    if (ok && tcp_relay_is_ending(c) && tcp_queued(c) == 0) {
+        ok = !c->eof;
+        if (ok)
+            linger(c);
+    }
+    if (ok)
+        watch(c);
+    grace_leave();
+    if (!ok)
+        tcp_conn_close(c);
+}
+
 static void throw_away(struct tcp_conn *c)
 {
     ssize_t k = recv(c->fd, c->worker->input, sizeof(c->worker->input), MSG_DONTWAIT);
@@ -374,6 +406,9 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
     case TCP_OPEN:
         read_messages(c);
         break;
+    case TCP_RELAY:
+        tcp_conn_relay(c);
+        break;
     case TCP_LINGER:
         throw_away(c);
         break;
@@ -389,6 +424,10 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     if (c->phase == TCP_PROXY || c->phase == TCP_HANDSHAKE) {
         open_up(c);
+        return;
+    }
+    if (c->phase == TCP_RELAY) {
+        tcp_conn_relay(c);
         return;
     }
     c->want_write = false;

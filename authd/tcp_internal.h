@@ -1,6 +1,7 @@
 /* What the files of TCP connections share: tcp.c accepts, tcp_conn.c takes messages and answers
  * them, tcp_open.c is what comes before messages (PROXY header, TLS handshake), tcp_stream.c moves
- * octets with and without TLS, tcp_time.c knows deadlines, tcp_idle.c who is idle. */
+ * octets with and without TLS, tcp_transfer.c gives connections to syncd, tcp_time.c knows
+ * deadlines, tcp_idle.c who is idle. */
 #ifndef ZL_AUTHD_TCP_INTERNAL_H
 #define ZL_AUTHD_TCP_INTERNAL_H
 
@@ -16,6 +17,7 @@ enum tcp_phase {
     TCP_PROXY,     /* a balancer's header comes first */
     TCP_HANDSHAKE, /* TLS */
     TCP_OPEN,      /* messages */
+    TCP_RELAY,     /* a transfer over TLS: syncd talks, we carry */
     TCP_LINGER,    /* all is said; the peer's last octets are thrown away until it closes too */
 };
 
@@ -30,6 +32,7 @@ struct tcp_conn {
     struct addr source, destination; /* the client's, also behind a balancer */
     struct addr place;               /* under which it is counted; family 0: nobody's yet */
     struct tls_stream *tls;          /* from the handshake on */
+    struct tcp_relay *relay;         /* in TCP_RELAY */
 
     struct buf in; /* octets that make no whole message, or may not be read yet */
     struct buf out;
@@ -72,6 +75,9 @@ static inline size_t tcp_queued(const struct tcp_conn *c)
  * point to it. */
 void tcp_conn_close(struct tcp_conn *c);
 
+/* Something has happened in TCP_RELAY. */
+void tcp_conn_relay(struct tcp_conn *c);
+
 /* ---- tcp_open.c ---- */
 
 /* Enters TCP_HANDSHAKE. False: it is not possible. */
@@ -96,6 +102,28 @@ bool tcp_stream_holds_input(const struct tcp_conn *c);
 bool tcp_stream_flush(struct tcp_conn *c);
 /* Says good-bye, and that nothing more comes from us. */
 void tcp_stream_end(struct tcp_conn *c);
+
+/* ---- tcp_transfer.c ---- */
+
+enum tcp_gift {
+    TCP_GIFT_TAKEN,   /* it is syncd's now; what is left here is to be closed */
+    TCP_GIFT_RELAYED, /* syncd's, but TLS is ours: phase TCP_RELAY */
+    TCP_GIFT_REFUSED, /* not possible now: the answer is in the worker's `answer` */
+};
+
+/* Gives the connection to syncd, with the n octets at p that begin with the message which asks for
+ * a transfer. */
+enum tcp_gift tcp_transfer_give(struct tcp_conn *c, const uint8_t *p, size_t n, size_t *len);
+
+/* Enters TCP_RELAY with our end of a pair of sockets, which is the relay's from now on. False: the
+ * connection is to be closed. */
+bool tcp_relay_start(struct tcp_conn *c, int ours);
+void tcp_relay_free(struct tcp_relay *r); /* NULL is fine */
+/* Carries what can be carried now. False: one side is gone. */
+bool tcp_relay_move(struct tcp_conn *c);
+bool tcp_relay_wants_input(const struct tcp_conn *c);
+/* Has syncd said all? */
+bool tcp_relay_is_ending(const struct tcp_conn *c);
 
 /* ---- tcp_time.c ---- */
 

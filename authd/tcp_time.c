@@ -28,6 +28,9 @@ static bool deadline(const struct tcp_conn *c, struct mono *out)
     case TCP_HANDSHAKE:
         *out = mono_add_ms(c->began, cfg->tls_handshake_ms);
         return true;
+    case TCP_RELAY: /* syncd sees to it, until it has said all */
+        *out = c->write_deadline;
+        return c->draining && tcp_relay_is_ending(c);
     case TCP_LINGER:
         *out = mono_add_ms(c->began, TCP_LINGER_MS);
         return true;

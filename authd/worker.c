@@ -143,11 +143,7 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
     case ANSWER_SEND:
         return answered(w, c, m, made, out, cap, len);
     case ANSWER_TRANSFER:
-        if (t != HO_TLS)
-            return MESSAGE_TRANSFER;
-        *len = answer_short(w->answerer, c, RCODE_REFUSED, out, cap); /* syncd speaks no TLS yet */
-        count_answer(w->counters, way, RCODE_REFUSED, *len);
-        return MESSAGE_ANSWERED;
+        return MESSAGE_TRANSFER;
     case ANSWER_HAND_OVER:
         break;
     }

@@ -16,7 +16,7 @@ import dns.query
 import pytest
 import zl
 
-HELLO, MESSAGE, REPLY, HINT, ASK, TELL = range(1, 7)
+HELLO, MESSAGE, REPLY, HINT, ASK, TELL, STREAM = range(1, 8)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class FakeSyncd:
 
     def __init__(self, path, reply):
         self.path, self.reply = str(pathlib.Path(path) / 'handover.sock'), reply
-        self.messages, self.roles, self.conns = [], [], []
+        self.messages, self.roles, self.conns, self.streams = [], [], [], []
         if os.path.exists(self.path):
             os.unlink(self.path)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -78,7 +78,7 @@ class FakeSyncd:
                     self.frame(key.fileobj)
 
     def frame(self, c):
-        data = c.recv(300000)
+        data, fds, _, _ = socket.recv_fds(c, 300000, 1)
         if not data:
             self.sel.unregister(c)
             return
@@ -99,11 +99,16 @@ class FakeSyncd:
             answer = self.reply(m)
             if answer is not None:
                 c.send(struct.pack('!BBHQI', 1, REPLY, 0, ident, len(answer)) + answer)
+        elif kind == STREAM:
+            n, = struct.unpack_from('!I', body, 39)
+            assert len(body) == 43 + n and len(fds) == 1
+            self.streams.append({'transport': body[0], 'source': body[1:20], 'destination': body[20:39], 'octets': body[43:],
+                                 'socket': socket.socket(fileno=fds[0])})
 
     def close(self):
         self.running = False
         self.thread.join()
-        for c in self.conns + [self.listener]:
+        for c in self.conns + [self.listener] + [x['socket'] for x in self.streams]:
             c.close()
 
 
