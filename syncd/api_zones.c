@@ -1,5 +1,6 @@
 /* Status and zones: what is, and asking primaries again. */
 #include "syncd/api_internal.h"
+#include "syncd/autoprimary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,9 +77,18 @@ static const struct config_zone *find_config(const struct config *c, const uint8
     return NULL;
 }
 
+/* The zone's section, or its autoprimary's. */
+static const struct config_zone *config_of(const struct config *c, const struct store_zone *z)
+{
+    const struct config_autoprimary *a =
+        z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(c, z->account) : NULL;
+
+    return a ? &a->zone : find_config(c, z->name);
+}
+
 static json_t *json_primaries(const struct store_zone *z, const struct config *c)
 {
-    const struct config_zone *cz = z->kind == ZONE_SECONDARY ? find_config(c, z->name) : NULL;
+    const struct config_zone *cz = z->kind == ZONE_SECONDARY ? config_of(c, z) : NULL;
     json_t *list = json_array();
 
     for (size_t i = 0; cz && i < cz->primary_count; i++) {

@@ -145,6 +145,17 @@ static bool is_allowed(struct notice *n, const struct config_zone *z, const char
     return by_key || by_address;
 }
 
+/* A zone that we don't have with primaries. */
+static uint16_t judge_unknown(struct notice *n)
+{
+    struct errinfo e;
+
+    if (n->env->may_appear(n->env->ctx, n->q.qname, &n->m->source, n->out->key, &e) != OK)
+        return verdict_is(n, NOTIFY_NOT_OURS, RCODE_NOTAUTH, e.text);
+    n->out->verdict = NOTIFY_NEW_ZONE;
+    return RCODE_NOERROR;
+}
+
 /* The rcode to answer with; sets the verdict. */
 static uint16_t judge(struct notice *n)
 {
@@ -165,7 +176,7 @@ static uint16_t judge(struct notice *n)
         return verdict_is(n, NOTIFY_MALFORMED, RCODE_FORMERR,
                           "what it brings is no SOA of the zone");
     if (!(z = n->env->find(n->env->ctx, n->q.qname)))
-        return verdict_is(n, NOTIFY_NOT_OURS, RCODE_NOTAUTH, "no such zone with primaries here");
+        return judge_unknown(n);
     if (!is_allowed(n, z, &why))
         return verdict_is(n, NOTIFY_REFUSED, RCODE_REFUSED, why);
     n->out->verdict = NOTIFY_ACCEPTED;
@@ -177,7 +188,8 @@ static void put_reply(struct notice *n, uint16_t rcode, struct buf *reply)
     uint8_t wire[REPLY_MAX];
     struct edns_reply opt = {.udp_size = (uint16_t)n->env->config->udp_payload,
                              .dnssec_ok = n->q.edns.dnssec_ok};
-    uint16_t flags = n->out->verdict == NOTIFY_ACCEPTED ? MSG_AA : 0;
+    bool good = n->out->verdict == NOTIFY_ACCEPTED || n->out->verdict == NOTIFY_NEW_ZONE;
+    uint16_t flags = good ? MSG_AA : 0;
     size_t len =
         msg_build_reply(wire, sizeof(wire), &n->q, rcode, flags, n->q.edns.present ? &opt : NULL);
 

@@ -16,6 +16,7 @@
 
 enum notify_verdict {
     NOTIFY_ACCEPTED,
+    NOTIFY_NEW_ZONE, /* no zone of ours, but it may become one: NOERROR */
     NOTIFY_REFUSED,  /* not allowed for this zone */
     NOTIFY_NOT_OURS, /* no such zone with primaries: NOTAUTH */
     NOTIFY_BAD_TSIG, /* NOTAUTH, with the TSIG error */
@@ -28,6 +29,10 @@ struct notify_env {
     const struct keyring *keys;
     /* The configuration of a zone (folded name); NULL if it has no primaries here. */
     const struct config_zone *(*find)(void *ctx, const uint8_t *zone);
+    /* Whether a zone that find does not have may be announced by this source and key
+     * (autoprimary.h); if not, *e says why. */
+    enum err (*may_appear)(void *ctx, const uint8_t *zone, const struct addr *source, int key,
+                           struct errinfo *e);
     void *ctx;
     struct wall now;
 };

@@ -131,6 +131,8 @@ void replicator_free(struct replicator *r)
         }
     }
     replicate_abandon_commits(r);
+    replicate_provision_reset(r);
+    free(r->sections);
     free(r->buckets);
     notify_limiter_free(r->limiter);
     sched_free(r->sched);
@@ -254,7 +256,8 @@ enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_
 
 static void status_of(struct replicator_status *out, const struct zone_entry *z)
 {
-    *out = (struct replicator_status){.configured = z->config != NULL, .doing = "waiting"};
+    *out = (struct replicator_status){
+        .configured = z->config != NULL, .config = z->config, .doing = "waiting"};
     replicate_full_row(&out->row, z);
     if (!z->scheduled || (z->plan.step == REFRESH_WAIT && !z->committing))
         return;
@@ -337,6 +340,7 @@ void replicator_notify(struct replicator *r, const struct ho_frame *message, str
     struct notify_env env = {.config = r->config,
                              .keys = r->keys,
                              .find = find_config,
+                             .may_appear = replicate_may_appear,
                              .ctx = r,
                              .now = clock_wall(r->ops.clock)};
     struct notify_result n;
@@ -345,6 +349,10 @@ void replicator_notify(struct replicator *r, const struct ho_frame *message, str
     if (!source_may_speak(r, &message->source))
         return;
     notify_in(&n, &env, message, reply);
+    if (n.verdict == NOTIFY_NEW_ZONE) {
+        replicate_announced(r, n.zone, &message->source, n.key);
+        return;
+    }
     if (n.verdict != NOTIFY_ACCEPTED) {
         if (n.verdict != NOTIFY_DROPPED)
             log_refused(r, &n, message);

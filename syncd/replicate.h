@@ -12,6 +12,7 @@
 #include "lib/net/handover.h"
 #include "syncd/commit.h"
 #include "syncd/keyring.h"
+#include "syncd/nsquery.h"
 #include "syncd/probe.h"
 #include "syncd/xfrin.h"
 
@@ -27,6 +28,8 @@ struct replicator_ops {
     void *(*transfer)(void *ctx, const struct xfrin_spec *spec, const struct xfrin_events *events,
                       void *arg);
     void (*transfer_cancel)(void *ctx, void *handle);
+    void *(*nsquery)(void *ctx, const struct nsquery_spec *spec, nsquery_done_fn *done, void *arg);
+    void (*nsquery_cancel)(void *ctx, void *handle);
     void (*commit)(void *ctx, struct commit_job *job); /* as commit_submit */
 
     /* replicator_run must be called at `at`, or before. Replaces the time given before. */
@@ -74,10 +77,11 @@ MUST_USE enum err replicator_row(struct replicator *r, const uint8_t *zone, stru
 
 struct replicator_status {
     struct store_zone row;
-    bool configured;     /* it has primaries here */
-    const char *doing;   /* "waiting", "probe queued", "probing", "transfer queued",
-                            "transferring", "committing" */
-    const char *primary; /* name of the one it works with, or NULL */
+    bool configured;                  /* it has primaries here */
+    const struct config_zone *config; /* its section, or its autoprimary's; lent, NULL: none */
+    const char *doing;                /* "waiting", "probe queued", "probing", "transfer queued",
+                                         "transferring", "committing" */
+    const char *primary;              /* name of the one it works with, or NULL */
 };
 MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
                                     struct replicator_status *out, struct errinfo *e);

@@ -381,7 +381,7 @@ static void submit_row(struct zone_entry *z)
     job = commit_job_new(COMMIT_SERVED, &row);
     if (z->config) {
         job->row.kind = ZONE_SECONDARY;
-        job->row.source = SOURCE_CONFIG;
+        job->row.source = z->row.source == SOURCE_AUTOPRIMARY ? SOURCE_AUTOPRIMARY : SOURCE_CONFIG;
         job->row.removed = false;
     } else {
         job->row.removed = true;

@@ -81,6 +81,31 @@ static void take_config(struct zone_entry *z)
         replicate_commit_row(z);
 }
 
+/* Those that appeared by themselves, and that no section of their own names: their autoprimary's
+ * section says what is so. Without it they stay served until they expire. */
+static void give_autoprimaries(struct replicator *r, const struct config *old)
+{
+    size_t lost = 0;
+
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            const struct config_autoprimary *a;
+
+            if (z->generation == r->generation || z->row.source != SOURCE_AUTOPRIMARY ||
+                z->row.removed)
+                continue;
+            if ((a = replicate_autoprimary(z)))
+                give_config(z, old, &a->zone);
+            else
+                lost++;
+        }
+    }
+    if (lost)
+        log_warning(say("zones came from an autoprimary that is not configured any more; they are "
+                        "served until they expire"),
+                    kv_u64("zones", lost));
+}
+
 /* Those that the new configuration does not name any more. */
 static void sweep(struct replicator *r)
 {
@@ -111,7 +136,9 @@ void replicate_configure(struct replicator *r, struct config *config)
         z = replicate_find(r, row.name);
         give_config(z ? z : replicate_add(r, &row), old, cz);
     }
+    give_autoprimaries(r, old);
     sweep(r);
+    replicate_provision_reset(r);
     config_unref(old);
     if (r->doubtful)
         log_warning(say("by the clock, zones expired while nobody looked after them; they are "

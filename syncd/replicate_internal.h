@@ -3,11 +3,13 @@
  *   replicate_config.c   which zones there are: configuration against rows
  *   replicate_run.c      from plans to work, and from results to plans
  *   replicate_commit.c   what goes to the store
+ *   replicate_provision.c  zones that appear by themselves
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
 #define ZL_SYNCD_REPLICATE_INTERNAL_H
 
+#include "syncd/autoprimary.h"
 #include "syncd/notify_in.h"
 #include "syncd/replicate.h"
 #include "syncd/zone_row.h"
@@ -40,6 +42,22 @@ struct zone_entry {
     struct zone_entry *next_dirty;
 };
 
+/* A zone that was announced, while its primary is asked for its nameservers. */
+struct provision {
+    struct replicator *replicator;
+    struct announcement announcement;
+    int primary;   /* to be asked, index into config.primaries */
+    void *nsquery; /* NULL: waits for its turn */
+    struct provision *next;
+};
+
+/* How many zones came from one section. */
+struct section_state {
+    uint32_t zones;
+    struct mono hour; /* its beginning */
+    uint32_t in_hour;
+};
+
 /* A commit on its way; outlives the replicator if need be. */
 struct commit_wait {
     struct replicator *replicator; /* NULL: it is gone */
@@ -65,6 +83,10 @@ struct replicator {
 
     struct zone_entry **buckets;
     size_t bucket_count, zone_count;
+
+    struct section_state *sections; /* of config.autoprimaries */
+    struct provision *provisions;   /* oldest first */
+    unsigned provision_count, provisions_asking;
 
     struct zone_list rows; /* wait for their row job */
     unsigned rows_under_way;
@@ -94,6 +116,19 @@ struct zone_entry *replicate_add(struct replicator *r, const struct store_zone *
 void replicate_configure(struct replicator *r, struct config *config);
 /* Whether the stored row is as the configuration wants it. */
 bool replicate_row_fits(const struct zone_entry *z);
+
+/* ---- replicate_provision.c ---- */
+
+/* The section that gave us this zone, or NULL. */
+const struct config_autoprimary *replicate_autoprimary(const struct zone_entry *z);
+/* As notify_env.may_appear. */
+enum err replicate_may_appear(void *replicator, const uint8_t *zone, const struct addr *source,
+                              int key, struct errinfo *e);
+/* A NOTIFY for a zone that may appear. */
+void replicate_announced(struct replicator *r, const uint8_t *zone, const struct addr *source,
+                         int key);
+/* A new configuration is in force: counts anew; what was under way is forgotten. */
+void replicate_provision_reset(struct replicator *r);
 
 /* ---- replicate_run.c ---- */
 

@@ -42,6 +42,20 @@ static void net_transfer_cancel(void *ctx, void *handle)
     xfrin_cancel(handle);
 }
 
+static void *net_nsquery(void *ctx, const struct nsquery_spec *spec, nsquery_done_fn *done,
+                         void *arg)
+{
+    struct replicator_net *n = ctx;
+
+    return nsquery_start(n->loop, spec, done, arg);
+}
+
+static void net_nsquery_cancel(void *ctx, void *handle)
+{
+    (void)ctx;
+    nsquery_cancel(handle);
+}
+
 static void net_commit(void *ctx, struct commit_job *job)
 {
     struct replicator_net *n = ctx;
@@ -144,6 +158,8 @@ struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loo
                                    .probe_cancel = net_probe_cancel,
                                    .transfer = net_transfer,
                                    .transfer_cancel = net_transfer_cancel,
+                                   .nsquery = net_nsquery,
+                                   .nsquery_cancel = net_nsquery_cancel,
                                    .commit = net_commit,
                                    .alarm = net_alarm,
                                    .rows = net_rows,

@@ -64,6 +64,19 @@ struct config_zone {
     uint32_t expire_max_s; /* 0: as the SOA says */
 };
 
+/* Where zones may come from by themselves. Its title is the account of its zones. */
+struct config_autoprimary {
+    char *account;
+    int line;
+    char **nameservers; /* presentation form */
+    size_t nameserver_count;
+    char **suffixes;
+    size_t suffix_count;
+    uint32_t zones_max;
+    uint32_t zones_per_hour;
+    struct config_zone zone; /* what its zones are configured as; without a name */
+};
+
 struct config {
     char *path;
     char *node;     /* this node's name in the journal */
@@ -134,6 +147,8 @@ struct config {
     size_t primary_count;
     struct config_secondary *secondaries;
     size_t secondary_count;
+    struct config_autoprimary *autoprimaries;
+    size_t autoprimary_count;
     struct config_zone *zones;
     size_t zone_count;
 };

@@ -6,6 +6,42 @@
 #define NONE CONFIG_NO_OFFSET
 #define DAY 86400u
 
+/* What a zone may have, its own or one that its autoprimary's section gives it. */
+#define ZONE_ITEMS(section)                                                                        \
+    {section,    "notify-keys",                                                                    \
+     ITEM_NAMES, 0,                                                                                \
+     0,          "",                                                                               \
+     NONE,       "Keys whose NOTIFY is accepted from any address."},                               \
+        {section,    "secondaries",                                                                \
+         ITEM_NAMES, 0,                                                                            \
+         0,          "",                                                                           \
+         NONE,       "Secondaries by name: told of each change, and allowed to transfer."},        \
+        {section,    "transfer-keys",                                                              \
+         ITEM_NAMES, 0,                                                                            \
+         0,          "",                                                                           \
+         NONE,       "Keys that allow transfers from any address."},                               \
+        {section,                                                                                  \
+         "transfer-from",                                                                          \
+         ITEM_NAMES,                                                                               \
+         0,                                                                                        \
+         0,                                                                                        \
+         "",                                                                                       \
+         NONE,                                                                                     \
+         "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands "       \
+         "here."},                                                                                 \
+        {section,      "refresh-min",                                                              \
+         ITEM_SECONDS, 1,                                                                          \
+         28 * DAY,     "30s",                                                                      \
+         NONE,         "Shortest refresh interval, whatever the SOA says."},                       \
+        {section,  "refresh-max", ITEM_SECONDS, 1,                                                 \
+         28 * DAY, "1d",          NONE,         "Longest refresh interval."},                      \
+        {section, "retry-min", ITEM_SECONDS, 1, 28 * DAY, "5s", NONE, "Shortest retry interval."}, \
+        {section, "retry-max", ITEM_SECONDS, 1, 28 * DAY, "2h", NONE, "Longest retry interval."},  \
+    {                                                                                              \
+        section, "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,                              \
+            "Longest time without a primary before the zone expires; 0: as the SOA says."          \
+    }
+
 static const struct config_item items[] = {
     {"root", "node", ITEM_TEXT, 0, 0, "", AT(node),
      "Name of this node in the journal (committer). Empty: the host name."},
@@ -145,22 +181,21 @@ static const struct config_item items[] = {
      "TSIG key: signs NOTIFYs to it, and its transfers must be signed with it."},
     {"secondary", "notify", ITEM_FLAG, 0, 0, "yes", NONE, "Tell it of changes."},
 
+    {"autoprimary", "primaries", ITEM_NAMES, 0, 0, "", NONE,
+     "Primaries whose NOTIFY for an unknown zone makes the zone appear here, signed with their "
+     "key."},
+    {"autoprimary", "nameservers", ITEM_NAMES, 0, 0, "", NONE,
+     "One of these must be among the NS records that the primary has for the zone: our own names."},
+    {"autoprimary", "suffixes", ITEM_NAMES, 0, 0, "", NONE,
+     "Only zones at or below one of these. Empty: any."},
+    {"autoprimary", "zones-max", ITEM_U32, 0, 100000000, "10000", NONE,
+     "Zones that may come from here."},
+    {"autoprimary", "zones-per-hour", ITEM_U32, 1, 100000000, "3600", NONE,
+     "New zones in an hour."},
+    ZONE_ITEMS("autoprimary"),
+
     {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},
-    {"zone", "notify-keys", ITEM_NAMES, 0, 0, "", NONE,
-     "Keys whose NOTIFY is accepted from any address."},
-    {"zone", "secondaries", ITEM_NAMES, 0, 0, "", NONE,
-     "Secondaries by name: told of each change, and allowed to transfer."},
-    {"zone", "transfer-keys", ITEM_NAMES, 0, 0, "", NONE,
-     "Keys that allow transfers from any address."},
-    {"zone", "transfer-from", ITEM_NAMES, 0, 0, "", NONE,
-     "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands here."},
-    {"zone", "refresh-min", ITEM_SECONDS, 1, 28 * DAY, "30s", NONE,
-     "Shortest refresh interval, whatever the SOA says."},
-    {"zone", "refresh-max", ITEM_SECONDS, 1, 28 * DAY, "1d", NONE, "Longest refresh interval."},
-    {"zone", "retry-min", ITEM_SECONDS, 1, 28 * DAY, "5s", NONE, "Shortest retry interval."},
-    {"zone", "retry-max", ITEM_SECONDS, 1, 28 * DAY, "2h", NONE, "Longest retry interval."},
-    {"zone", "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,
-     "Longest time without a primary before the zone expires; 0: as the SOA says."},
+    ZONE_ITEMS("zone"),
 };
 
 const struct config_item *config_items(size_t *n)

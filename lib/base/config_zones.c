@@ -134,9 +134,8 @@ static enum err take_secondaries(struct config *c, cfg_t *cfg, struct errinfo *e
 typedef int index_fn(const struct config *c, const char *name);
 
 /* A list of names of sections, as indices. */
-static enum err take_names(struct config *c, const struct config_zone *z, cfg_t *sec,
-                           const char *item, const char *kind, index_fn *find, int **out,
-                           size_t *count, struct errinfo *e)
+static enum err take_names(struct config *c, cfg_t *sec, const char *item, const char *kind,
+                           index_fn *find, int **out, size_t *count, struct errinfo *e)
 {
     unsigned n = cfg_size(sec, item);
 
@@ -146,8 +145,8 @@ static enum err take_names(struct config *c, const struct config_zone *z, cfg_t 
         int index = find(c, name);
 
         if (index < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: zone '%s': there is no %s '%s'", file_of(c, sec),
-                           sec->line, z->name, kind, name);
+            return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': there is no %s '%s'", file_of(c, sec),
+                           sec->line, cfg_name(sec), cfg_title(sec), kind, name);
         (*out)[(*count)++] = index;
     }
     return OK;
@@ -162,8 +161,8 @@ static enum err take_transfer_from(const struct config *c, struct config_zone *z
     for (unsigned i = 0; i < n; i++) {
         if (addr_prefix_from_text(&z->transfer_from[i], cfg_getnstr(sec, "transfer-from", i), e) !=
             OK)
-            return err_wrap(ERR_FORMAT, e, "%s:%d: zone '%s': transfer-from", file_of(c, sec),
-                            sec->line, z->name);
+            return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s': transfer-from", file_of(c, sec),
+                            sec->line, cfg_name(sec), cfg_title(sec));
         z->transfer_from_count++;
     }
     return OK;
@@ -174,21 +173,17 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
 {
     enum err rc;
 
-    if ((rc = take_names(c, z, sec, "primaries", "primary", primary_index, &z->primaries,
+    if ((rc = take_names(c, sec, "primaries", "primary", primary_index, &z->primaries,
                          &z->primary_count, e)) ||
-        (rc = take_names(c, z, sec, "notify-keys", "key", key_index, &z->notify_keys,
+        (rc = take_names(c, sec, "notify-keys", "key", key_index, &z->notify_keys,
                          &z->notify_key_count, e)) ||
-        (rc = take_names(c, z, sec, "secondaries", "secondary", secondary_index, &z->secondaries,
+        (rc = take_names(c, sec, "secondaries", "secondary", secondary_index, &z->secondaries,
                          &z->secondary_count, e)) ||
-        (rc = take_names(c, z, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
+        (rc = take_names(c, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
                          &z->transfer_key_count, e)) ||
         (rc = take_transfer_from(c, z, sec, e)))
         return rc;
-    if (z->primary_count || z->secondary_count || z->transfer_key_count || z->transfer_from_count)
-        return OK;
-    return fail_at(sec, e,
-                   "needs primaries; a zone of our own is made by zonectl import, and may stand "
-                   "here with secondaries");
+    return OK;
 }
 
 static uint32_t seconds_of(cfg_t *sec, const char *name)
@@ -198,6 +193,20 @@ static uint32_t seconds_of(cfg_t *sec, const char *name)
     if (config_value_parse(&v, config_item_find("zone", name), cfg_getstr(sec, name), NULL) != OK)
         return 0; /* on_value has refused it already */
     return (uint32_t)v.number;
+}
+
+/* All that zones have, whichever kind of section it stands in. */
+static enum err take_zone(struct config *c, struct config_zone *z, cfg_t *sec, struct errinfo *e)
+{
+    z->line = sec->line;
+    z->refresh_min_s = seconds_of(sec, "refresh-min");
+    z->refresh_max_s = seconds_of(sec, "refresh-max");
+    z->retry_min_s = seconds_of(sec, "retry-min");
+    z->retry_max_s = seconds_of(sec, "retry-max");
+    z->expire_max_s = seconds_of(sec, "expire-max");
+    if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
+        return fail_at(sec, e, "a minimum is above its maximum");
+    return take_zone_lists(c, z, sec, e);
 }
 
 static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
@@ -211,16 +220,60 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
         struct config_zone *z = &c->zones[c->zone_count++];
 
         z->name = xstrdup(cfg_title(sec));
-        z->line = sec->line;
-        z->refresh_min_s = seconds_of(sec, "refresh-min");
-        z->refresh_max_s = seconds_of(sec, "refresh-max");
-        z->retry_min_s = seconds_of(sec, "retry-min");
-        z->retry_max_s = seconds_of(sec, "retry-max");
-        z->expire_max_s = seconds_of(sec, "expire-max");
-        if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
-            return fail_at(sec, e, "a minimum is above its maximum");
-        if ((rc = take_zone_lists(c, z, sec, e)))
+        if ((rc = take_zone(c, z, sec, e)))
             return rc;
+        if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
+            !z->transfer_from_count)
+            return fail_at(sec, e,
+                           "needs primaries; a zone of our own is made by zonectl import, and may "
+                           "stand here with secondaries");
+    }
+    return OK;
+}
+
+static void take_texts(char ***out, size_t *count, cfg_t *sec, const char *item)
+{
+    unsigned n = cfg_size(sec, item);
+
+    *out = xcalloc(n, sizeof(char *));
+    for (unsigned i = 0; i < n; i++)
+        (*out)[(*count)++] = xstrdup(cfg_getnstr(sec, item, i));
+}
+
+static uint32_t number_of(cfg_t *sec, const char *name)
+{
+    union config_value v = {0};
+
+    if (config_value_parse(&v, config_item_find(cfg_name(sec), name), cfg_getstr(sec, name),
+                           NULL) != OK)
+        return 0; /* on_value has refused it already */
+    return (uint32_t)v.number;
+}
+
+static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "autoprimary");
+    enum err rc;
+
+    c->autoprimaries = xcalloc(n, sizeof(*c->autoprimaries));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "autoprimary", i);
+        struct config_autoprimary *a = &c->autoprimaries[c->autoprimary_count++];
+
+        a->account = xstrdup(cfg_title(sec));
+        a->line = sec->line;
+        a->zones_max = number_of(sec, "zones-max");
+        a->zones_per_hour = number_of(sec, "zones-per-hour");
+        take_texts(&a->nameservers, &a->nameserver_count, sec, "nameservers");
+        take_texts(&a->suffixes, &a->suffix_count, sec, "suffixes");
+        if ((rc = take_zone(c, &a->zone, sec, e)))
+            return rc;
+        if (!a->account[0] || strlen(a->account) > 63)
+            return fail_at(sec, e, "its name is an account, 1 to 63 octets long");
+        if (!a->zone.primary_count)
+            return fail_at(sec, e, "needs primaries");
+        if (!a->nameserver_count)
+            return fail_at(sec, e, "needs nameservers: the names under which we serve its zones");
     }
     return OK;
 }
@@ -230,9 +283,26 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     enum err rc;
 
     if ((rc = take_keys(c, cfg, e)) || (rc = take_primaries(c, cfg, e)) ||
-        (rc = take_secondaries(c, cfg, e)))
+        (rc = take_secondaries(c, cfg, e)) || (rc = take_autoprimaries(c, cfg, e)))
         return rc;
     return take_zones(c, cfg, e);
+}
+
+static void zone_done(struct config_zone *z)
+{
+    free(z->name);
+    free(z->primaries);
+    free(z->notify_keys);
+    free(z->secondaries);
+    free(z->transfer_keys);
+    free(z->transfer_from);
+}
+
+static void texts_free(char **texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
 }
 
 void config_free_zones(struct config *c)
@@ -246,14 +316,17 @@ void config_free_zones(struct config *c)
         free(c->primaries[i].name);
     for (size_t i = 0; i < c->secondary_count; i++)
         free(c->secondaries[i].name);
-    for (size_t i = 0; i < c->zone_count; i++) {
-        free(c->zones[i].name);
-        free(c->zones[i].primaries);
-        free(c->zones[i].notify_keys);
-        free(c->zones[i].secondaries);
-        free(c->zones[i].transfer_keys);
-        free(c->zones[i].transfer_from);
+    for (size_t i = 0; i < c->autoprimary_count; i++) {
+        struct config_autoprimary *a = &c->autoprimaries[i];
+
+        free(a->account);
+        texts_free(a->nameservers, a->nameserver_count);
+        texts_free(a->suffixes, a->suffix_count);
+        zone_done(&a->zone);
     }
+    for (size_t i = 0; i < c->zone_count; i++)
+        zone_done(&c->zones[i]);
+    free(c->autoprimaries);
     free(c->keys);
     free(c->primaries);
     free(c->secondaries);

@@ -54,12 +54,38 @@ static enum err check_zones(const struct config *c, struct seen *seen, struct er
     return OK;
 }
 
+static enum err check_names(const struct config *c, const struct config_autoprimary *a,
+                            char *const *names, size_t n, const char *item, struct errinfo *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t name[NAME_MAX_OCTETS];
+
+        if (name_from_text(name, names[i], strlen(names[i]), NULL, e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: autoprimary '%s': %s", c->path, a->line,
+                            a->account, item);
+    }
+    return OK;
+}
+
+static enum err check_autoprimaries(const struct config *c, struct errinfo *e)
+{
+    for (size_t i = 0; i < c->autoprimary_count; i++) {
+        const struct config_autoprimary *a = &c->autoprimaries[i];
+        enum err rc;
+
+        if ((rc = check_names(c, a, a->nameservers, a->nameserver_count, "nameservers", e)) ||
+            (rc = check_names(c, a, a->suffixes, a->suffix_count, "suffixes", e)))
+            return rc;
+    }
+    return OK;
+}
+
 enum err config_check(const struct config *c, struct errinfo *e)
 {
     struct seen *seen = xcalloc(c->zone_count, sizeof(*seen));
     enum err rc;
 
-    if ((rc = check_keys(c, e)) == OK)
+    if (!(rc = check_keys(c, e)) && !(rc = check_autoprimaries(c, e)))
         rc = check_zones(c, seen, e);
     free(seen);
     return rc;

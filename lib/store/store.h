@@ -191,9 +191,9 @@ MUST_USE enum err store_zone_load_version(struct zone **out, struct store *s,
                                           const struct store_zone *z, uint64_t version,
                                           struct errinfo *e);
 
-/* One condensed change set from a version that was served to the one that is served now, joined from
- * the change log: the cost is the changes', not the zone's. ERR_NOT_FOUND if the log does not reach
- * back to it, or if it weighs more than max_bytes. */
+/* One condensed change set from a version that was served to the one that is served now, joined
+ * from the change log: the cost is the changes', not the zone's. ERR_NOT_FOUND if the log does not
+ * reach back to it, or if it weighs more than max_bytes. */
 MUST_USE enum err store_changes_since(struct changeset **out, struct store *s,
                                       const struct store_zone *z, uint64_t version,
                                       uint64_t max_bytes, struct errinfo *e);

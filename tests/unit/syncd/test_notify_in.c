@@ -43,6 +43,16 @@ static struct config config = {.udp_payload = 1232,
                                .zone_count = 1};
 static struct keyring *ring;
 
+/* Zones that 192.0.2.3 announces. */
+static enum err may_appear(void *ctx, const uint8_t *name, const struct addr *source, int key,
+                           struct errinfo *e)
+{
+    (void)ctx;
+    (void)name;
+    (void)key;
+    return source->ip[3] == 3 ? OK : err_set(ERR_DENIED, e, "no autoprimary");
+}
+
 static const struct config_zone *find(void *ctx, const uint8_t *name)
 {
     (void)ctx;
@@ -119,6 +129,13 @@ static const struct note notes[] = {
      .elsewhere = true,
      .verdict = NOTIFY_NOT_OURS,
      .rcode = RCODE_NOTAUTH,
+     .primary = -1},
+    {.name = "no zone of ours, from an autoprimary",
+     .source = 3,
+     .key = -1,
+     .serial = 7,
+     .elsewhere = true,
+     .verdict = NOTIFY_NEW_ZONE,
      .primary = -1},
     {.name = "unknown key",
      .source = 1,
@@ -221,7 +238,8 @@ static void check_reply(const struct note *n, struct tsig *t, const struct buf *
 
 static void test_notes(void **state)
 {
-    struct notify_env env = {.config = &config, .keys = ring, .find = find, .now = now};
+    struct notify_env env = {
+        .config = &config, .keys = ring, .find = find, .may_appear = may_appear, .now = now};
 
     (void)state;
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -241,7 +259,8 @@ static void test_notes(void **state)
         if (out.verdict != n->verdict)
             fail_msg("%s: verdict %d, '%s'", n->name, (int)out.verdict, out.why.text);
         assert_int_equal(out.primary, n->primary);
-        assert_int_equal(out.has_serial, n->serial != 0 && out.verdict == NOTIFY_ACCEPTED);
+        assert_int_equal(out.has_serial, n->serial != 0 && (out.verdict == NOTIFY_ACCEPTED ||
+                                                            out.verdict == NOTIFY_NEW_ZONE));
         if (out.has_serial)
             assert_int_equal(out.serial.v, n->serial);
         check_reply(n, &t, &reply);
@@ -254,7 +273,8 @@ static void test_notes(void **state)
 static void test_malformed(void **state)
 {
     static const struct note good = {.serial = 9};
-    struct notify_env env = {.config = &config, .keys = ring, .find = find, .now = now};
+    struct notify_env env = {
+        .config = &config, .keys = ring, .find = find, .may_appear = may_appear, .now = now};
     uint8_t wire[1024];
     size_t len = build(wire, sizeof(wire), &good);
     struct notify_result out;

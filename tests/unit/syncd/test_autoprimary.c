@@ -1,0 +1,124 @@
+/* Who may bring zones: every rule by itself, and which section takes what. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "syncd/autoprimary.h"
+
+static const char text[] =
+    "key \"one\" { secret-file = \"/x\" }\n"
+    "key \"two\" { secret-file = \"/x\" }\n"
+    "primary \"plain\" { address = \"192.0.2.1\" }\n"
+    "primary \"keyed\" { address = \"192.0.2.2@5353\" key = \"one\" }\n"
+    "primary \"twin\" { address = \"192.0.2.2\" key = \"two\" }\n"
+    "autoprimary \"a\" { primaries = {\"plain\"} nameservers = {\"ns1.us.test\", \"ns2.us.test\"} "
+    "}\n"
+    "autoprimary \"b\" { primaries = {\"plain\", \"keyed\"} nameservers = {\"ns3.us.test\"}\n"
+    "  suffixes = {\"customer.test\", \"other.test\"} }\n"
+    "autoprimary \"c\" { primaries = {\"twin\"} nameservers = {\"NS1.us.test\"} }\n";
+
+static const struct {
+    const char *zone, *source;
+    int key;
+    const char *ns;      /* the one name of the NS RRset besides ns.elsewhere.test */
+    const char *account; /* NULL: not taken ... */
+    const char *why;     /* ... for this reason */
+} table[] = {
+    {"x.test", "192.0.2.1", -1, "ns1.us.test", "a", NULL},
+    {"x.test", "192.0.2.1", 0, "NS2.US.test", "a", NULL},
+    {"x.test", "192.0.2.1", -1, "ns9.us.test", NULL, "none of our nameservers"},
+    {"x.test", "192.0.2.1", -1, "ns3.us.test", NULL, "none of our nameservers"},
+    {"x.customer.test", "192.0.2.1", -1, "ns3.us.test", "b", NULL},
+    {"customer.test", "192.0.2.1", -1, "ns3.us.test", "b", NULL},
+    {"xcustomer.test", "192.0.2.1", -1, "ns3.us.test", NULL, "none of our"},
+    {"x.test", "192.0.2.2", 0, "ns3.us.test", NULL, "this suffix"},
+    {"x.customer.test", "192.0.2.1", -1, "ns1.us.test", "a", NULL},
+    {"x.other.test", "192.0.2.2", 0, "ns3.us.test", "b", NULL},
+    {"x.other.test", "192.0.2.2", -1, "ns3.us.test", NULL, "not signed with its key"},
+    {"x.other.test", "192.0.2.2", 1, "ns3.us.test", NULL, "none of our nameservers"}, /* c's key */
+    {"x.other.test", "192.0.2.2", 1, "ns1.us.test", "c", NULL},
+    {"x.other.test", "192.0.2.2", 0, "ns1.us.test", NULL, "none of our nameservers"},
+
+    {"x.test", "192.0.2.3", -1, "ns1.us.test", NULL, "no autoprimary"},
+    {"x.test", "2001:db8::1", 0, "ns1.us.test", NULL, "no autoprimary"},
+};
+
+static struct config *config_of(const char *words)
+{
+    char path[] = "/tmp/test_autoprimary.XXXXXX";
+    struct config *c = NULL;
+    struct errinfo e;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, words, strlen(words)), strlen(words));
+    (void)close(fd);
+    if (config_load(&c, path, &e) != OK)
+        fail_msg("%s", e.text);
+    (void)unlink(path);
+    return c;
+}
+
+static void name_of(uint8_t out[NAME_MAX_OCTETS], const char *s)
+{
+    assert_int_equal(name_from_text(out, s, strlen(s), NULL, NULL), OK);
+}
+
+static void test_rules(void **state)
+{
+    struct config *c = config_of(text);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct announcement a = {.key = table[i].key};
+        uint8_t names[2][NAME_MAX_OCTETS];
+        struct errinfo e = {0};
+        int primary = -1;
+        int section = -1;
+        enum err rc;
+
+        name_of(a.zone, table[i].zone);
+        assert_int_equal(addr_from_text(&a.source, table[i].source, 5300, NULL), OK);
+        name_of(names[0], "ns.elsewhere.test");
+        name_of(names[1], table[i].ns);
+        rc = autoprimary_may(c, &a, &primary, &e);
+        if (rc == OK) {
+            assert_true(addr_ip_eq(&c->primaries[primary].address, &a.source));
+            rc = autoprimary_choose(c, &a, (const uint8_t(*)[NAME_MAX_OCTETS])names, 2, &section,
+                                    &e);
+        }
+        if (table[i].account
+                ? rc != OK || strcmp(c->autoprimaries[section].account, table[i].account) != 0
+                : rc != ERR_DENIED || !strstr(e.text, table[i].why))
+            fail_msg("%s from %s with %s: %d %s", table[i].zone, table[i].source, table[i].ns,
+                     (int)rc, e.text);
+    }
+    config_unref(c);
+}
+
+static void test_sections_by_account(void **state)
+{
+    struct config *c = config_of(text);
+
+    (void)state;
+    assert_ptr_equal(autoprimary_find(c, "b"), &c->autoprimaries[1]);
+    assert_null(autoprimary_find(c, "B"));
+    assert_null(autoprimary_find(c, ""));
+    config_unref(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_sections_by_account),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
