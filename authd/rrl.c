@@ -1,5 +1,6 @@
 #include "authd/rrl.h"
 
+#include <endian.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,22 +63,21 @@ void rrl_free(struct rrl *r)
 
 /* ---- Which bucket ---- */
 
-/* What is in front of the name in what is hashed. */
+/* What a bucket is for, beside the name. */
 struct head {
     uint8_t net[8];
     uint8_t family, kind;
 };
 
-static void keep_bits(uint8_t *ip, size_t octets, uint32_t bits)
+/* The first eight octets of an address without what is behind the prefix: no network is narrower
+ * than an IPv6 /64, and IPv4 has but four. */
+static void put_net(uint8_t net[8], const struct addr *a, uint32_t bits)
 {
-    for (size_t i = 0; i < octets; i++) {
-        size_t first = i * 8;
+    uint64_t v;
 
-        if (bits <= first)
-            ip[i] = 0;
-        else if (bits < first + 8)
-            ip[i] = (uint8_t)(ip[i] & 0xff00u >> (bits - first));
-    }
+    memcpy(&v, a->ip, sizeof(v));
+    v = htobe64(be64toh(v) & UINT64_MAX << (64 - bits));
+    memcpy(net, &v, sizeof(v));
 }
 
 static void head_of(struct head *out, const struct config *c, const struct rrl_answer *a)
@@ -86,20 +86,22 @@ static void head_of(struct head *out, const struct config *c, const struct rrl_a
     enum answer_kind kind = a->kind == ANSWER_NO_TYPE ? ANSWER_NO_NAME : a->kind;
 
     *out = (struct head){.family = a->source->family, .kind = (uint8_t)kind};
-    memcpy(out->net, a->source->ip, sizeof(out->net)); /* IPv4: zero behind it */
-    keep_bits(out->net, sizeof(out->net),
-              a->source->family == 4 ? c->rrl_ipv4_prefix : c->rrl_ipv6_prefix);
+    put_net(out->net, a->source, a->source->family == 4 ? c->rrl_ipv4_prefix : c->rrl_ipv6_prefix);
 }
 
+/* The name's hash under a key of this network and kind. Not a copy of both in one piece of memory:
+ * that costs twice as much. Nobody sees a hash, so that the keys are alike tells nobody anything.
+ */
 static uint64_t hash_of(const struct rrl *r, const struct head *h, const uint8_t *name)
 {
-    uint8_t key[sizeof(*h) + NAME_MAX_OCTETS];
-    size_t len = name ? name_len(name) : 0;
+    uint8_t key[16];
 
-    memcpy(key, h, sizeof(*h));
-    if (len > 0)
-        memcpy(key + sizeof(*h), name, len);
-    return siphash_1_3(r->key, key, sizeof(*h) + len);
+    memcpy(key, r->key, sizeof(key));
+    for (size_t i = 0; i < sizeof(h->net); i++)
+        key[i] ^= h->net[i];
+    key[8] ^= h->family;
+    key[9] ^= h->kind;
+    return siphash_1_3(key, name, name ? name_len(name) : 0);
 }
 
 /* ---- The bucket ---- */
@@ -112,25 +114,25 @@ static int64_t level(uint64_t bucket, uint64_t now)
     return ahead > (uint64_t)TOO_FAR ? 0 : (int64_t)ahead;
 }
 
-/* The bucket with this tag, or the one to take for it. */
+/* The bucket with this tag, or the one to take for it: one that is full, or the fullest. */
 static _Atomic(uint64_t) *set_find(struct set *s, uint64_t tag, uint64_t now)
 {
-    _Atomic(uint64_t) *fullest = &s->buckets[0];
+    size_t fullest = 0;
     int64_t least = INT64_MAX;
 
     for (size_t i = 0; i < SET_BUCKETS; i++) {
-        uint64_t b = atomic_load_explicit(&s->buckets[i], memory_order_relaxed);
-        int64_t l;
-
-        if (b >> TAG_SHIFT == tag)
+        if (atomic_load_explicit(&s->buckets[i], memory_order_relaxed) >> TAG_SHIFT == tag)
             return &s->buckets[i];
-        l = level(b, now);
+    }
+    for (size_t i = 0; i < SET_BUCKETS && least > 0; i++) {
+        int64_t l = level(atomic_load_explicit(&s->buckets[i], memory_order_relaxed), now);
+
         if (l < least) {
             least = l;
-            fullest = &s->buckets[i];
+            fullest = i;
         }
     }
-    return fullest;
+    return &s->buckets[fullest];
 }
 
 static uint64_t bucket_of(uint64_t tag, uint64_t slips, uint64_t now, int64_t ahead)
