@@ -1,4 +1,5 @@
 """What a client may take of the server by TCP (RFC 7766 6), and what the others have of it meanwhile."""
+import contextlib
 import re
 import socket
 import struct
@@ -6,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import certs
 import pytest
 import zl
 from alone import FakeSyncd, acknowledge, closed, connect, descriptors, framed, notify, read_exactly, read_message, udp, version
@@ -353,3 +355,47 @@ def test_places_are_given_back(authd):
         for s in clients:
             s.close()
         zl.wait_for(lambda: descriptors(p) == before, 'all to be closed')
+
+
+# ---------------------------------------------------------------- and the operator sees it
+
+def test_what_happens_to_connections_is_counted(node, place):
+    cert = certs.Certificate(place / 'cert')
+    tls_port = zl.free_port()
+    n = node(level='info', workers=1, authd=f'version = "v" listen-tls = {{"127.0.0.1@{tls_port}"}} {cert.items()} proxy-from = {{"127.0.0.9"}}\n'
+             'tcp-clients = 3 tcp-per-source = 2 tcp-first = 3s tcp-idle = 60s')
+    n.start()
+
+    def counted(**want):
+        zl.wait_for(lambda: want.items() <= {k: n.json('stats')[k] for k in want}.items(), f'{want}')
+    with connect(n) as a, connect(n) as b:
+        assert asks(a) and asks(b)
+        with connect(n) as c:
+            assert closed(c)
+        counted(tcp_accepted=2, tcp_refused=1, tcp_evicted=0, tcp_timed_out=0)
+        with connect_from(n, '127.0.0.7') as d, connect_from(n, '127.0.0.8') as e:
+            assert asks(d) and asks(e)
+            counted(tcp_accepted=4, tcp_refused=1, tcp_evicted=1)
+    with connect_from(n, '127.0.0.5') as silent:
+        assert closed(silent)
+    counted(tcp_accepted=5, tcp_timed_out=1)
+    with connect_from(n, '127.0.0.9') as balancer:
+        balancer.sendall(framed(version(1)))
+        assert closed(balancer)
+    counted(proxy_refused=1)
+
+    def dial(session=None):
+        raw = socket.create_connection(('127.0.0.1', tls_port), timeout=15)
+        return context.wrap_socket(raw, server_hostname=cert.name, session=session)
+    context = cert.context()
+    with dial() as s:
+        assert asks(s)
+        session = s.session
+    with dial(session) as s:
+        assert s.session_reused
+    with socket.create_connection(('127.0.0.1', tls_port), timeout=15) as s:
+        s.sendall(b'GET / HTTP/1.0\r\n\r\n')
+        with contextlib.suppress(ConnectionResetError):
+            while s.recv(100):
+                pass
+    counted(tls_accepted=3, tls_handshakes=2, tls_resumed=1, tls_failed=1)
