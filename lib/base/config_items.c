@@ -118,7 +118,8 @@ static const struct config_item items[] = {
     {"authd", "rrl-buckets", ITEM_COUNT, 512, 1u << 27, "512k", AT(rrl_buckets),
      "Size of the table, 8 octets each; changes with a restart."},
     {"authd", "zone-counters", ITEM_FLAG, 0, 0, "no", AT(zone_counters),
-     "Count answers for each zone too: some 320 octets a zone and 64 more for each worker; changes with a "
+     "Count answers for each zone too: some 320 octets a zone and 64 more for each worker; changes "
+     "with a "
      "restart."},
     {"authd", "version", ITEM_TEXT, 0, 0, "", AT(version_text),
      "Answer to version.bind CH TXT. Empty: refused."},
