@@ -152,6 +152,11 @@ static enum err entry_prepare(struct journaler *j, struct batch *b, size_t i, st
     return c->changes && parent.found ? OK : load_content(j, b, i, e);
 }
 
+static bool batch_is_full(const struct batch *b)
+{
+    return b->n == BATCH_MAX || b->records >= BATCH_RECORDS;
+}
+
 /* The change's row is lent for the call only; the batch takes what it owns. */
 static enum err on_change(void *ctx, const struct store_change *c, struct errinfo *e)
 {
@@ -159,9 +164,6 @@ static enum err on_change(void *ctx, const struct store_change *c, struct errinf
     struct changeset *copy = NULL;
     enum err rc;
 
-    if (b->n == BATCH_MAX || b->records > BATCH_RECORDS)
-        return OK;
-    b->records += c->added + c->removed;
     if (c->changes) {
         struct buf octets = BUF_INIT;
         changeset_encode(&octets, c->changes);
@@ -173,7 +175,8 @@ static enum err on_change(void *ctx, const struct store_change *c, struct errinf
     b->changes[b->n] = *c;
     b->changes[b->n].changes = copy;
     b->n++;
-    return OK;
+    b->records += c->added + c->removed;
+    return batch_is_full(b) ? err_set(ERR_BUSY, e, "the batch is full") : OK;
 }
 
 static void batch_done(struct batch *b)
@@ -291,6 +294,8 @@ static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
     if ((rc = store_read_begin(j->store, e)))
         goto out;
     rc = store_unjournaled_each(j->store, BATCH_MAX, on_change, b, e);
+    if (rc == ERR_BUSY && batch_is_full(b))
+        rc = OK;
     for (size_t i = 0; rc == OK && i < b->n; i++) {
         rc = entry_prepare(j, b, i, e);
         if (rc)

@@ -122,7 +122,8 @@ struct store_change {
     bool waiting;     /* fetched while the zone is held: journaled, not served */
     struct wall at;
     struct origin origin;
-    struct changeset *changes; /* NULL unless CHANGE_DELTA; owned by this struct */
+    bool big; /* many records, and many of its version's: reading the content costs less */
+    struct changeset *changes; /* NULL unless CHANGE_DELTA, and if big; owned by this struct */
     uint64_t added, removed;   /* records */
     bool journaled;
     uint8_t oid[STORE_OID_BYTES];
@@ -202,7 +203,8 @@ MUST_USE enum err store_changes_since(struct changeset **out, struct store *s,
  * has seen less than first - 1 must read the zones again. */
 MUST_USE enum err store_seq(struct store *s, uint64_t *last, uint64_t *first, struct errinfo *e);
 
-/* Calls f for changes with seq > after, in order, at most `max`. The struct is lent. */
+/* Calls f for changes with seq > after, in order, at most `max`. The struct is lent. A big change
+ * comes without its change set. */
 typedef enum err store_change_fn(void *ctx, const struct store_change *c, struct errinfo *e);
 MUST_USE enum err store_change_each(struct store *s, uint64_t after, uint32_t max,
                                     store_change_fn *f, void *ctx, struct errinfo *e);

@@ -13,6 +13,17 @@ void store_change_done(struct store_change *c)
 }
 
 /* What the version row tells of a change. */
+/* Reading a changed record costs about as much as four records of the content. */
+#define BIG_CHANGE_RECORDS 10000
+#define BIG_CHANGE_PARTS 4
+
+static bool is_big(const struct store_version *v)
+{
+    uint64_t n = v->added + v->removed;
+
+    return n >= BIG_CHANGE_RECORDS && n > v->records / BIG_CHANGE_PARTS;
+}
+
 static enum err change_read_version(sqlite3_stmt *st, struct store_change *c, struct errinfo *e)
 {
     struct store_version v;
@@ -28,12 +39,13 @@ static enum err change_read_version(sqlite3_stmt *st, struct store_change *c, st
     c->origin = v.origin;
     c->added = v.added;
     c->removed = v.removed;
+    c->big = is_big(&v);
     c->journaled = v.journaled;
     memcpy(c->oid, v.oid, sizeof(c->oid));
     return OK;
 }
 
-enum err change_read(sqlite3_stmt *st, struct store_change *out, struct errinfo *e)
+enum err change_read(sqlite3_stmt *st, bool all, struct store_change *out, struct errinfo *e)
 {
     struct store_change c;
     bool bad = false;
@@ -50,7 +62,7 @@ enum err change_read(sqlite3_stmt *st, struct store_change *out, struct errinfo 
         rc = err_set(ERR_CORRUPT, e, "its zone's name cannot be read");
     if (!rc && c.kind != CHANGE_STATE)
         rc = change_read_version(st, &c, e);
-    if (!rc && c.kind == CHANGE_DELTA) {
+    if (!rc && c.kind == CHANGE_DELTA && (all || !c.big)) {
         const uint8_t *data;
         size_t len;
 
@@ -63,15 +75,15 @@ enum err change_read(sqlite3_stmt *st, struct store_change *out, struct errinfo 
     return OK;
 }
 
-static enum err changes_walk(struct store *s, sqlite3_stmt *st, store_change_fn *f, void *ctx,
-                             struct errinfo *e)
+static enum err changes_walk(struct store *s, sqlite3_stmt *st, bool all, store_change_fn *f,
+                             void *ctx, struct errinfo *e)
 {
     struct store_change c;
     bool row = false;
     enum err rc = OK;
 
     while (!rc && !(rc = stmt_row(s, st, &row, e)) && row) {
-        if ((rc = change_read(st, &c, e)))
+        if ((rc = change_read(st, all, &c, e)))
             break;
         rc = f(ctx, &c, e);
         store_change_done(&c);
@@ -89,7 +101,7 @@ enum err store_change_each(struct store *s, uint64_t after, uint32_t max, store_
         return rc;
     bind_u64(st, 1, after);
     bind_i64(st, 2, max);
-    rc = changes_walk(s, st, f, ctx, e);
+    rc = changes_walk(s, st, false, f, ctx, e);
     stmt_end(s, ST_CHANGE_EACH, st);
     return rc;
 }
@@ -103,7 +115,7 @@ enum err store_unjournaled_each(struct store *s, uint32_t max, store_change_fn *
     if ((rc = stmt_start(&st, s, ST_CHANGE_UNJOURNALED, e)))
         return rc;
     bind_i64(st, 1, max);
-    rc = changes_walk(s, st, f, ctx, e);
+    rc = changes_walk(s, st, false, f, ctx, e);
     stmt_end(s, ST_CHANGE_UNJOURNALED, st);
     return rc;
 }
@@ -119,7 +131,7 @@ enum err changes_of_zone(struct store *s, enum stmt_id id, int64_t zone_id, uint
     bind_i64(st, 1, zone_id);
     bind_u64(st, 2, after);
     bind_u64(st, 3, upto);
-    rc = changes_walk(s, st, f, ctx, e);
+    rc = changes_walk(s, st, true, f, ctx, e);
     stmt_end(s, id, st);
     return rc;
 }

@@ -177,7 +177,8 @@ MUST_USE enum err version_one(struct store *s, enum stmt_id id, int64_t zone_id,
 /* store_change.c */
 #define CHANGE_COLUMNS                                                                             \
     "c.seq, c.zone_id, z.name, c.kind, c.at, z.serial, c.sum, c.data, " VERSION_COLUMNS
-MUST_USE enum err change_read(sqlite3_stmt *st, struct store_change *out, struct errinfo *e);
+MUST_USE enum err change_read(sqlite3_stmt *st, bool all, struct store_change *out,
+                              struct errinfo *e);
 MUST_USE enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind,
                                 uint64_t version, struct wall at, const struct changeset *cs,
                                 uint64_t seq, struct errinfo *e);

@@ -160,6 +160,24 @@ static void test_waits_for_the_store(void **state)
     zone_unref(z);
 }
 
+/* Its change set is not read: the content is. */
+static void test_big_change(void **state)
+{
+    struct world *w = *state;
+    struct store_zone row = plain_row(apex_a);
+    struct zone *small, *big;
+
+    w->writer = must_open_writer(w->dir);
+    small = next_version(w, &row, NULL, 1, 1);
+    settle(w);
+    big = plain_zone(apex_a, 2, 11000, 2);
+    (void)must_commit(w->writer, &row, small, big, 2);
+    settle(w);
+    check_served(w, apex_a, big);
+    zone_unref(small);
+    zone_unref(big);
+}
+
 static void test_start_and_deltas(void **state)
 {
     struct world *w = *state;
@@ -489,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_waits_for_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_big_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_and_deltas, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delta_is_applied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),

@@ -135,6 +135,44 @@ static void test_change_log(void **state)
     assert_int_equal(n, 5);
 }
 
+static enum err look_at_big(void *ctx, const struct store_change *c, struct errinfo *err)
+{
+    bool *seen = ctx;
+
+    (void)err;
+    if (c->kind != CHANGE_DELTA)
+        return OK;
+    assert_int_equal(c->big, c->version == 2);
+    assert_int_equal(c->changes == NULL, c->version == 2);
+    *seen |= c->version == 2;
+    return OK;
+}
+
+/* The readers of the log are spared what is more work than the content; the way back is not. */
+static void test_big_change(void **state)
+{
+    struct setup *t = *state;
+    struct zone *grown = plain_zone(example, 2, 11000, 7);
+    struct zone *more = plain_zone_but(example, 3, 11000, 9, 8);
+    struct zone *got = NULL;
+    bool seen = false;
+
+    put_versions(t, 1, 1);
+    (void)must_commit(t->s, &t->z, t->v[1], grown, 1);
+    (void)must_commit(t->s, &t->z, grown, more, 2);
+    assert_int_equal(store_change_each(t->s, 0, 100, look_at_big, &seen, &e), OK);
+    assert_true(seen);
+    seen = false;
+    assert_int_equal(store_unjournaled_each(t->s, 100, look_at_big, &seen, &e), OK);
+    assert_true(seen);
+    assert_served(t->s, example, more);
+    assert_int_equal(store_zone_load_version(&got, t->s, &t->z, 1, &e), OK);
+    assert_true(same_content(got, t->v[1]));
+    zone_unref(got);
+    zone_unref(grown);
+    zone_unref(more);
+}
+
 /* A change of one record costs one page, not the zone. */
 static void test_writes_only_what_changed(void **state)
 {
@@ -564,14 +602,23 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_change_log),        TEST(test_writes_only_what_changed),
-        TEST(test_grow_and_shrink),   TEST(test_state_change),
-        TEST(test_conflicts),         TEST(test_part_fails),
-        TEST(test_rollback),          TEST(test_disk_full),
-        TEST(test_io_error),          TEST(test_snapshot),
-        TEST(test_load_version),      TEST(test_waiting),
-        TEST(test_waiting_conflicts), TEST(test_prune),
-        TEST(test_prune_some),        TEST(test_prune_waiting),
+        TEST(test_change_log),
+        TEST(test_big_change),
+        TEST(test_writes_only_what_changed),
+        TEST(test_grow_and_shrink),
+        TEST(test_state_change),
+        TEST(test_conflicts),
+        TEST(test_part_fails),
+        TEST(test_rollback),
+        TEST(test_disk_full),
+        TEST(test_io_error),
+        TEST(test_snapshot),
+        TEST(test_load_version),
+        TEST(test_waiting),
+        TEST(test_waiting_conflicts),
+        TEST(test_prune),
+        TEST(test_prune_some),
+        TEST(test_prune_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
