@@ -12,7 +12,6 @@ void store_change_done(struct store_change *c)
     c->changes = NULL;
 }
 
-/* What the version row tells of a change. */
 /* Reading a changed record costs about as much as four records of the content. */
 #define BIG_CHANGE_RECORDS 10000
 #define BIG_CHANGE_PARTS 4
@@ -24,6 +23,7 @@ static bool is_big(const struct store_version *v)
     return n >= BIG_CHANGE_RECORDS && n > v->records / BIG_CHANGE_PARTS;
 }
 
+/* What the version row tells of a change. */
 static enum err change_read_version(sqlite3_stmt *st, struct store_change *c, struct errinfo *e)
 {
     struct store_version v;
