@@ -72,7 +72,7 @@ def run_cmocka(program, label, totals):
 
 
 def run_corpus(program, corpus, label, totals):
-    code, out = run([program, corpus], 300, SAN_ENV)
+    code, out = run([program, '--storm', '30000', '1', corpus], 300, SAN_ENV)
     m = re.search(r'(\d+) inputs run', out)
     if code or not m or int(m.group(1)) == 0:
         totals.fail(label, out)

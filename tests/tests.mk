@@ -3,7 +3,7 @@
 SAN_BUILD := build/address-undefined
 TSAN_BUILD := build/thread
 
-.PHONY: help deps demo check check-unit check-integration bench fuzz soak fault asan tsan lint \
+.PHONY: help deps demo check check-unit check-integration bench fuzz storm soak fault asan tsan lint \
         layers format install
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make check         all tests (installs what they need when run as root)"
 	@echo "make check-unit | check-integration     parts of it"
 	@echo "make bench         measurements beside knot, nsd, bind9 and pdns-server"
+	@echo "make storm         millions of mutated inputs into every parser, under sanitizers (STORM=5000000 each)"
 	@echo "make fuzz          fuzz every parser, FUZZ_SECONDS=60 each"
 	@echo "make fault         the stories of crashes, unabridged: every system call, 1,000 kills"
 	@echo "make soak          random kills for SOAK_MINUTES=60"
@@ -63,6 +64,19 @@ fuzz:
 	@tests/deps.sh build check
 	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined VARIANT=fuzz FUZZER=yes fuzzers
 	@tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
+
+# Every wire parser, millions of inputs that chance makes from the seeds; a failure names its seed.
+STORM ?= 5000000
+storm:
+	@tests/deps.sh build check
+	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins fuzz-bins unit-bins
+	@ZL_SWEEP=all $(SAN_BUILD)/tests/unit/authd/test_answer_sweep
+	@ZL_STORM=$(STORM) ZL_SEED=$${SEED:-$$RANDOM} ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration/test_storm.py
+	@set -e; for t in tests/fuzz/fuzz_*.c; do n=$$(basename $$t .c); seed=$${SEED:-$$RANDOM}; \
+	    echo "$$n, seed $$seed"; \
+	    $(SAN_BUILD)/tests/fuzz/$$n --storm $(STORM) $$seed tests/fuzz/corpus/$${n#fuzz_} | tail -1; \
+	done
 
 # Each system call, each restored version, 1,000 kills: the stories of `check`, unabridged.
 SWEEP = ZL_FAULT_SWEEP=yes ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1
