@@ -115,8 +115,11 @@ static enum err load_config(struct config **config, struct keyring **keys, const
     if ((rc = config_load(&c, path, e)))
         return rc;
     if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
-        for (size_t i = 0; i < c->key_count; i++)
-            rc = cage_explain(rc, cage, c->keys[i].secret_file, e);
+        for (size_t i = 0; i < c->key_count; i++) {
+            enum err explained = cage_explain(rc, cage, c->keys[i].secret_file, e);
+
+            rc = explained ? explained : rc;
+        }
         config_unref(c);
         return rc;
     }

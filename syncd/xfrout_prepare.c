@@ -156,7 +156,7 @@ static enum err present_soa(struct work *w, struct errinfo *e)
     struct xfrout_content *c = &w->out->content;
     struct zone *zone = NULL;
     struct soa fields;
-    struct rr soa;
+    struct rr soa = {.rdata_len = 0};
     enum err rc;
 
     if (c->zone)
@@ -207,7 +207,8 @@ static enum err increments(struct work *w, struct errinfo *e)
     struct xfrout_content *c = &w->out->content;
     struct changeset *cs = NULL;
     struct store_version from;
-    struct rr soa, old;
+    struct rr soa = {.rdata_len = 0};
+    struct rr old;
     enum err rc;
 
     rc = store_version_by_serial(w->h.store, w->row.id, w->wish->have, &from, e);

@@ -70,7 +70,6 @@ STORM ?= 5000000
 storm:
 	@tests/deps.sh build check
 	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins fuzz-bins unit-bins
-	@ZL_SWEEP=all $(SAN_BUILD)/tests/unit/authd/test_answer_sweep
 	@ZL_STORM=$(STORM) ZL_SEED=$${SEED:-$$RANDOM} ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration/test_storm.py
 	@set -e; for t in tests/fuzz/fuzz_*.c; do n=$$(basename $$t .c); seed=$${SEED:-$$RANDOM}; \
