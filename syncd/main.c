@@ -349,16 +349,20 @@ static int parse_options(struct syncd *s, bool *check, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct syncd s = {.config_path = "/etc/zoneledger/zoneledger.conf"};
+    struct config *config = NULL;
+    struct keyring *keys = NULL;
     struct errinfo e = {0};
     bool check = false;
     int code = parse_options(&s, &check, argc, argv);
 
     if (code >= 0)
         return code;
-    if (load_config(&s.config, &s.keys, s.config_path, &s.cage, &e) != OK) {
+    if (load_config(&config, &keys, s.config_path, &s.cage, &e) != OK) {
         (void)fprintf(stderr, "syncd: %s\n", e.text);
         return 1;
     }
+    s.config = config;
+    s.keys = keys;
     if (check) {
         (void)printf("%s: right; %zu zones, %zu primaries, %zu keys\n", s.config_path,
                      s.config->zone_count, s.config->primary_count, s.config->key_count);
