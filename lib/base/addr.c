@@ -199,3 +199,12 @@ bool addr_in_prefix(const struct addr *a, const struct addr_prefix *p)
     }
     return true;
 }
+
+bool addr_in_prefixes(const struct addr *a, const struct addr_prefix *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (addr_in_prefix(a, &list[i]))
+            return true;
+    }
+    return false;
+}

@@ -43,5 +43,7 @@ struct addr_prefix {
 MUST_USE enum err addr_prefix_from_text(struct addr_prefix *out, const char *text,
                                         struct errinfo *e);
 bool addr_in_prefix(const struct addr *a, const struct addr_prefix *p); /* whatever the port */
+/* In one of n of them. */
+bool addr_in_prefixes(const struct addr *a, const struct addr_prefix *list, size_t n);
 
 #endif

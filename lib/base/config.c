@@ -9,6 +9,7 @@
 
 #include "lib/base/config_items.h"
 #include "lib/base/config_listen.h"
+#include "lib/base/config_where.h"
 #include "lib/base/config_zones.h"
 #include "lib/base/mem.h"
 
@@ -24,12 +25,6 @@ static struct errinfo *parse_error;
 static const char *parse_path;
 static bool parse_failed;
 
-/* A section that stands in the file once has no file name of its own. */
-static const char *file_of(const cfg_t *cfg)
-{
-    return cfg && cfg->filename ? cfg->filename : parse_path;
-}
-
 __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
     char text[ERR_TEXT_MAX / 2];
@@ -38,7 +33,8 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
         return;
     parse_failed = true;
     (void)vsnprintf(text, sizeof(text), fmt, ap);
-    (void)err_set(ERR_FORMAT, parse_error, "%s:%d: %s", file_of(cfg), cfg ? cfg->line : 0, text);
+    (void)err_set(ERR_FORMAT, parse_error, "%s:%d: %s", config_file_of(cfg, parse_path),
+                  cfg ? cfg->line : 0, text);
 }
 
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)

@@ -1,5 +1,6 @@
 #include "lib/base/config_listen.h"
 
+#include "lib/base/config_where.h"
 #include "lib/base/mem.h"
 
 #define PORT_DNS 53
@@ -7,8 +8,8 @@
 
 static enum err wrong(const struct config *c, cfg_t *sec, const char *item, struct errinfo *e)
 {
-    return err_wrap(ERR_FORMAT, e, "%s:%d: authd: %s", sec->filename ? sec->filename : c->path,
-                    sec->line, item);
+    return err_wrap(ERR_FORMAT, e, "%s:%d: authd: %s", config_file_of(sec, c->path), sec->line,
+                    item);
 }
 
 static bool has(const struct addr *list, size_t n, const struct addr *a)

@@ -1,23 +1,28 @@
 #include "lib/base/config_zones.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/base/config_items.h"
+#include "lib/base/config_where.h"
 #include "lib/base/mem.h"
-
-static const char *file_of(const struct config *c, const cfg_t *sec)
-{
-    return sec->filename ? sec->filename : c->path;
-}
 
 /* ---- Sections that zones name ---- */
 
-static enum err fail_at(cfg_t *sec, struct errinfo *e, const char *what)
+__attribute__((format(printf, 4, 5))) static enum err
+fail_at(const struct config *c, cfg_t *sec, struct errinfo *e, const char *fmt, ...)
 {
-    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", sec->filename ? sec->filename : "",
-                   sec->line, cfg_name(sec), cfg_title(sec) ? cfg_title(sec) : "", what);
+    char text[ERR_TEXT_MAX / 2];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", config_file_of(sec, c->path), sec->line,
+                   cfg_name(sec), cfg_title(sec), text);
 }
 
 static int key_index(const struct config *c, const char *name)
@@ -60,7 +65,7 @@ static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
         k->algorithm = xstrdup(cfg_getstr(sec, "algorithm"));
         k->secret_file = xstrdup(cfg_getstr(sec, "secret-file"));
         if (!k->secret_file[0])
-            return fail_at(sec, e, "needs a secret-file");
+            return fail_at(c, sec, e, "needs a secret-file");
     }
     return OK;
 }
@@ -75,16 +80,15 @@ static enum err take_peer(const struct config *c, cfg_t *sec, struct addr *peer,
 
     *key_out = -1;
     if (!address[0])
-        return fail_at(sec, e, "needs an address");
+        return fail_at(c, sec, e, "needs an address");
     if (addr_from_text(peer, address, 53, e) != OK ||
         (source[0] && addr_from_text(source_out, source, 0, e) != OK))
-        return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s'", file_of(c, sec), sec->line, cfg_name(sec),
-                        cfg_title(sec));
+        return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s'", config_file_of(sec, c->path), sec->line,
+                        cfg_name(sec), cfg_title(sec));
     if (source[0] && source_out->family != peer->family)
-        return fail_at(sec, e, "source and address are of different families");
+        return fail_at(c, sec, e, "source and address are of different families");
     if (key[0] && (*key_out = key_index(c, key)) < 0)
-        return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': there is no key '%s'", file_of(c, sec),
-                       sec->line, cfg_name(sec), cfg_title(sec), key);
+        return fail_at(c, sec, e, "there is no key '%s'", key);
     return OK;
 }
 
@@ -145,8 +149,7 @@ static enum err take_names(struct config *c, cfg_t *sec, const char *item, const
         int index = find(c, name);
 
         if (index < 0)
-            return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': there is no %s '%s'", file_of(c, sec),
-                           sec->line, cfg_name(sec), cfg_title(sec), kind, name);
+            return fail_at(c, sec, e, "there is no %s '%s'", kind, name);
         (*out)[(*count)++] = index;
     }
     return OK;
@@ -161,8 +164,8 @@ static enum err take_transfer_from(const struct config *c, struct config_zone *z
     for (unsigned i = 0; i < n; i++) {
         if (addr_prefix_from_text(&z->transfer_from[i], cfg_getnstr(sec, "transfer-from", i), e) !=
             OK)
-            return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s': transfer-from", file_of(c, sec),
-                            sec->line, cfg_name(sec), cfg_title(sec));
+            return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s': transfer-from",
+                            config_file_of(sec, c->path), sec->line, cfg_name(sec), cfg_title(sec));
         z->transfer_from_count++;
     }
     return OK;
@@ -186,11 +189,12 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
     return OK;
 }
 
-static uint32_t seconds_of(cfg_t *sec, const char *name)
+static uint32_t number_of(cfg_t *sec, const char *name)
 {
     union config_value v = {0};
 
-    if (config_value_parse(&v, config_item_find("zone", name), cfg_getstr(sec, name), NULL) != OK)
+    if (config_value_parse(&v, config_item_find(cfg_name(sec), name), cfg_getstr(sec, name),
+                           NULL) != OK)
         return 0; /* on_value has refused it already */
     return (uint32_t)v.number;
 }
@@ -199,13 +203,13 @@ static uint32_t seconds_of(cfg_t *sec, const char *name)
 static enum err take_zone(struct config *c, struct config_zone *z, cfg_t *sec, struct errinfo *e)
 {
     z->line = sec->line;
-    z->refresh_min_s = seconds_of(sec, "refresh-min");
-    z->refresh_max_s = seconds_of(sec, "refresh-max");
-    z->retry_min_s = seconds_of(sec, "retry-min");
-    z->retry_max_s = seconds_of(sec, "retry-max");
-    z->expire_max_s = seconds_of(sec, "expire-max");
+    z->refresh_min_s = number_of(sec, "refresh-min");
+    z->refresh_max_s = number_of(sec, "refresh-max");
+    z->retry_min_s = number_of(sec, "retry-min");
+    z->retry_max_s = number_of(sec, "retry-max");
+    z->expire_max_s = number_of(sec, "expire-max");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
-        return fail_at(sec, e, "a minimum is above its maximum");
+        return fail_at(c, sec, e, "a minimum is above its maximum");
     return take_zone_lists(c, z, sec, e);
 }
 
@@ -224,7 +228,7 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
             return rc;
         if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
             !z->transfer_from_count)
-            return fail_at(sec, e,
+            return fail_at(c, sec, e,
                            "needs primaries; a zone of our own is made by zonectl import, and may "
                            "stand here with secondaries");
     }
@@ -238,16 +242,6 @@ static void take_texts(char ***out, size_t *count, cfg_t *sec, const char *item)
     *out = xcalloc(n, sizeof(char *));
     for (unsigned i = 0; i < n; i++)
         (*out)[(*count)++] = xstrdup(cfg_getnstr(sec, item, i));
-}
-
-static uint32_t number_of(cfg_t *sec, const char *name)
-{
-    union config_value v = {0};
-
-    if (config_value_parse(&v, config_item_find(cfg_name(sec), name), cfg_getstr(sec, name),
-                           NULL) != OK)
-        return 0; /* on_value has refused it already */
-    return (uint32_t)v.number;
 }
 
 static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo *e)
@@ -269,11 +263,12 @@ static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo 
         if ((rc = take_zone(c, &a->zone, sec, e)))
             return rc;
         if (!a->account[0] || strlen(a->account) > 63)
-            return fail_at(sec, e, "its name is an account, 1 to 63 octets long");
+            return fail_at(c, sec, e, "its name is an account, 1 to 63 octets long");
         if (!a->zone.primary_count)
-            return fail_at(sec, e, "needs primaries");
+            return fail_at(c, sec, e, "needs primaries");
         if (!a->nameserver_count)
-            return fail_at(sec, e, "needs nameservers: the names under which we serve its zones");
+            return fail_at(c, sec, e,
+                           "needs nameservers: the names under which we serve its zones");
     }
     return OK;
 }
