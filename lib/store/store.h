@@ -182,6 +182,10 @@ MUST_USE enum err store_renewal_each(struct store *s, uint64_t after, uint32_t m
  * checked. ERR_NOT_FOUND, ERR_CORRUPT. */
 MUST_USE enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
                                   struct errinfo *e);
+/* The SOA of the served content, at the cost of one page: its RDATA is appended. Errors as above.
+ */
+MUST_USE enum err store_zone_soa(struct buf *rdata, uint32_t *ttl, struct store *s,
+                                 const struct store_zone *z, struct errinfo *e);
 /* The newest version fetched while the zone is held: served content with the waiting changes
  * applied. ERR_NOT_FOUND if nothing waits. */
 MUST_USE enum err store_zone_load_waiting(struct zone **out, struct store *s,

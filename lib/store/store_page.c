@@ -55,7 +55,7 @@ static enum err page_from_row(struct page **out, sqlite3_stmt *st, const uint8_t
 }
 
 static enum err pages_read(struct page_list *list, struct store *s, const struct store_zone *z,
-                           struct errinfo *e)
+                           int64_t max, struct errinfo *e)
 {
     sqlite3_stmt *st = NULL;
     bool row = false;
@@ -64,6 +64,7 @@ static enum err pages_read(struct page_list *list, struct store *s, const struct
     if ((rc = stmt_start(&st, s, ST_PAGES, e)))
         return rc;
     bind_i64(st, 1, z->id);
+    bind_i64(st, 2, max);
     while (!rc && !(rc = stmt_row(s, st, &row, e)) && row) {
         list->pages = xgrow(list->pages, &list->cap, list->n + 1, sizeof(*list->pages));
         if (!(rc = page_from_row(&list->pages[list->n], st, z->name, e)))
@@ -73,12 +74,13 @@ static enum err pages_read(struct page_list *list, struct store *s, const struct
     return rc;
 }
 
-enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
-                         struct errinfo *e)
+/* The zone of its first `max` pages; -1: all. */
+static enum err zone_read(struct zone **out, struct store *s, const struct store_zone *z,
+                          int64_t max, struct errinfo *e)
 {
     struct page_list list = {NULL, 0, 0};
     char text[NAME_TEXT_MAX];
-    enum err rc = pages_read(&list, s, z, e);
+    enum err rc = pages_read(&list, s, z, max, e);
 
     if (!rc && list.n == 0)
         rc = z->has_content ? err_set(ERR_CORRUPT, e, "its content is gone")
@@ -94,6 +96,32 @@ enum err store_zone_load(struct zone **out, struct store *s, const struct store_
         return OK;
     (void)name_to_text(text, z->name);
     return err_wrap(rc, e, "zone %s", text);
+}
+
+enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
+                         struct errinfo *e)
+{
+    return zone_read(out, s, z, -1, e);
+}
+
+enum err store_zone_soa(struct buf *rdata, uint32_t *ttl, struct store *s,
+                        const struct store_zone *z, struct errinfo *e)
+{
+    struct zone *apex = NULL;
+    struct soa fields;
+    struct rr soa;
+    enum err rc = zone_read(&apex, s, z, 1, e);
+
+    if (rc)
+        return rc;
+    if (zone_soa(apex, &soa, &fields)) {
+        buf_put(rdata, soa.rdata, soa.rdata_len);
+        *ttl = soa.ttl;
+    } else {
+        rc = err_set(ERR_CORRUPT, e, "its content has no SOA");
+    }
+    zone_unref(apex);
+    return rc;
 }
 
 /* ---- Writing ---- */

@@ -145,22 +145,29 @@ static void lists_cancel(struct rr_list *a, struct rr_list *b, struct rr_list *k
     b->n = nb;
 }
 
-bool rr_list_serial(const struct rr_list *list, const uint8_t *apex, struct serial *out)
+bool rr_list_soa(const struct rr_list *list, const uint8_t *apex, struct rr *out)
 {
-    struct soa soa;
-
     /* The apex comes first, and SOA is one of its first types: no walk through the list. */
     for (size_t i = 0; i < list->n && list->rrs[i].type <= RR_SOA; i++) {
-        const struct rr *rr = &list->rrs[i];
-
-        if (!name_eq(rr->owner, apex))
+        if (!name_eq(list->rrs[i].owner, apex))
             return false;
-        if (rr->type == RR_SOA && soa_parse(&soa, rr->rdata, rr->rdata_len)) {
-            *out = soa.serial;
+        if (list->rrs[i].type == RR_SOA) {
+            *out = list->rrs[i];
             return true;
         }
     }
     return false;
+}
+
+bool rr_list_serial(const struct rr_list *list, const uint8_t *apex, struct serial *out)
+{
+    struct soa soa;
+    struct rr rr;
+
+    if (!rr_list_soa(list, apex, &rr) || !soa_parse(&soa, rr.rdata, rr.rdata_len))
+        return false;
+    *out = soa.serial;
+    return true;
 }
 
 void changeset_finish(struct changeset *cs)

@@ -31,6 +31,9 @@ struct changeset {
     struct arena arena; /* owns what the lists point to */
 };
 
+/* The SOA at the apex in one of the lists, lent; false if there is none. */
+bool rr_list_soa(const struct rr_list *list, const uint8_t *apex, struct rr *out);
+
 struct changeset *changeset_new(const uint8_t *apex);
 void changeset_free(struct changeset *cs);
 

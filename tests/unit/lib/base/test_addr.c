@@ -105,10 +105,25 @@ static void networks(void **state)
     }
 }
 
+static void lists_of_networks(void **state)
+{
+    struct addr_prefix list[2];
+    struct addr a;
+
+    (void)state;
+    assert_int_equal(addr_prefix_from_text(&list[0], "192.0.2.0/24", NULL), OK);
+    assert_int_equal(addr_prefix_from_text(&list[1], "2001:db8::/32", NULL), OK);
+    assert_int_equal(addr_from_text(&a, "2001:db8::1", 1, NULL), OK);
+    assert_true(addr_in_prefixes(&a, list, 2));
+    assert_false(addr_in_prefixes(&a, list, 1));
+    assert_false(addr_in_prefixes(&a, NULL, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_out),
-                                       cmocka_unit_test(networks)};
+                                       cmocka_unit_test(networks),
+                                       cmocka_unit_test(lists_of_networks)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

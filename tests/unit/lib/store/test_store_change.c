@@ -410,7 +410,50 @@ static void test_snapshot(void **state)
     store_close(r);
 }
 
+static void test_soa(void **state)
+{
+    struct setup *t = *state;
+    struct buf rdata = BUF_INIT;
+    struct soa fields;
+    uint32_t ttl = 0;
+    struct rr soa;
+
+    put_versions(t, 1, 3);
+    assert_int_equal(store_zone_soa(&rdata, &ttl, t->s, &t->z, &e), OK);
+    assert_true(zone_soa(t->v[3], &soa, &fields));
+    assert_int_equal(rdata.len, soa.rdata_len);
+    assert_memory_equal(rdata.data, soa.rdata, soa.rdata_len);
+    assert_int_equal(ttl, soa.ttl);
+    buf_free(&rdata);
+}
+
 /* ---- Older and waiting versions ---- */
+
+/* One change set from any version that was served, as long as the log reaches back. */
+static void test_changes_since(void **state)
+{
+    struct setup *t = *state;
+    struct changeset *cs = NULL;
+
+    put_versions(t, 1, 11);
+    for (uint32_t i = 1; i <= 11; i++) {
+        struct zone *got = NULL;
+
+        assert_int_equal(store_changes_since(&cs, t->s, &t->z, i, 1 << 20, &e), OK);
+        assert_int_equal(cs->from.v, i);
+        assert_int_equal(cs->to.v, 11);
+        if (i < 11) {
+            assert_int_equal(zone_apply(&got, t->v[i], cs, NULL, &e), OK);
+            assert_true(same_content(got, t->v[11]));
+        } else {
+            assert_int_equal(cs->added.n + cs->removed.n, 0);
+        }
+        zone_unref(got);
+        changeset_free(cs);
+    }
+    assert_int_equal(store_changes_since(&cs, t->s, &t->z, 1, 100, &e), ERR_NOT_FOUND);
+    assert_int_equal(store_changes_since(&cs, t->s, &t->z, 12, 1 << 20, &e), ERR_NOT_FOUND);
+}
 
 static void test_load_version(void **state)
 {
@@ -602,22 +645,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_change_log),
-        TEST(test_big_change),
-        TEST(test_writes_only_what_changed),
-        TEST(test_grow_and_shrink),
-        TEST(test_state_change),
-        TEST(test_conflicts),
-        TEST(test_part_fails),
-        TEST(test_rollback),
-        TEST(test_disk_full),
-        TEST(test_io_error),
-        TEST(test_snapshot),
-        TEST(test_load_version),
-        TEST(test_waiting),
-        TEST(test_waiting_conflicts),
-        TEST(test_prune),
-        TEST(test_prune_some),
+        TEST(test_change_log),        TEST(test_big_change),   TEST(test_writes_only_what_changed),
+        TEST(test_grow_and_shrink),   TEST(test_state_change), TEST(test_conflicts),
+        TEST(test_part_fails),        TEST(test_rollback),     TEST(test_disk_full),
+        TEST(test_io_error),          TEST(test_snapshot),     TEST(test_soa),
+        TEST(test_changes_since),     TEST(test_load_version), TEST(test_waiting),
+        TEST(test_waiting_conflicts), TEST(test_prune),        TEST(test_prune_some),
         TEST(test_prune_waiting),
     };
 
