@@ -95,3 +95,18 @@ struct tsig_key *keyring_find(const struct keyring *k, const uint8_t *name, int 
     }
     return NULL;
 }
+
+enum tsig_outcome keyring_verify(const struct keyring *k, struct tsig *t, const uint8_t *wire,
+                                 size_t len, size_t at, struct wall now, int *index)
+{
+    struct tsig_key *key = NULL;
+    struct tsig_rr rr;
+    int found = -1;
+    enum tsig_outcome o;
+
+    if (at && tsig_read(&rr, wire, len, at))
+        key = keyring_find(k, rr.key_name, &found);
+    o = tsig_verify_request(t, key, wire, len, at, now);
+    *index = o == TSIG_OK ? found : -1;
+    return o;
+}

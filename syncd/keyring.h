@@ -26,4 +26,11 @@ struct tsig_key *keyring_get(const struct keyring *k, int index);
 /* The key of this name, lent, and its index in config.keys; NULL if there is none. */
 struct tsig_key *keyring_find(const struct keyring *k, const uint8_t *name, int *index);
 
+/* Checks the signature of a request with the key that it names; `at` is where its TSIG record is,
+ * 0 if it has none. *t then knows how to sign the answer, whatever the outcome (tsig.h). *index is
+ * that of the key in config.keys after TSIG_OK, else -1. */
+MUST_USE enum tsig_outcome keyring_verify(const struct keyring *k, struct tsig *t,
+                                          const uint8_t *wire, size_t len, size_t at,
+                                          struct wall now, int *index);
+
 #endif

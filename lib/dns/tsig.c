@@ -30,6 +30,24 @@ const char *tsig_outcome_text(enum tsig_outcome o)
     return "?";
 }
 
+uint16_t tsig_rcode(enum tsig_outcome o)
+{
+    switch (o) {
+    case TSIG_OK:
+    case TSIG_MISSING:
+        return RCODE_NOERROR;
+    case TSIG_FORMERR:
+    case TSIG_PEER:
+        return RCODE_FORMERR;
+    case TSIG_BADKEY:
+    case TSIG_BADSIG:
+    case TSIG_BADTIME:
+    case TSIG_BADTRUNC:
+        break;
+    }
+    return RCODE_NOTAUTH;
+}
+
 void tsig_done(struct tsig *t)
 {
     tsig_key_unref(t->key);

@@ -79,6 +79,10 @@ enum tsig_outcome {
 /* "BADSIG" and so on, for logs. */
 const char *tsig_outcome_text(enum tsig_outcome o);
 
+/* Server: the rcode of the answer to a request that was verified so (RFC 8945 5.2, 5.3.2); NOERROR
+ * for TSIG_OK and TSIG_MISSING. */
+uint16_t tsig_rcode(enum tsig_outcome o);
+
 /* A TSIG record as it stands in a message. */
 struct tsig_rr {
     uint8_t key_name[NAME_MAX_OCTETS]; /* folded */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/dns/message_build.h"
 #include "syncd/keyring.h"
 
 static char dir[] = "/tmp/test_keyring.XXXXXX";
@@ -73,6 +74,46 @@ static void test_find(void **state)
     keyring_unref(keyring_ref(k));
     keyring_unref(k);
     keyring_unref(NULL);
+}
+
+/* Signed with a key of ours, with a stranger's, not at all. */
+static void test_verify(void **state)
+{
+    static const struct wall now = {1700000000};
+    struct msg_query_spec q = {.qname = (const uint8_t *)"\7example", .qtype = RR_SOA, .id = 1};
+    struct tsig_key *stranger = NULL;
+    struct keyring *k;
+    struct errinfo e = {{0}};
+
+    (void)state;
+    write_file("a", "c2VjcmV0 c2VjcmV0\n", 0600);
+    write_file("b", "c2VjcmV0c2VjcmV1", 0640);
+    assert_int_equal(
+        load(&k, 2, (const char *[]){"One.Key", "two"}, (const char *[]){"a", "b"}, &e), OK);
+    assert_int_equal(
+        tsig_key_new(&stranger, (const uint8_t *)"\3two", TSIG_HMAC_SHA256, "eA==", 4, &e), OK);
+    for (int i = 0; i < 4; i++) {
+        static const enum tsig_outcome want[] = {TSIG_OK, TSIG_OK, TSIG_BADSIG, TSIG_MISSING};
+        struct tsig_key *key = i < 2 ? keyring_get(k, i) : i == 2 ? stranger : NULL;
+        struct tsig client = {.key = NULL};
+        struct tsig server = {.key = NULL};
+        struct msg_layout layout;
+        uint8_t wire[512];
+        size_t len = msg_build_query(wire, sizeof(wire), &q);
+        int index = 7;
+
+        if (key)
+            assert_true(tsig_sign_request(&client, key, wire, &len, sizeof(wire), now));
+        assert_true(msg_layout_read(&layout, wire, len));
+        assert_int_equal(keyring_verify(k, &server, wire, len, layout.tsig, now, &index), want[i]);
+        assert_int_equal(index, i < 2 ? i : -1);
+        assert_int_equal(tsig_rcode(want[i]), i == 2 ? RCODE_NOTAUTH : RCODE_NOERROR);
+        tsig_done(&client);
+        tsig_done(&server);
+    }
+    assert_int_equal(tsig_rcode(TSIG_FORMERR), RCODE_FORMERR);
+    tsig_key_unref(stranger);
+    keyring_unref(k);
 }
 
 static void test_modes(void **state)
@@ -157,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_verify),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_bad_files),
     };
