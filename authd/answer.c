@@ -418,20 +418,17 @@ static bool early_rcode(uint16_t *rcode, enum query_outcome outcome, const struc
     return q->opcode != OPCODE_QUERY && q->qclass != CLASS_IN;
 }
 
-/* AXFR or IXFR of class IN. */
-static bool is_transfer(const struct query *q)
-{
-    return q->opcode == OPCODE_QUERY && q->qclass == CLASS_IN &&
-           (q->qtype == RR_AXFR || q->qtype == RR_IXFR);
-}
-
 /* What syncd has to say first. */
 static enum answer_action action_for(const struct answerer *a)
 {
     const struct query *q = &a->query;
 
-    if (is_transfer(q) && (a->stream || q->qtype == RR_IXFR))
-        return a->stream ? ANSWER_TRANSFER : ANSWER_HAND_OVER;
+    if (q->opcode == OPCODE_QUERY && q->qclass == CLASS_IN) {
+        if (a->stream && (q->qtype == RR_AXFR || q->qtype == RR_IXFR))
+            return ANSWER_TRANSFER;
+        if (q->qtype == RR_IXFR)
+            return ANSWER_HAND_OVER;
+    }
     return q->opcode != OPCODE_QUERY || q->tsig ? ANSWER_HAND_OVER : ANSWER_SEND;
 }
 
@@ -462,23 +459,25 @@ struct answer_made answer_make(struct answerer *a, const struct config *c, const
     return made;
 }
 
-size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, uint8_t *out,
-                    size_t cap)
+static size_t without_records(struct answerer *a, const struct config *c, uint16_t rcode,
+                              bool truncated, uint8_t *out, size_t cap)
 {
     struct edns_reply opt;
 
     reset(a, a->stream);
     a->rcode = rcode;
+    a->truncated = truncated;
     begin(a, c, &opt, out, cap);
     return finish(a, &opt);
 }
 
+size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, uint8_t *out,
+                    size_t cap)
+{
+    return without_records(a, c, rcode, false, out, cap);
+}
+
 size_t answer_empty(struct answerer *a, const struct config *c, uint8_t *out, size_t cap)
 {
-    struct edns_reply opt;
-
-    reset(a, a->stream);
-    a->truncated = true;
-    begin(a, c, &opt, out, cap);
-    return finish(a, &opt);
+    return without_records(a, c, RCODE_NOERROR, true, out, cap);
 }

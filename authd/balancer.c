@@ -4,11 +4,7 @@
 
 bool balancer_is(const struct config *c, const struct addr *peer)
 {
-    for (size_t i = 0; i < c->proxy_from_count; i++) {
-        if (addr_in_prefix(peer, &c->proxy_from[i]))
-            return true;
-    }
-    return false;
+    return addr_in_prefixes(peer, c->proxy_from, c->proxy_from_count);
 }
 
 bool balancer_unwrap(const struct config *c, struct message *m)

@@ -251,11 +251,7 @@ static uint32_t rate_of(const struct config *c, enum answer_kind kind)
 /* Looked at only for what is over the rate: nobody else pays for a long list. */
 static bool is_exempt(const struct config *c, const struct addr *source)
 {
-    for (size_t i = 0; i < c->rrl_exempt_count; i++) {
-        if (addr_in_prefix(source, &c->rrl_exempt[i]))
-            return true;
-    }
-    return false;
+    return addr_in_prefixes(source, c->rrl_exempt, c->rrl_exempt_count);
 }
 
 enum rrl_verdict rrl_check(struct rrl *r, const struct config *c, const struct rrl_answer *a,

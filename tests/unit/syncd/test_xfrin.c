@@ -313,6 +313,29 @@ static void test_cases(void **state)
     }
 }
 
+/* A transfer that is cut after each of its octets, but the last. */
+static void test_cut_after_every_octet(void **state)
+{
+    size_t whole = 1;
+
+    (void)state;
+    for (size_t cut = 0; cut < whole; cut++) {
+        struct primary p = {.act = ACT_CUT, .cut = cut, .content = plain_zone(apex, 11, 2, 1)};
+        struct xfrin_spec spec;
+
+        primary_start(&p);
+        spec = spec_for(&p);
+        transfer(&p, &spec);
+        whole = p.out.len;
+        if (p.result.report.outcome != TRANSFER_FAILED || p.result.new_zone)
+            fail_msg("cut after %zu of %zu octets: outcome %d", cut, whole,
+                     (int)p.result.report.outcome);
+        assert_string_not_equal(p.result.error.text, "");
+        primary_stop(&p);
+    }
+    assert_in_range(whole, 200, 2000);
+}
+
 /* What zone_check refuses is refused by serial. */
 static void test_content_without_ns(void **state)
 {
@@ -426,6 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_cut_after_every_octet),
         cmocka_unit_test(test_content_without_ns),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_cancel),
