@@ -10,7 +10,6 @@
 
 #include "lib/base/cage.h"
 #include "lib/base/log.h"
-#include "lib/dns/query.h"
 #include "lib/net/config_check.h"
 #include "syncd/api.h"
 #include "syncd/notify_out.h"
@@ -37,6 +36,13 @@ struct syncd {
 
 /* ---- Glue ---- */
 
+static const struct config_zone *section_of(void *ctx, const uint8_t *zone)
+{
+    struct syncd *s = ctx;
+
+    return replicator_section(s->replicator, zone);
+}
+
 /* Our secondaries hear of a new version. */
 static void tell_secondaries(struct syncd *s, const struct commit_job *job)
 {
@@ -45,7 +51,7 @@ static void tell_secondaries(struct syncd *s, const struct commit_job *job)
 
     if (job->rc != OK || job->kind != COMMIT_CHANGE || !zone_soa(job->new_zone, &soa, &fields))
         return;
-    notify_out_zone(s->notify, job->row.name, access_zone(xfrout_access(s->xfrout), job->row.name),
+    notify_out_zone(s->notify, job->row.name, replicator_section(s->replicator, job->row.name),
                     &soa, fields.serial, job->seq);
 }
 
@@ -62,21 +68,11 @@ static void on_committed(void *ctx, uint64_t seq, const struct commit_job *jobs)
         journaler_wake(s->journaler);
 }
 
-static bool asks_transfer(const struct ho_frame *m)
-{
-    struct query q;
-
-    return query_parse(&q, m->wire, m->wire_len) == QUERY_OK && q.opcode == OPCODE_QUERY &&
-           q.qtype == RR_IXFR;
-}
-
 static void on_message(void *ctx, const struct ho_frame *message, struct buf *reply)
 {
     struct syncd *s = ctx;
 
-    if (asks_transfer(message))
-        xfrout_datagram(s->xfrout, message, reply);
-    else
+    if (!xfrout_datagram(s->xfrout, message, reply))
         replicator_message(s->replicator, message, reply);
 }
 
@@ -101,8 +97,8 @@ static void tell_of_row(void *ctx, const struct replicator_status *status)
     const struct store_zone *row = &status->row;
 
     if (row->has_content && !row->removed && !row->expired)
-        notify_out_zone(s->notify, row->name, access_zone(xfrout_access(s->xfrout), row->name),
-                        NULL, row->serial, 0);
+        notify_out_zone(s->notify, row->name, replicator_section(s->replicator, row->name), NULL,
+                        row->serial, 0);
 }
 
 /* `cage`: as it is by now. */
@@ -115,11 +111,8 @@ static enum err load_config(struct config **config, struct keyring **keys, const
     if ((rc = config_load(&c, path, e)))
         return rc;
     if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
-        for (size_t i = 0; i < c->key_count; i++) {
-            enum err explained = cage_explain(rc, cage, c->keys[i].secret_file, e);
-
-            rc = explained ? explained : rc;
-        }
+        for (size_t i = 0; i < c->key_count; i++)
+            rc = cage_explain(rc, cage, c->keys[i].secret_file, e);
         config_unref(c);
         return rc;
     }
@@ -244,7 +237,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
                               c->change_log_bytes, on_committed, s, e)) ||
         (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)))
         return rc;
-    s->xfrout = xfrout_new(s->loop, s->config, s->keys);
+    s->xfrout = xfrout_new(s->loop, s->config, s->keys, section_of, s);
     s->notify = notify_out_new(s->loop, s->config, s->keys);
     s->net = replicator_net_new(&s->ops, s->loop, s->committer, c->data_dir);
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))

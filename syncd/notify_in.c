@@ -101,24 +101,6 @@ static bool read_hint(struct notice *n)
     return ok;
 }
 
-/* Who signed it. False, with the error ready to be sent in n->tsig, if the signature is bad. */
-static enum tsig_outcome check_signature(struct notice *n)
-{
-    struct tsig_rr rr;
-    struct tsig_key *key = NULL;
-    int index = -1;
-    enum tsig_outcome o;
-
-    if (n->q.tsig == 0)
-        return TSIG_OK;
-    if (tsig_read(&rr, n->m->wire, n->m->wire_len, n->q.tsig))
-        key = keyring_find(n->env->keys, rr.key_name, &index);
-    o = tsig_verify_request(&n->tsig, key, n->m->wire, n->m->wire_len, n->q.tsig, n->env->now);
-    if (o == TSIG_OK)
-        n->out->key = index;
-    return o;
-}
-
 /* May this key, or this address, speak for the zone? Sets the primary. */
 static bool is_allowed(struct notice *n, const struct config_zone *z, const char **why)
 {
@@ -165,10 +147,11 @@ static uint16_t judge(struct notice *n)
 
     if (n->q.opcode != OPCODE_NOTIFY || n->q.qtype != RR_SOA)
         return verdict_is(n, NOTIFY_MALFORMED, RCODE_FORMERR, "it is not about a SOA");
-    signature = check_signature(n);
+    signature = keyring_verify(n->env->keys, &n->tsig, n->m->wire, n->m->wire_len, n->q.tsig,
+                               n->env->now, &n->out->key);
     if (signature == TSIG_FORMERR)
         return verdict_is(n, NOTIFY_MALFORMED, RCODE_FORMERR, "its TSIG is malformed");
-    if (signature != TSIG_OK)
+    if (signature != TSIG_OK && signature != TSIG_MISSING)
         return verdict_is(n, NOTIFY_BAD_TSIG, RCODE_NOTAUTH, tsig_outcome_text(signature));
     if (n->q.qclass != CLASS_IN)
         return verdict_is(n, NOTIFY_REFUSED, RCODE_REFUSED, "its class is not IN");

@@ -70,7 +70,6 @@ struct notify_out {
     struct job_list lists[LISTS];
     struct job *buckets[BUCKETS]; /* by zone */
     uint64_t served;              /* what authd has come to */
-    struct notify_out_totals totals;
 };
 
 static struct mono now_of(const struct notify_out *n)
@@ -122,7 +121,6 @@ static void job_end(struct notify_out *n, struct job *j)
         at = &(*at)->other;
     *at = j->other;
     list_take(n, j);
-    n->totals.waiting--;
     tsig_done(&j->tsig);
     free(j->query);
     free(j->zone);
@@ -149,7 +147,6 @@ static struct job *job_new(struct notify_out *n, const uint8_t *zone, int second
     j->other = *at;
     *at = j;
     list_put(n, j);
-    n->totals.waiting++;
     return j;
 }
 
@@ -187,13 +184,11 @@ static bool take_reply(struct notify_out *n, struct job *j, const uint8_t *wire,
     if (j->tsig.key && tsig_verify_response(&j->tsig, wire, len, resp.layout.tsig, now) != TSIG_OK)
         return false;
     if (resp.rcode == RCODE_NOERROR) {
-        n->totals.acknowledged++;
         log_job(LOG_DEBUG, n, j, "a NOTIFY is acknowledged", NULL);
         return true;
     }
     if (resp.rcode == RCODE_SERVFAIL)
         return false; /* it may be able to later */
-    n->totals.refused++;
     rcode_to_text(rcode, resp.rcode);
     log_job(LOG_WARNING, n, j, "a secondary refuses our NOTIFY", rcode);
     return true;
@@ -312,7 +307,6 @@ static bool send_query(struct notify_out *n, struct job *j, struct errinfo *e)
     if (!o)
         return false;
     make_query(n, j);
-    n->totals.sent++;
     if (sendto(o->fd, j->query, j->query_len, MSG_NOSIGNAL, (struct sockaddr *)&ss, len) >= 0)
         return true;
     (void)err_sys(errno, e, "sending");
@@ -334,7 +328,6 @@ static void job_try(struct notify_out *n, struct job *j)
     struct errinfo e = {0};
 
     if (tries > TRIES_MAX) {
-        n->totals.given_up++;
         log_job(LOG_WARNING, n, j,
                 "a secondary does not answer our NOTIFYs, it is not told any more", NULL);
         job_end(n, j);
@@ -511,9 +504,4 @@ void notify_out_free(struct notify_out *n)
     keyring_unref(n->keys);
     config_unref(n->config);
     free(n);
-}
-
-struct notify_out_totals notify_out_totals(const struct notify_out *n)
-{
-    return n->totals;
 }

@@ -31,10 +31,4 @@ void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct con
 /* authd serves what the change log holds up to seq. */
 void notify_out_served(struct notify_out *n, uint64_t seq);
 
-struct notify_out_totals {
-    uint64_t sent, acknowledged, refused, given_up;
-    size_t waiting; /* jobs */
-};
-struct notify_out_totals notify_out_totals(const struct notify_out *n);
-
 #endif

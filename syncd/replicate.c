@@ -176,7 +176,7 @@ static enum err find_scheduled(struct zone_entry **out, struct replicator *r, co
     char text[NAME_TEXT_MAX];
 
     (void)name_to_text(text, zone);
-    if (!z || z->row.removed)
+    if (!z || z->row.removed || (z->row.id == 0 && !z->config))
         return err_set(ERR_NOT_FOUND, e, "there is no zone %s; 'zonectl zone list' shows all",
                        text);
     if (!z->scheduled)
@@ -240,6 +240,13 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
 
 /* ---- What is asked about zones ---- */
 
+const struct config_zone *replicator_section(const struct replicator *r, const uint8_t *zone)
+{
+    const struct zone_entry *z = replicate_find(r, zone);
+
+    return z ? z->section : NULL;
+}
+
 enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_zone *out,
                         struct errinfo *e)
 {
@@ -256,8 +263,7 @@ enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_
 
 static void status_of(struct replicator_status *out, const struct zone_entry *z)
 {
-    *out = (struct replicator_status){
-        .configured = z->config != NULL, .config = z->config, .doing = "waiting"};
+    *out = (struct replicator_status){.configured = z->config != NULL, .doing = "waiting"};
     replicate_full_row(&out->row, z);
     if (!z->scheduled || (z->plan.step == REFRESH_WAIT && !z->committing))
         return;

@@ -75,13 +75,16 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row);
 MUST_USE enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_zone *out,
                                  struct errinfo *e);
 
+/* The section of the configuration that holds for a zone (folded name), whether it is here or not:
+ * its own, or its autoprimary's. Lent until the next reload; NULL: none. */
+const struct config_zone *replicator_section(const struct replicator *r, const uint8_t *zone);
+
 struct replicator_status {
     struct store_zone row;
-    bool configured;                  /* it has primaries here */
-    const struct config_zone *config; /* its section, or its autoprimary's; lent, NULL: none */
-    const char *doing;                /* "waiting", "probe queued", "probing", "transfer queued",
-                                         "transferring", "committing" */
-    const char *primary;              /* name of the one it works with, or NULL */
+    bool configured;     /* it has primaries here */
+    const char *doing;   /* "waiting", "probe queued", "probing", "transfer queued",
+                            "transferring", "committing" */
+    const char *primary; /* name of the one it works with, or NULL */
 };
 MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
                                     struct replicator_status *out, struct errinfo *e);

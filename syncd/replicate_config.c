@@ -94,10 +94,13 @@ static void give_autoprimaries(struct replicator *r, const struct config *old)
             if (z->generation == r->generation || z->row.source != SOURCE_AUTOPRIMARY ||
                 z->row.removed)
                 continue;
-            if ((a = replicate_autoprimary(z)))
-                give_config(z, old, &a->zone);
-            else
+            if (!(a = replicate_autoprimary(z))) {
                 lost++;
+                continue;
+            }
+            if (!z->section)
+                z->section = &a->zone;
+            give_config(z, old, &a->zone);
         }
     }
     if (lost)
@@ -117,24 +120,34 @@ static void sweep(struct replicator *r)
     }
 }
 
+static void forget_sections(struct replicator *r)
+{
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next)
+            z->section = NULL;
+    }
+}
+
 void replicate_configure(struct replicator *r, struct config *config)
 {
     struct config *old = r->config;
 
     r->config = config_ref(config);
     r->generation++;
+    forget_sections(r);
     for (size_t i = 0; i < config->zone_count; i++) {
         const struct config_zone *cz = &config->zones[i];
         struct store_zone row = {.kind = ZONE_SECONDARY, .source = SOURCE_CONFIG};
         struct zone_entry *z;
 
-        if (cz->primary_count == 0)
-            continue; /* a zone of our own: only access.h wants to know */
         if (name_from_text(row.name, cz->name, strlen(cz->name), NULL, NULL) != OK)
             continue; /* can't be: config_check has read it */
         (void)name_fold(row.name, row.name);
-        z = replicate_find(r, row.name);
-        give_config(z ? z : replicate_add(r, &row), old, cz);
+        if (!(z = replicate_find(r, row.name)))
+            z = replicate_add(r, &row);
+        z->section = cz;
+        if (cz->primary_count) /* else it is a zone of our own, once it is imported */
+            give_config(z, old, cz);
     }
     give_autoprimaries(r, old);
     sweep(r);

@@ -25,8 +25,9 @@ struct zone_entry {
     struct zone_entry *next; /* in the hash bucket */
 
     struct zone_row row;
-    const struct config_zone *config; /* NULL: no primaries here */
-    unsigned generation;              /* of the configuration that last named it */
+    const struct config_zone *section; /* its own, or its autoprimary's; NULL: none */
+    const struct config_zone *config;  /* the same, if it has primaries here */
+    unsigned generation;               /* of the configuration that last named it */
 
     bool scheduled; /* `refresh` is in use */
     struct refresh refresh;
@@ -93,7 +94,6 @@ struct replicator {
     struct zone_list dirty;
     struct mono flush_at;      /* while `dirty` isn't empty */
     struct commit_wait *waits; /* all under way */
-    uint64_t fallbacks;        /* from IXFR to AXFR, since the start */
     size_t doubtful;           /* zones that had expired by the wall clock at start */
     bool stopping;
 };

@@ -114,6 +114,8 @@ static enum err make_zone(struct provision *p, const struct nsquery_report *repo
     (void)snprintf(row.account, sizeof(row.account), "%s", a->account);
     zone_row_set(&z->row, &row);
     z->config = &a->zone;
+    if (!z->section)
+        z->section = &a->zone;
     z->generation = r->generation;
     log_announcement(LOG_INFO, p, "a zone appears, as its autoprimary announced it", NULL);
     replicate_commit_row(z);

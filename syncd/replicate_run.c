@@ -302,7 +302,6 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
         zone_row_text(&z->row.last_error, "");
         break;
     case TRANSFER_NOT_INCREMENTAL:
-        r->fallbacks++;
         log_failure(LOG_WARNING, z, p,
                     "an incremental transfer cannot be used, the whole zone is fetched", error);
         break;

@@ -69,8 +69,8 @@ static void put_answer(struct signed_query *s, struct buf *reply)
 static bool begin(struct signed_query *s, const struct keyring *keys, struct buf *reply)
 {
     const struct ho_frame *m = s->m;
-    struct tsig_key *key = NULL;
-    struct tsig_rr rr;
+    uint16_t rcode;
+    int index;
 
     switch (query_parse(&s->q, m->wire, m->wire_len)) {
     case QUERY_DROP:
@@ -86,24 +86,11 @@ static bool begin(struct signed_query *s, const struct keyring *keys, struct buf
         break;
     }
     s->limit = reply_limit(s);
-    if (s->q.tsig && tsig_read(&rr, m->wire, m->wire_len, s->q.tsig))
-        key = keyring_find(keys, rr.key_name, NULL);
-    switch (tsig_verify_request(&s->tsig, key, m->wire, m->wire_len, s->q.tsig, s->now)) {
-    case TSIG_OK:
-    case TSIG_MISSING:
-        return true;
-    case TSIG_FORMERR:
-    case TSIG_PEER:
-        put_short(s, RCODE_FORMERR, 0, reply);
-        return false;
-    case TSIG_BADKEY:
-    case TSIG_BADSIG:
-    case TSIG_BADTIME:
-    case TSIG_BADTRUNC:
-        break;
-    }
-    put_short(s, RCODE_NOTAUTH, 0, reply);
-    return false;
+    rcode =
+        tsig_rcode(keyring_verify(keys, &s->tsig, m->wire, m->wire_len, s->q.tsig, s->now, &index));
+    if (rcode != RCODE_NOERROR)
+        put_short(s, rcode, 0, reply);
+    return rcode == RCODE_NOERROR;
 }
 
 static struct signed_query query_of(const struct ho_frame *m, uint32_t udp_payload, struct wall now)

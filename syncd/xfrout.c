@@ -24,8 +24,7 @@ struct xfrout_conn {
     struct xfrout_conn *prev, *next;
     int fd;
     struct event *readable, *writable, *timer;
-    struct addr source, destination;
-    enum ho_transport transport;
+    struct addr source;
 
     struct buf in;
     size_t in_pos;
@@ -60,11 +59,12 @@ struct xfrout {
     struct loop *loop;
     struct config *config;
     struct keyring *keys;
-    struct access *access;
+    xfrout_section_fn *section;
+    void *ctx;
     struct xfrout_share *share;
     struct xfrout_conn *conns;
     struct token_bucket denials;
-    struct xfrout_totals totals;
+    unsigned running; /* connections */
     uint8_t message[MSG_MAX_OCTETS];
 };
 
@@ -160,7 +160,7 @@ static void conn_close(struct xfrout_conn *c)
         x->conns = c->next;
     if (c->next)
         c->next->prev = c->prev;
-    x->totals.running--;
+    x->running--;
     free(c);
 }
 
@@ -210,20 +210,11 @@ static void on_pool_work(void *ctx)
     xfrout_prepare(&p->result, &p->wish, p->share, p->data_dir);
 }
 
-static void count(struct xfrout_totals *t, enum xfrout_kind kind)
-{
-    t->axfr += kind == XFROUT_AXFR;
-    t->ixfr += kind == XFROUT_IXFR;
-    t->current += kind == XFROUT_SOA;
-}
-
 static void begin_stream(struct xfrout_conn *c, struct xfrout_prepared *r)
 {
     c->kind = r->content.kind;
     c->serial = r->serial;
     c->shared = r->content.zone;
-    if (c->wish.qtype != RR_SOA)
-        count(&c->server->totals, c->kind);
     if (r->fell_back) {
         char zone[NAME_TEXT_MAX];
 
@@ -249,7 +240,6 @@ static void on_pool_done(void *ctx)
         if (p->result.rcode == RCODE_NOERROR) {
             begin_stream(c, &p->result);
         } else {
-            c->server->totals.failed++;
             log_refused(c, p->result.error.text[0] ? p->result.error.text : "no such zone");
             put_short(c, p->result.rcode);
         }
@@ -298,36 +288,18 @@ static bool read_have(struct xfrout_conn *c, const uint8_t *wire, size_t len, st
 static bool check_signature(struct xfrout_conn *c, const uint8_t *wire, size_t len)
 {
     struct xfrout *x = c->server;
-    struct tsig_key *key = NULL;
-    struct tsig_rr rr;
-    int index = -1;
+    enum tsig_outcome o = keyring_verify(x->keys, &c->tsig, wire, len, c->query.tsig,
+                                         clock_wall(loop_clock(x->loop)), &c->key);
+    uint16_t rcode = tsig_rcode(o);
 
-    c->key = -1;
     c->key_name[0] = '\0';
-    if (c->query.tsig && tsig_read(&rr, wire, len, c->query.tsig)) {
-        key = keyring_find(x->keys, rr.key_name, &index);
-        (void)name_to_text(c->key_name, rr.key_name);
-    }
-    switch (tsig_verify_request(&c->tsig, key, wire, len, c->query.tsig,
-                                clock_wall(loop_clock(x->loop)))) {
-    case TSIG_OK:
-        c->key = index;
+    if (c->query.tsig)
+        (void)name_to_text(c->key_name, c->tsig.key ? tsig_key_name(c->tsig.key) : c->tsig.bad_key);
+    if (rcode == RCODE_NOERROR)
         return true;
-    case TSIG_MISSING:
-        return true;
-    case TSIG_FORMERR:
-    case TSIG_PEER:
-        put_short(c, RCODE_FORMERR);
-        return false;
-    case TSIG_BADKEY:
-    case TSIG_BADSIG:
-    case TSIG_BADTIME:
-    case TSIG_BADTRUNC:
-        break;
-    }
-    x->totals.denied++;
-    log_refused(c, "its signature does not hold");
-    put_short(c, RCODE_NOTAUTH);
+    if (rcode == RCODE_NOTAUTH)
+        log_refused(c, "its signature does not hold");
+    put_short(c, rcode);
     return false;
 }
 
@@ -335,7 +307,9 @@ static bool check_signature(struct xfrout_conn *c, const uint8_t *wire, size_t l
 static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
 {
     struct access_client who = {.source = c->source, .key = c->key};
+    struct xfrout *x = c->server;
     const struct query *q = &c->query;
+    const struct config_zone *section = x->section(x->ctx, q->qname);
     struct errinfo e;
 
     if (q->opcode != OPCODE_QUERY || q->qclass != CLASS_IN ||
@@ -345,10 +319,9 @@ static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
     }
     c->wish = (struct xfrout_wish){.qtype = q->qtype};
     (void)name_copy(c->wish.zone, q->qname);
-    if (q->qtype != RR_SOA && access_transfer(c->server->access, q->qname, &who, &e) != OK) {
-        c->server->totals.denied++;
+    if (q->qtype != RR_SOA && access_transfer(x->config, section, &who, &e) != OK) {
         log_refused(c, e.text);
-        put_short(c, access_zone(c->server->access, q->qname) ? RCODE_REFUSED : RCODE_NOTAUTH);
+        put_short(c, section ? RCODE_REFUSED : RCODE_NOTAUTH);
         return false;
     }
     if (q->qtype == RR_IXFR && !read_have(c, wire, len, &c->wish.have)) {
@@ -415,7 +388,6 @@ static bool make_messages(struct xfrout_conn *c)
         size_t len = 0;
 
         if (xfrout_stream_next(c->stream, x->message, &len, clock_wall(loop_clock(x->loop)), &e)) {
-            x->totals.failed++;
             log_broken(c, e.text);
             return false;
         }
@@ -542,13 +514,13 @@ static bool has_place(struct xfrout *x, const struct addr *source)
 {
     char client[ADDR_TEXT_MAX];
 
-    if (x->totals.running < x->config->transfers_out &&
+    if (x->running < x->config->transfers_out &&
         running_from(x, source) < x->config->transfers_per_client)
         return true;
     addr_to_text(client, source);
     if (token_bucket_take(&x->denials, now_of(x)))
         log_warning(say("too many transfers at the same time, a connection is closed"),
-                    kv_str("client", client), kv_u64("running", x->totals.running));
+                    kv_str("client", client), kv_u64("running", x->running));
     return false;
 }
 
@@ -566,13 +538,11 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)
     c->server = x;
     c->fd = fd;
     c->source = f->source;
-    c->destination = f->destination;
-    c->transport = f->transport;
     c->next = x->conns;
     if (x->conns)
         x->conns->prev = c;
     x->conns = c;
-    x->totals.running++;
+    x->running++;
     c->moved = c->began = now_of(x);
     buf_put(&c->in, f->wire, f->wire_len);
     (void)evutil_make_socket_nonblocking(fd);
@@ -586,7 +556,7 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)
     go_on(c);
 }
 
-void xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply)
+bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply)
 {
     struct access_client who = {.source = m->source, .key = -1};
     struct wall now = clock_wall(loop_clock(x->loop));
@@ -594,26 +564,30 @@ void xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *rep
     struct query q;
     struct errinfo e;
 
-    if (query_parse(&q, m->wire, m->wire_len) != QUERY_OK)
-        return;
+    if (query_parse(&q, m->wire, m->wire_len) != QUERY_OK || q.opcode != OPCODE_QUERY ||
+        q.qtype != RR_IXFR)
+        return false;
     /* Whether it really signed is looked at below, before anything is said. */
     if (q.tsig && tsig_read(&rr, m->wire, m->wire_len, q.tsig))
         (void)keyring_find(x->keys, rr.key_name, &who.key);
-    if (access_transfer(x->access, q.qname, &who, &e) == OK) {
+    if (access_transfer(x->config, x->section(x->ctx, q.qname), &who, &e) == OK) {
         tsig_query_answer(x->keys, m, x->config->udp_payload, now, reply);
-        return;
+        return true;
     }
-    x->totals.denied++;
     tsig_query_refuse(x->keys, m, RCODE_REFUSED, x->config->udp_payload, now, reply);
+    return true;
 }
 
 /* ---- ---- */
 
-struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys)
+struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys,
+                          xfrout_section_fn *section, void *ctx)
 {
     struct xfrout *x = xcalloc(1, sizeof(*x));
 
     x->loop = loop;
+    x->section = section;
+    x->ctx = ctx;
     x->share = xfrout_share_new();
     token_bucket_init(&x->denials, DENIALS_PER_SECOND, DENIALS_PER_SECOND, now_of(x));
     xfrout_reload(x, config, keys);
@@ -625,10 +599,8 @@ void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys
     struct config *old_config = x->config;
     struct keyring *old_keys = x->keys;
 
-    access_free(x->access);
     x->config = config_ref(config);
     x->keys = keyring_ref(keys);
-    x->access = access_new(config);
     config_unref(old_config);
     keyring_unref(old_keys);
 }
@@ -639,19 +611,8 @@ void xfrout_free(struct xfrout *x)
         return;
     while (x->conns)
         conn_close(x->conns);
-    access_free(x->access);
     keyring_unref(x->keys);
     config_unref(x->config);
     xfrout_share_unref(x->share);
     free(x);
-}
-
-const struct access *xfrout_access(const struct xfrout *x)
-{
-    return x->access;
-}
-
-struct xfrout_totals xfrout_totals(const struct xfrout *x)
-{
-    return x->totals;
 }

@@ -19,8 +19,12 @@
 
 struct xfrout;
 
-/* Takes references. */
-struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys);
+/* The section of `config` that holds for a zone (folded name), or NULL. */
+typedef const struct config_zone *xfrout_section_fn(void *ctx, const uint8_t *zone);
+
+/* Takes references. `section` is asked with each request. */
+struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys,
+                          xfrout_section_fn *section, void *ctx);
 /* Closes all connections; work in the pool ends by itself. */
 void xfrout_free(struct xfrout *x);
 void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys);
@@ -28,17 +32,8 @@ void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys
 /* A connection (takes over fd) with the octets that were read from it already. */
 void xfrout_take(struct xfrout *x, const struct ho_frame *stream, int fd);
 
-/* A message that authd handed over with a ready answer: IXFR by datagram, which is answered with
- * the SOA that authd put there if the client may transfer. */
-void xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply);
-
-/* The access rules in force, lent; for NOTIFY. */
-const struct access *xfrout_access(const struct xfrout *x);
-
-struct xfrout_totals {
-    uint64_t axfr, ixfr, current, denied, failed; /* since the start */
-    unsigned running;                             /* connections */
-};
-struct xfrout_totals xfrout_totals(const struct xfrout *x);
+/* Answers a message that authd handed over if it is IXFR by datagram: with the SOA that authd has
+ * put into its ready answer, if the client may transfer. False: it is something else. */
+bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply);
 
 #endif

@@ -144,45 +144,12 @@ static enum err whole_zone(struct work *w, struct errinfo *e)
     return OK;
 }
 
-static void take_soa(struct xfrout_content *c, const struct rr *soa)
-{
-    buf_put(&c->soa, soa->rdata, soa->rdata_len);
-    c->soa_ttl = soa->ttl;
-}
-
 /* The SOA that is served now. */
 static enum err present_soa(struct work *w, struct errinfo *e)
 {
     struct xfrout_content *c = &w->out->content;
-    struct zone *zone = NULL;
-    struct soa fields;
-    struct rr soa = {.rdata_len = 0};
-    enum err rc;
 
-    if (c->zone)
-        zone = zone_ref(c->zone);
-    else if ((rc = store_zone_load(&zone, w->h.store, &w->row, e)))
-        return rc;
-    rc = zone_soa(zone, &soa, &fields) ? OK : err_set(ERR_CORRUPT, e, "it has no SOA");
-    if (rc == OK)
-        take_soa(c, &soa);
-    zone_unref(zone);
-    return rc;
-}
-
-static bool list_soa(const struct rr_list *list, const uint8_t *apex, struct serial want,
-                     struct rr *out)
-{
-    for (size_t i = 0; i < list->n && name_eq(list->rrs[i].owner, apex); i++) {
-        struct soa fields;
-
-        if (list->rrs[i].type == RR_SOA &&
-            soa_parse(&fields, list->rrs[i].rdata, list->rrs[i].rdata_len)) {
-            *out = list->rrs[i];
-            return serial_eq(fields.serial, want);
-        }
-    }
-    return false;
+    return store_zone_soa(&c->soa, &c->soa_ttl, w->h.store, &w->row, e);
 }
 
 /* The changes from version `from` to what is served; from the log, or else from the journal. */
@@ -216,8 +183,8 @@ static enum err increments(struct work *w, struct errinfo *e)
         rc = err_set(ERR_NOT_FOUND, e, "serial %u was never served", (unsigned)w->wish->have.v);
     if (rc || (rc = changes_since(&cs, w, &from, e)))
         return rc;
-    if (!list_soa(&cs->added, w->wish->zone, w->row.serial, &soa) ||
-        !list_soa(&cs->removed, w->wish->zone, w->wish->have, &old))
+    if (!serial_eq(cs->from, w->wish->have) || !serial_eq(cs->to, w->row.serial) ||
+        !rr_list_soa(&cs->removed, cs->apex, &old) || !rr_list_soa(&cs->added, cs->apex, &soa))
         rc = err_set(ERR_SERIAL, e, "the changes do not lead from serial %u to %u",
                      (unsigned)w->wish->have.v, (unsigned)w->row.serial.v);
     else if (cs->added.n + cs->removed.n > w->row.records)
@@ -226,28 +193,30 @@ static enum err increments(struct work *w, struct errinfo *e)
         changeset_free(cs);
         return rc;
     }
-    take_soa(c, &soa);
     c->kind = XFROUT_IXFR;
     c->changes = cs;
     return OK;
 }
 
+/* Is one SOA the answer? */
+static bool soa_is_all(const struct work *w)
+{
+    return w->wish->qtype == RR_SOA ||
+           (w->wish->qtype == RR_IXFR && serial_cmp(w->row.serial, w->wish->have) != SERIAL_NEWER);
+}
+
 static enum err wanted(struct work *w, struct errinfo *e)
 {
+    bool increments_wanted = w->wish->qtype == RR_IXFR;
     enum err rc;
 
-    if (w->wish->qtype == RR_SOA ||
-        (w->wish->qtype == RR_IXFR && serial_cmp(w->row.serial, w->wish->have) != SERIAL_NEWER)) {
+    if (soa_is_all(w)) {
         w->out->content.kind = XFROUT_SOA;
-        return present_soa(w, e);
+    } else if (!increments_wanted || increments(w, &w->out->error) != OK) {
+        w->out->fell_back = increments_wanted;
+        if ((rc = whole_zone(w, e)))
+            return rc;
     }
-    if (w->wish->qtype == RR_IXFR) {
-        if (increments(w, &w->out->error) == OK)
-            return OK;
-        w->out->fell_back = true;
-    }
-    if ((rc = whole_zone(w, e)))
-        return rc;
     return present_soa(w, e);
 }
 

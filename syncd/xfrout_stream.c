@@ -94,18 +94,6 @@ static struct rr present_soa(const struct xfrout_stream *s)
                        .rclass = CLASS_IN};
 }
 
-/* The SOA of a list of changes. */
-static bool list_soa(const struct rr_list *list, struct rr *out)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (list->rrs[i].type == RR_SOA) {
-            *out = list->rrs[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The next that is no SOA. */
 static bool list_next(struct xfrout_stream *s, const struct rr_list *list, struct rr *out)
 {
@@ -160,7 +148,7 @@ static bool next_record(struct xfrout_stream *s, struct rr *out)
             break;
         case PART_OLD_SOA:
             s->part = PART_GONE;
-            if (list_soa(&cs->removed, out))
+            if (rr_list_soa(&cs->removed, cs->apex, out))
                 return true;
             break;
         case PART_GONE:

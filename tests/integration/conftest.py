@@ -2,6 +2,7 @@ import shutil
 import tempfile
 
 import pytest
+import hostile
 import zl
 from alone import authd  # noqa: F401, a fixture
 
@@ -48,6 +49,19 @@ def peer(place):
         p = cls(place / f'{name}{len(made)}', key, **options)
         made.append(p)
         return p
+    yield make
+    for p in made:
+        p.stop()
+
+
+@pytest.fixture
+def primary():
+    """Factory of primaries that answer by script: primary(text of the zone, key=None)."""
+    made = []
+
+    def make(text, key=None):
+        made.append(hostile.Primary(text, key))
+        return made[-1]
     yield make
     for p in made:
         p.stop()

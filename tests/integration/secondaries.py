@@ -1,7 +1,6 @@
 """Real servers as secondaries of ours: they take a zone by AXFR and IXFR, and are told by NOTIFY."""
 import os
 import pathlib
-import subprocess
 
 import zl
 
@@ -109,9 +108,7 @@ class Pdns(Secondary):
             f'socket-dir={self.path}\nsecondary=yes\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n'
             f'zone-cache-refresh-interval=0\nxfr-cycle-interval=1\nguardian=no\ndaemon=no\nwrite-pid=no\nloglevel=6\n'
             f'allow-unsigned-notify=yes\nallow-notify-from=127.0.0.0/8\n')
-        schema = next(p for p in ('/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql',
-                                  '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql') if os.path.exists(p))
-        subprocess.run(['sqlite3', self.path / 'pdns.sqlite'], stdin=open(schema), check=True)
+        zl.pdns_database(self.path)
         if self.key:
             self.util('import-tsig-key', self.key.name, self.key.algorithm, self.key.secret)
         for z in self.zones:
@@ -121,8 +118,7 @@ class Pdns(Secondary):
                 self.util('activate-tsig-key', z, self.key.name, 'secondary')
 
     def util(self, *args):
-        subprocess.run([zl.tool('pdnsutil'), f'--config-dir={self.path}', *args], check=True, capture_output=True,
-                       env={**os.environ, 'PATH': zl.PATH}, timeout=60)
+        zl.pdnsutil(self.path, *args)
 
     def command(self):
         return [zl.tool('pdns_server'), f'--config-dir={self.path}']

@@ -29,7 +29,7 @@ def test_serves_before_the_store_exists(authd):
     assert udp(p, dns.update.Update('example.')).rcode() == dns.rcode.SERVFAIL
     r = dns.query.tcp(notify(), '127.0.0.1', port=p.port, timeout=5)
     assert r.rcode() == dns.rcode.SERVFAIL
-    assert 'waiting for syncd' in p.text()
+    zl.wait_for(lambda: 'waiting for syncd' in p.text(), 'authd to say whom it waits for')
 
 
 def test_reload(authd):
@@ -265,7 +265,7 @@ def test_handover_roundtrip(authd):
     s = FakeSyncd(p.path, acknowledge)
     try:
         zl.wait_for(lambda: sorted(s.roles) == [1, 1, 2], 'all threads to connect')
-        assert 'connected to syncd' in p.text()
+        zl.wait_for(lambda: 'connected to syncd' in p.text(), 'authd to say so')
         r = udp(p, notify())
         assert r.rcode() == dns.rcode.NOERROR and r.flags & dns.flags.AA
         with connect(p) as c:

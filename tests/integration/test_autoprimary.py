@@ -130,6 +130,25 @@ def test_a_zone_of_our_own_is_not_taken_over(peer, node, place):
     assert n.serial(ZONE) == 3 and 'a zone appears' not in n.syncd.text()
 
 
+def test_its_section_says_who_may_transfer_and_is_told(peer, node):
+    p = peer('knot')
+    second = node('second')
+    n = trusting(node, p, secondaries='{"second"}', transfer_from='{"127.0.0.9/32"}')
+    n.secondaries['second'] = second
+    second.secondary_of(ZONE, n, **{'refresh-min': '1h', 'retry-min': '1h'})
+    p.write(ZONE, zone_text(1))
+    p.start()
+    n.start()
+    assert notify(n, ZONE) == dns.rcode.NOERROR
+    n.wait_serial(ZONE, 1)
+    assert zl.transfer(n.port, ZONE) == zl.records(zone_text(1), ZONE)
+    second.start()
+    second.wait_serial(ZONE, 1)
+    p.load(ZONE, zone_text(2))
+    assert notify(n, ZONE) == dns.rcode.NOERROR
+    second.wait_serial(ZONE, 2)
+
+
 def test_many_at_once(peer, node):
     p = peer('knot')
     n = trusting(node, p)

@@ -60,7 +60,7 @@ def test_authd_alone_ends_what_has_expired(peer, node):
     n.syncd.kill()
     p.stop()
     zl.wait_for(lambda: n.ask(short, 'SOA').rcode() == dns.rcode.SERVFAIL, 'the zone to expire', timeout=60)
-    assert 'expired while syncd is away' in n.authd.text()
+    zl.wait_for(lambda: 'expired while syncd is away' in n.authd.text(), 'authd to say so')
     assert n.serial(long) == 1
     assert n.serial(held) == served, 'a held zone does not expire'
     assert n.ask(f'www.{short}', 'A').rcode() == dns.rcode.SERVFAIL

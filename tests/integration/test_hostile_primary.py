@@ -13,18 +13,6 @@ import zl
 ZONE = 'example.test'
 
 
-@pytest.fixture
-def primary():
-    made = []
-
-    def make(text, key=None):
-        made.append(hostile.Primary(text, key))
-        return made[-1]
-    yield make
-    for p in made:
-        p.stop()
-
-
 def settled(n, p, want):
     """Provokes one transfer and waits until the zone is said to fail with `want`."""
     before = p.transfers

@@ -7,18 +7,6 @@ ZONE = 'example.test'
 WITH_IXFR = ['bind9', 'knot', 'nsd']  # PowerDNS answers IXFR with the whole zone
 
 
-@pytest.fixture
-def primary():
-    made = []
-
-    def make(text, key=None):
-        made.append(hostile.Primary(text, key))
-        return made[-1]
-    yield make
-    for p in made:
-        p.stop()
-
-
 @pytest.mark.parametrize('signed', [False, True], ids=['plain', 'tsig'])
 @pytest.mark.parametrize('name', WITH_IXFR)
 def test_changes_arrive_as_increments(name, signed, peer, node):

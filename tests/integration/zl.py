@@ -20,6 +20,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.tsigkeyring
+import dns.xfr
 import dns.zone
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -314,7 +315,22 @@ def serial(port, zone):
     return None
 
 
+def transfer(port, zone, key=None):
+    """The zone's records by AXFR, as records() gives them."""
+    z = dns.zone.Zone(zone, relativize=False)
+    q, _ = dns.xfr.make_query(z, keyring=key.ring() if key else None, keyname=key.name if key else None,
+                              keyalgorithm=key.algorithm if key else None)
+    dns.query.inbound_xfr('127.0.0.1', z, q, port=port, timeout=10)
+    return {(str(name).lower(), ttl, rdata.rdtype, rdata.to_digestable()) for name, ttl, rdata in z.iterate_rdatas()}
+
+
 # ---------------------------------------------------------------- primaries
+
+def run(*cmd):
+    """The output of a peer's tool."""
+    return subprocess.run([str(c) for c in cmd], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, 'PATH': PATH}, check=True).stdout
+
 
 class Peer:
     """A real server as primary. load(zone, text) gives it content; notify_to() comes before start()."""
@@ -364,8 +380,7 @@ class Peer:
             self.reload(zone)
 
     def ctl(self, *cmd):
-        return subprocess.run([str(c) for c in cmd], capture_output=True, text=True, timeout=60,
-                              env={**os.environ, 'PATH': PATH}, check=True).stdout
+        return run(*cmd)
 
 
 class Knot(Peer):
@@ -456,6 +471,18 @@ class Bind(Peer):
         wait_for(asked, 'named to load a changed zone')
 
 
+def pdns_database(path):
+    """An empty one, for gsqlite3."""
+    schema = next(p for p in ('/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql',
+                              '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql') if os.path.exists(p))
+    with open(schema) as f:
+        subprocess.run(['sqlite3', path / 'pdns.sqlite'], stdin=f, check=True)
+
+
+def pdnsutil(path, *args):
+    return run(tool('pdnsutil'), f'--config-dir={path}', *args)
+
+
 class Pdns(Peer):
     name, program = 'pdns', 'pdns_server'
 
@@ -467,16 +494,14 @@ class Pdns(Peer):
             f'allow-axfr-ips={"" if self.key else "127.0.0.0/8"}\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n'
             f'zone-cache-refresh-interval=0\nxfr-cycle-interval=3600\nguardian=no\ndaemon=no\nwrite-pid=no\nloglevel=5\n'
             f'consistent-backends=yes\nversion-string=anonymous\n')
-        schema = next(p for p in ('/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql',
-                                  '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql') if os.path.exists(p))
-        subprocess.run(['sqlite3', self.path / 'pdns.sqlite'], stdin=open(schema), check=True)
+        pdns_database(self.path)
         if self.key:
             self.util('import-tsig-key', self.key.name, self.key.algorithm, self.key.secret)
         for z in self.zones:
             self.fill(z)
 
     def util(self, *args):
-        return self.ctl(tool('pdnsutil'), f'--config-dir={self.path}', *args)
+        return pdnsutil(self.path, *args)
 
     def fill(self, zone):
         self.util('load-zone', zone, self.zones[zone])

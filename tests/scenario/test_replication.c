@@ -16,6 +16,7 @@
 #include "lib/base/mem.h"
 #include "lib/dns/message_build.h"
 #include "syncd/replicate.h"
+#include "tests/tools/config_fixture.h"
 
 #define S INT64_C(1000)
 #define MINUTE (60 * S)
@@ -374,21 +375,15 @@ static void run_for(struct world *w, int64_t ms)
 
 static struct config *make_config(const char *zones, const char *syncd)
 {
-    char path[] = "/tmp/test_replication.XXXXXX";
-    struct config *c = NULL;
-    struct errinfo e = {{0}};
-    int fd = mkstemp(path);
-    FILE *f = fdopen(fd, "w");
+    struct buf text = BUF_INIT;
+    struct config *c;
 
-    assert_non_null(f);
-    fprintf(f, "node = \"test\"\nsyncd { %s }\n", syncd);
+    buf_printf(&text, "node = \"test\"\nsyncd { %s }\n", syncd);
     for (int i = 1; i <= PEERS; i++)
-        fprintf(f, "primary p%d { address = \"192.0.2.%d\" }\n", i, i);
-    fputs(zones, f);
-    assert_int_equal(fclose(f), 0);
-    if (config_load(&c, path, &e) != OK)
-        fail_msg("%s", e.text);
-    (void)unlink(path);
+        buf_printf(&text, "primary p%d { address = \"192.0.2.%d\" }\n", i, i);
+    buf_str(&text, zones);
+    c = text_config(buf_cstr(&text));
+    buf_free(&text);
     return c;
 }
 
@@ -1195,6 +1190,61 @@ static void test_imported_zone(void **state)
     world_done(&w);
 }
 
+#define SECTIONS                                                                                   \
+    "secondary s1 { address = \"192.0.2.9\" }\n"                                                   \
+    "zone example { primaries = {p1} secondaries = {s1} }\n"                                       \
+    "zone own.test { secondaries = {s1} }\n"                                                       \
+    "zone named.auto.test { primaries = {p2} }\n"                                                  \
+    "autoprimary customer { primaries = {p1} nameservers = {ns.test} secondaries = {s1} }\n"
+
+/* Which section of the configuration holds for a zone: its own, or that of who brought it. */
+static void test_sections(void **state)
+{
+    static const uint8_t capitals[] = "\7EXAMPLE", own[] = "\3own\4test", none[] = "\4none\4test";
+    static const uint8_t other[] = "\3www\7example", brought[] = "\1a\4auto\4test";
+    static const uint8_t named[] = "\5named\4auto\4test", lost[] = "\4lost\4auto\4test";
+    const uint8_t *const names[] = {brought, named, lost};
+    const char *const accounts[] = {"customer", "customer", "nobody"};
+    struct world w;
+    struct clock clock;
+    struct errinfo e;
+
+    (void)state;
+    world_init(&w, &clock, "", "");
+    stop(&w);
+    w.zones = xcalloc(3, sizeof(*w.zones));
+    w.zone_count = w.zone_cap = 3;
+    for (size_t i = 0; i < 3; i++) {
+        struct store_zone *r = &w.zones[i].row;
+
+        *r = (struct store_zone){.id = (int64_t)i + 1,
+                                 .kind = ZONE_SECONDARY,
+                                 .source = SOURCE_AUTOPRIMARY,
+                                 .has_content = true,
+                                 .version = 1,
+                                 .last_version = 1};
+        (void)name_copy(r->name, names[i]);
+        (void)snprintf(r->account, sizeof(r->account), "%s", accounts[i]);
+    }
+    config_unref(w.config);
+    w.config = make_config(SECTIONS, "");
+    start(&w);
+    assert_ptr_equal(replicator_section(w.r, example), &w.config->zones[0]);
+    assert_ptr_equal(replicator_section(w.r, capitals), &w.config->zones[0]);
+    assert_ptr_equal(replicator_section(w.r, own), &w.config->zones[1]); /* not imported yet */
+    assert_ptr_equal(replicator_section(w.r, brought), &w.config->autoprimaries[0].zone);
+    assert_ptr_equal(replicator_section(w.r, named), &w.config->zones[2]);
+    assert_null(replicator_section(w.r, lost));
+    assert_null(replicator_section(w.r, none));
+    assert_null(replicator_section(w.r, other));
+    assert_int_equal(replicator_refresh(w.r, own, &e), ERR_NOT_FOUND);
+    reload(&w, ONE);
+    assert_ptr_equal(replicator_section(w.r, example), &w.config->zones[0]);
+    assert_null(replicator_section(w.r, own));
+    assert_null(replicator_section(w.r, brought));
+    world_done(&w);
+}
+
 /* Stopped at every moment of a busy minute, with work of all kinds under way. */
 static void test_stop_at_any_moment(void **state)
 {
@@ -1258,6 +1308,7 @@ int main(void)
         cmocka_unit_test(test_deadline_comes_with_the_version),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_imported_zone),
+        cmocka_unit_test(test_sections),
         cmocka_unit_test(test_stop_at_any_moment),
     };
 

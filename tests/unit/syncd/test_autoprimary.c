@@ -4,12 +4,10 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "syncd/autoprimary.h"
+#include "tests/tools/config_fixture.h"
 
 static const char text[] =
     "key \"one\" { secret-file = \"/x\" }\n"
@@ -49,22 +47,6 @@ static const struct {
     {"x.test", "2001:db8::1", 0, "ns1.us.test", NULL, "no autoprimary"},
 };
 
-static struct config *config_of(const char *words)
-{
-    char path[] = "/tmp/test_autoprimary.XXXXXX";
-    struct config *c = NULL;
-    struct errinfo e;
-    int fd = mkstemp(path);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, words, strlen(words)), strlen(words));
-    (void)close(fd);
-    if (config_load(&c, path, &e) != OK)
-        fail_msg("%s", e.text);
-    (void)unlink(path);
-    return c;
-}
-
 static void name_of(uint8_t out[NAME_MAX_OCTETS], const char *s)
 {
     assert_int_equal(name_from_text(out, s, strlen(s), NULL, NULL), OK);
@@ -72,7 +54,7 @@ static void name_of(uint8_t out[NAME_MAX_OCTETS], const char *s)
 
 static void test_rules(void **state)
 {
-    struct config *c = config_of(text);
+    struct config *c = text_config(text);
 
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -104,7 +86,7 @@ static void test_rules(void **state)
 
 static void test_sections_by_account(void **state)
 {
-    struct config *c = config_of(text);
+    struct config *c = text_config(text);
 
     (void)state;
     assert_ptr_equal(autoprimary_find(c, "b"), &c->autoprimaries[1]);
