@@ -45,10 +45,7 @@ struct rrl *rrl_new(uint64_t buckets, const struct clock *clock)
     while (sets * SET_BUCKETS < buckets)
         sets *= 2;
     r->mask = sets - 1;
-    r->sets = aligned_alloc(64, sets * sizeof(struct set));
-    if (!r->sets)
-        abort(); /* as xmalloc */
-    memset(r->sets, 0, sets * sizeof(struct set));
+    r->sets = xcalloc_aligned(sizeof(struct set), sets * sizeof(struct set));
     clock_random(clock, r->key, sizeof(r->key));
     return r;
 }

@@ -33,6 +33,12 @@ void *xcalloc(size_t count, size_t size)
     return must(calloc(count ? count : 1, size ? size : 1));
 }
 
+/* `align` is a power of two, n a multiple of it. */
+void *xcalloc_aligned(size_t align, size_t n)
+{
+    return memset(must(aligned_alloc(align, n)), 0, n);
+}
+
 void *xrealloc(void *p, size_t n)
 {
     return must(realloc(p, n ? n : 1));

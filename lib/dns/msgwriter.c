@@ -193,7 +193,7 @@ bool msgw_rrset(struct msg_writer *w, enum section section, const struct msg_rrs
     struct rr rr = {.owner = s->owner, .ttl = s->ttl, .type = s->type, .rclass = s->rclass};
     const uint8_t *pos = s->rdatas;
     const uint8_t *end = s->rdatas + s->rdatas_len;
-    uint16_t ref = 0;
+    uint16_t ref = s->owner_at;
 
     assert(section_open(w, section));
     while (pos < end) {

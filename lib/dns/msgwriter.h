@@ -8,9 +8,10 @@
  * Compression is a tree in a small hash table: a slot stands for (offset of the parent name,
  * label) and gives the offset of the longer name. So a name costs one look-up a label from the root
  * down and never compares more than one label. Labels that the name shares with the first name of
- * the message, QNAME mostly, are found without a look-up. The table forgets by a list of what was
- * entered, so a reset costs what the last message used. It enters nothing beyond offset 0x3fff
- * and nothing once it is three quarters full: then names are merely longer.
+ * the message, QNAME mostly, are found without the table, which does not have them. The table
+ * forgets by a list of what was entered, so a reset costs what the last message used. It enters
+ * nothing beyond offset 0x3fff and nothing once it is three quarters full: then names are merely
+ * longer.
  *
  * Memory: none is allocated; a writer is about 4 KiB, keep one a thread. Threads: one owner.
  */
@@ -33,9 +34,8 @@ struct msg_writer {
     size_t limit;    /* octets the message may have */
     size_t reserved; /* of these, kept free for OPT and TSIG */
     uint16_t counts[4];
-    uint16_t used; /* slots in use, the newest last in `order` */
-    uint16_t
-        recent; /* offset of the first name that was written in full (QNAME, mostly), 0: none */
+    uint16_t used;   /* slots in use, the newest last in `order` */
+    uint16_t recent; /* offset of the first name (QNAME, mostly), 0: none */
     uint8_t recent_labels;
     uint8_t recent_offsets[NAME_MAX_LABELS + 1]; /* of its labels, from `recent` */
 
@@ -73,6 +73,7 @@ struct msg_rrset {
     uint32_t ttl;
     uint16_t type;
     uint16_t rclass;
+    uint16_t owner_at; /* where the owner stands in the message already; 0: not known */
 };
 bool msgw_rrset(struct msg_writer *w, enum section section, const struct msg_rrset *s);
 

@@ -3,40 +3,13 @@
 
 #include <string.h>
 
+#include "lib/base/octets.h"
+
 #define POINTER_MAX 0x3fffu
 #define PROBES_MAX 16 /* a peer that chooses labels can cost us no more than this */
 #define USED_MAX (MSGW_SLOTS / 4 * 3)
 
 _Static_assert((MSGW_SLOTS & (MSGW_SLOTS - 1)) == 0, "the hash is masked");
-
-/* ASCII capitals to small letters in eight octets at once. */
-static inline uint64_t fold8(uint64_t x)
-{
-    uint64_t low7 = x & 0x7f7f7f7f7f7f7f7fu;
-    uint64_t from_a = low7 + 0x3f3f3f3f3f3f3f3fu; /* top bit: 'A' or more */
-    uint64_t over_z = low7 + 0x2525252525252525u; /* top bit: more than 'Z' */
-    uint64_t upper = (from_a ^ over_z) & ~x & 0x8080808080808080u;
-
-    return x | upper >> 2;
-}
-
-static inline uint64_t load8(const uint8_t *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, 8);
-    return v;
-}
-
-/* n octets, 0 to 8, in some fixed arrangement that depends on n only. */
-static inline uint64_t load_tail(const uint8_t *p, size_t n)
-{
-    if (n >= 4)
-        return (uint64_t)get_u32(p) << 32 | get_u32(p + n - 4);
-    if (n > 0)
-        return (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
-    return 0;
-}
 
 static inline uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -51,13 +24,13 @@ static uint32_t label_hash(uint16_t parent, const uint8_t *label)
     uint64_t h = mix(0x2545f4914f6cdd1du, (uint64_t)parent << 8 | n);
 
     for (; n > 8; n -= 8, label += 8)
-        h = mix(h, fold8(load8(label)));
-    return (uint32_t)(mix(h, fold8(load_tail(label, n))) >> 32);
+        h = mix(h, lower8(load8(label)));
+    return (uint32_t)(mix(h, lower8(load_tail(label, n))) >> 32);
 }
 
 static inline bool fold_eq(uint64_t a, uint64_t b)
 {
-    return a == b || fold8(a) == fold8(b);
+    return a == b || lower8(a) == lower8(b);
 }
 
 static inline bool label_eq(const uint8_t *a, const uint8_t *b)
@@ -162,13 +135,15 @@ static unsigned shared_with_recent(const struct msg_writer *w, const uint8_t *na
     return n;
 }
 
-static void make_recent(struct msg_writer *w, size_t start, const uint8_t *offsets, unsigned labels)
+/* The first name of the message, which stands in full. */
+static bool make_recent(struct msg_writer *w, size_t start, const uint8_t *offsets, unsigned labels)
 {
-    if (w->recent || start + offsets[labels] > POINTER_MAX)
-        return;
+    if (start + offsets[labels] > POINTER_MAX)
+        return false;
     w->recent = (uint16_t)start;
     w->recent_labels = (uint8_t)labels;
     memcpy(w->recent_offsets, offsets, labels);
+    return true;
 }
 
 /* Labels before `fresh` and the pointer or root label that ends them. */
@@ -213,8 +188,7 @@ bool msgw_put_name(struct msg_writer *w, const uint8_t *name, uint16_t *ref)
     if (labels == 0)
         return true;
     *ref = fresh == 0 ? known : start <= POINTER_MAX ? (uint16_t)start : 0;
-    enter_labels(w, start, name, offsets, fresh, known, hash, slot);
-    if (!known)
-        make_recent(w, start, offsets, labels);
+    if (w->recent || w->used > 0 || !make_recent(w, start, offsets, labels))
+        enter_labels(w, start, name, offsets, fresh, known, hash, slot);
     return true;
 }

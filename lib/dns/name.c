@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/hash.h"
+#include "lib/base/octets.h"
 
 /* ASCII letters to lower case, every other octet as it is (RFC 4343 3). */
 static const uint8_t lower[256] = {
@@ -16,26 +17,6 @@ static const uint8_t lower[256] = {
 #undef L32
 #undef L8
 };
-
-/* Eight octets at once. Only octets 'A' to 'Z' change: below 0x80, the carries into the top bits of
- * the two sums tell which octets have passed 'A' and which 'Z'. */
-static inline uint64_t load8(const uint8_t *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static inline uint64_t lower8(uint64_t v)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t low = v & ones * 0x7f;
-    uint64_t from_a = low + ones * (0x80 - 'A');
-    uint64_t behind_z = low + ones * (0x7f - 'Z');
-
-    return v | ((from_a ^ behind_z) & ~v & ones * 0x80) >> 2;
-}
 
 size_t name_len(const uint8_t *name)
 {
