@@ -39,6 +39,8 @@ struct page {
     atomic_uint refs;
     bool has_nsec; /* some owner has an RRset of this type */
     bool has_nsec3;
+    uint32_t slot; /* its number in the index of its zone (zone_index.h), 0: none; the writer's */
+    uint64_t mark; /* the same writer's, for comparing versions */
 
     uint8_t data[];
 };

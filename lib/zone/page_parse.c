@@ -175,6 +175,8 @@ enum err page_parse(struct page **out, const uint8_t *data, size_t len, const ui
     p->records = head.records;
     p->nodes = head.nodes;
     atomic_init(&p->refs, 1);
+    p->slot = 0;
+    p->mark = 0;
     memcpy(p->data, data, len);
     page_note_chains(p);
     *out = p;

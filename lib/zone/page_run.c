@@ -169,6 +169,8 @@ static struct page *run_page(const struct page_run *r, size_t from, size_t to)
     p->len = (uint32_t)(head + octets);
     p->nodes = (uint32_t)(to - from);
     atomic_init(&p->refs, 1);
+    p->slot = 0;
+    p->mark = 0;
     put_u16(p->data, PAGE_MAGIC);
     p->data[2] = PAGE_VERSION;
     p->data[3] = 0;

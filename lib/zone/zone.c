@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-#include "lib/zone/zone_internal.h"
+#include "lib/zone/zone_index_internal.h"
 
 struct zone *zone_ref(struct zone *z)
 {
@@ -16,6 +16,7 @@ void zone_unref(struct zone *z)
 {
     if (!z || atomic_fetch_sub_explicit(&z->refs, 1, memory_order_acq_rel) != 1)
         return;
+    zone_view_free(atomic_load(&z->view));
     table_done(&z->table);
     free(z);
 }
@@ -47,10 +48,9 @@ size_t zone_page_count(const struct zone *z)
 
 bool zone_soa(const struct zone *z, struct rr *out, struct soa *fields)
 {
-    struct node node;
     struct rrset s;
 
-    if (!zone_find(z, z->apex, &node) || !node_rrset(&node, RR_SOA, &s))
+    if (!z->has_apex || !node_rrset(&z->apex_node, RR_SOA, &s))
         return false;
     *out = (struct rr){.owner = z->apex,
                        .rdata = s.rdatas + 2,
@@ -82,8 +82,10 @@ enum err zone_from_table(struct zone **out, const uint8_t *apex, struct table *t
     z = xcalloc(1, sizeof(*z));
     atomic_init(&z->refs, 1);
     z->apex_len = (uint8_t)name_fold(z->apex, apex);
+    z->apex_labels = (uint8_t)name_labels(apex);
     z->table = *t;
     *t = (struct table){0};
+    z->has_apex = pages_look(z, z->apex, 0, &z->apex_node) == ZONE_HAS_NODE;
     z->has_soa = zone_soa(z, &rr, &soa);
     if (z->has_soa)
         z->serial = soa.serial;
@@ -106,21 +108,13 @@ static enum place place_of(const struct zone *z, const uint8_t *name, uint8_t re
 
 bool zone_find(const struct zone *z, const uint8_t *owner, struct node *node)
 {
-    uint8_t rel[NAME_MAX_OCTETS];
-    size_t rel_len = 0;
-    struct table_pos pos;
-    const struct page *p;
-    uint32_t i;
-    bool exact = false;
+    static const struct name_key no_key = {.factor = 1};
+    const struct zone_view *v = atomic_load_explicit(&z->view, memory_order_acquire);
+    struct name_steps steps;
+    struct zone_path p;
 
-    if (!rel_from_name(rel, &rel_len, owner, z->apex, z->apex_len) ||
-        !table_locate(&z->table, rel, rel_len, &pos))
-        return false;
-    p = table_page(&z->table, pos);
-    i = page_search(p, rel, rel_len, &exact);
-    if (exact)
-        page_node(p, i, node);
-    return exact;
+    name_steps_init(&steps, v ? &v->index->key : &no_key, owner);
+    return zone_path_init(&p, z, &steps) && zone_look(&p, 0, node) == ZONE_HAS_NODE;
 }
 
 bool zone_find_le(const struct zone *z, const uint8_t *name, struct node *node, bool *exact)

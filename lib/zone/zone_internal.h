@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "lib/base/bytes.h"
-#include "lib/zone/zone.h"
+#include "lib/zone/zone_look.h"
 
 #define PAGE_MAGIC 0x5A4C
 #define PAGE_VERSION 1
@@ -117,6 +117,7 @@ struct chunk {
     uint64_t bytes;
     uint64_t nsec[CHUNK_MAX_PAGES / 64]; /* a bit for each page that has such an RRset */
     uint64_t nsec3[CHUNK_MAX_PAGES / 64];
+    uint64_t mark; /* as a page's */
 
     struct chunk_entry entries[];
 };
@@ -178,11 +179,20 @@ void table_finish(struct table *out, struct table_maker *m);
 struct zone {
     atomic_uint refs;
     uint8_t apex_len;
+    uint8_t apex_labels;
     bool has_soa;
+    bool has_apex;
     struct serial serial;
+    struct node apex_node;
     struct table table;
+    _Atomic(struct zone_view *) view; /* what the index shows of it; NULL: there is none */
     uint8_t apex[NAME_MAX_OCTETS];
 };
+
+/* zone_look by search, of a relative name (lower case) below the apex. For ZONE_HAS_BELOW, `node`
+ * is the first one below. */
+enum zone_has pages_look(const struct zone *z, const uint8_t *rel, size_t rel_len,
+                         struct node *node);
 
 /* Takes over the table. ERR_LIMIT if it is above a limit (may be NULL). */
 MUST_USE enum err zone_from_table(struct zone **out, const uint8_t *apex, struct table *t,

@@ -16,6 +16,7 @@ static struct chunk *chunk_new(struct page **pages, size_t n)
     c->n = (uint32_t)n;
     c->records = 0;
     c->bytes = 0;
+    c->mark = 0;
     memset(c->nsec, 0, sizeof(c->nsec));
     memset(c->nsec3, 0, sizeof(c->nsec3));
     for (size_t i = 0; i < n; i++) {
