@@ -119,24 +119,23 @@ static const uint8_t *put_data(struct answerer *a, const struct zone *z, const u
     return NULL;
 }
 
-static const uint8_t *put_missing(struct answerer *a, const struct zone *z, const uint8_t *name,
-                                  const uint8_t *encloser)
+static const uint8_t *put_missing(struct answerer *a, const struct zone_path *path,
+                                  const uint8_t *name, const struct place *encloser)
 {
-    uint8_t source[NAME_MAX_OCTETS + 2] = {1, '*'};
+    const struct zone *z = path->zone;
     struct node node;
+    enum zone_has has = zone_look_wildcard(path, encloser->step, &node);
 
-    /* The name has a label more than its encloser, so the wildcard's name fits as well. */
-    (void)name_copy(source + 2, encloser);
-    if (zone_find(z, source, &node))
-        return put_data(a, z, name, &node, encloser);
+    if (has == ZONE_HAS_NODE)
+        return put_data(a, z, name, &node, encloser->name);
     put_negative_soa(a, z);
-    if (zone_has_below(z, source)) { /* the wildcard exists and owns nothing, RFC 4592 2.2.2 */
+    if (has == ZONE_HAS_BELOW) { /* the wildcard exists and owns nothing, RFC 4592 2.2.2 */
         note_negative(a, ANSWER_NO_TYPE, z);
-        prove_expanded_no_type(a, z, name, encloser, NULL);
+        prove_expanded_no_type(a, z, name, encloser->name, NULL);
     } else {
         note_negative(a, ANSWER_NO_NAME, z);
         a->rcode = RCODE_NXDOMAIN;
-        prove_no_name(a, z, name, encloser);
+        prove_no_name(a, z, name, encloser->name);
     }
     return NULL;
 }
@@ -208,9 +207,13 @@ static const uint8_t *put_dname(struct answerer *a, const uint8_t *name, const s
 static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, const uint8_t *name,
                                   bool first)
 {
+    struct zone_path path;
     struct place at;
 
-    place_find(&at, z, name, a->query.qtype == RR_DS);
+    if (!zone_path_init(&path, z, &a->steps))
+        return NULL; /* cannot be: the zone was found by the name */
+    a->apex = name + path.rel_len;
+    place_find(&at, &path, name, a->query.qtype == RR_DS);
     switch (at.kind) {
     case PLACE_NODE:
         return put_data(a, z, name, &at.node, NULL);
@@ -227,23 +230,25 @@ static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, cons
     case PLACE_DNAME:
         return put_dname(a, name, &at);
     case PLACE_MISSING:
-        return put_missing(a, z, name, at.name);
+        return put_missing(a, &path, name, &at);
     }
     return NULL;
 }
 
 /* ---- From zone to zone ---- */
 
-/* The deepest zone; but a DS at an apex belongs to the zone above it, if that is ours too
- * (RFC 4035 3.1.4.1). */
-static const struct served_zone *zone_for(const struct answerer *a, const uint8_t *name)
+/* The deepest zone for the name in a->steps; but a DS at an apex belongs to the zone above it, if
+ * that is ours too (RFC 4035 3.1.4.1). */
+static const struct served_zone *zone_for(const struct answerer *a)
 {
-    const struct served_zone *z = zonedb_find(a->db, name);
+    const struct name_steps *name = &a->steps;
+    const struct served_zone *z = zonedb_find(a->db, name, 0);
     const struct served_zone *above;
 
-    if (!z || a->query.qtype != RR_DS || name_is_root(name) || !name_eq(zone_apex(z->zone), name))
+    if (!z || a->query.qtype != RR_DS || name->labels == 0 ||
+        !name_eq(zone_apex(z->zone), name->name))
         return z;
-    above = zonedb_find(a->db, name_parent(name));
+    above = zonedb_find(a->db, name, 1);
     return above ? above : z;
 }
 
@@ -262,8 +267,10 @@ static void resolve(struct answerer *a)
     const uint8_t *name = a->query.qname_raw;
 
     for (unsigned n = 0; name && n < ANSWER_CHAIN_MAX && !seen(names, n, name); n++) {
-        const struct served_zone *z = zone_for(a, name);
+        const struct served_zone *z;
 
+        name_steps_init(&a->steps, zonedb_key(a->db), name);
+        z = zone_for(a);
         if (n == 0)
             a->served = z;
         if (!z || z->expired) {

@@ -65,6 +65,8 @@ struct answerer {
     const struct zonedb *db;
 
     struct query query;
+    struct name_steps steps; /* of the name that is looked for, */
+    const uint8_t *apex;     /* and that part of it which is its zone's apex */
     bool stream;
     bool dnssec; /* DO: signatures go with what they sign */
     uint16_t rcode;

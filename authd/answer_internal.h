@@ -3,25 +3,28 @@
 #define ZL_AUTHD_ANSWER_INTERNAL_H
 
 #include "authd/answer.h"
+#include "lib/zone/zone_look.h"
 
 /* ---- Where a name is in its zone (answer_place.c) ---- */
 
 enum place_kind {
     PLACE_NODE,    /* the name owns records, `node` */
     PLACE_EMPTY,   /* it owns none, but names below it do (RFC 4592 2.2.2) */
-    PLACE_CUT,     /* it lies at or below a delegation: `node` at `name` owns the NS RRset */
-    PLACE_DNAME,   /* it lies below `name`, where `node` owns a DNAME */
-    PLACE_MISSING, /* it isn't there; `name` is its closest encloser */
+    PLACE_CUT,     /* it lies at or below a delegation: `node` owns the NS RRset */
+    PLACE_DNAME,   /* it lies below a `node` that owns a DNAME */
+    PLACE_MISSING, /* it isn't there */
 };
 
 struct place {
     enum place_kind kind;
     struct node node;
-    const uint8_t *name; /* a part of the name that was looked for */
+    unsigned step; /* of the path: the name itself, the cut, the DNAME, the closest encloser */
+    const uint8_t *name; /* there: a part of the name that was looked for */
 };
 
-/* `name` is at or below the apex. `above_cut`: at a cut, the parent's side is wanted (DS). */
-void place_find(struct place *out, const struct zone *z, const uint8_t *name, bool above_cut);
+/* `name` is the path's, in the case of the question. `above_cut`: at a cut, the parent's side is
+ * wanted (DS). */
+void place_find(struct place *out, const struct zone_path *p, const uint8_t *name, bool above_cut);
 
 /* ---- Putting RRsets (answer_put.c) ---- */
 

@@ -7,6 +7,8 @@
 
 #include <openssl/sha.h>
 
+#include "lib/zone/zone_look.h"
+
 #define ALGORITHM_SHA1 1
 #define STRANGERS_MAX 64 /* NSEC3s of other chains that are passed over in search of ours */
 
@@ -59,15 +61,16 @@ enum nsec3_use nsec3_params_of(struct nsec3_params *out, const struct zone *z)
     struct nsec3_params p;
     struct rrset_iter it;
     struct rrset s, nsec;
-    struct node apex, first;
+    const struct node *apex = zone_apex_node(z);
+    struct node first;
     const uint8_t *rdata;
     uint16_t len;
     uint8_t flags;
     bool choice;
 
-    if (!zone_find(z, zone_apex(z), &apex) || !node_rrset(&apex, RR_NSEC3PARAM, &s))
+    if (!apex || !node_rrset(apex, RR_NSEC3PARAM, &s))
         return NSEC3_NONE;
-    choice = s.count > 1 || node_rrset(&apex, RR_NSEC, &nsec);
+    choice = s.count > 1 || node_rrset(apex, RR_NSEC, &nsec);
     rrset_iter_init(&it, &s);
     while (use != NSEC3_USABLE && rrset_next(&it, &rdata, &len)) {
         if (!params_read(&p, &flags, rdata, len) || flags != 0)

@@ -1,20 +1,8 @@
 /* From the apex down to the name: RFC 1034 4.3.2 step 3, in the order that makes what is below a
- * cut or a DNAME invisible. A name costs one look-up a label that exists, and one more where the
- * path ends.
+ * cut or a DNAME invisible: one look a label.
  */
 #include "authd/answer_internal.h"
 #include "authd/answer_nsec3.h"
-
-/* The names from just below the apex (last) up to `name` itself (first); returns how many. */
-static unsigned path_below(const uint8_t *path[NAME_MAX_LABELS], const uint8_t *name,
-                           const uint8_t *apex)
-{
-    unsigned n = name_labels(name) - name_labels(apex);
-
-    for (unsigned i = 0; i < n; i++, name = name_parent(name))
-        path[i] = name;
-    return n;
-}
 
 static bool has(const struct node *n, uint16_t type)
 {
@@ -23,51 +11,55 @@ static bool has(const struct node *n, uint16_t type)
     return node_rrset(n, type, &s);
 }
 
-static void found(struct place *out, enum place_kind kind, const uint8_t *name)
+/* What there is at a step, for who asks for names: hashed owners are none (RFC 5155 7.2.8). */
+static enum zone_has look(const struct zone_path *p, unsigned step, const uint8_t *here,
+                          struct node *node)
 {
-    out->kind = kind;
-    out->name = name;
+    enum zone_has what = zone_look(p, step, node);
+
+    if (what != ZONE_HAS_NODE || !nsec3_owner_only(node))
+        return what;
+    return zone_has_below(p->zone, here) ? ZONE_HAS_BELOW : ZONE_HAS_NOTHING;
 }
 
-void place_find(struct place *out, const struct zone *z, const uint8_t *name, bool above_cut)
+/* What a node makes of the name: PLACE_MISSING, to be looked for further down. */
+static enum place_kind kind_at(const struct node *n, bool last, bool above_cut)
 {
-    const uint8_t *path[NAME_MAX_LABELS];
-    const uint8_t *apex = zone_apex(z);
-    unsigned n = path_below(path, name, apex);
-    const uint8_t *above = n > 0 ? name_parent(path[n - 1]) : name;
+    if (has(n, RR_NS) && !(last && above_cut))
+        return PLACE_CUT;
+    if (last)
+        return PLACE_NODE;
+    return has(n, RR_DNAME) ? PLACE_DNAME : PLACE_MISSING;
+}
 
-    *out = (struct place){.kind = PLACE_MISSING, .name = above};
-    if (!zone_find(z, apex, &out->node))
-        return;
-    if (n == 0) {
-        found(out, PLACE_NODE, name);
-        return;
-    }
-    if (has(&out->node, RR_DNAME)) {
-        found(out, PLACE_DNAME, above);
-        return;
-    }
-    for (unsigned i = n; i-- > 0; above = path[i]) {
-        bool last = i == 0;
+static void place_below_apex(struct place *out, const struct zone_path *p, const uint8_t *name,
+                             bool above_cut)
+{
+    while (out->step > 0 && out->kind == PLACE_MISSING) {
+        unsigned step = out->step - 1;
+        enum zone_has what = look(p, step, name + p->steps->at[step], &out->node);
 
-        if (zone_find(z, path[i], &out->node) && !nsec3_owner_only(&out->node)) {
-            if (has(&out->node, RR_NS) && !(last && above_cut)) {
-                found(out, PLACE_CUT, path[i]);
-                return;
-            }
-            if (last) {
-                found(out, PLACE_NODE, name);
-                return;
-            }
-            if (has(&out->node, RR_DNAME)) {
-                found(out, PLACE_DNAME, path[i]);
-                return;
-            }
-        } else if (!zone_has_below(z, path[i])) {
-            found(out, PLACE_MISSING, above);
-            return;
-        } else if (last) {
-            found(out, PLACE_EMPTY, name);
-        }
+        if (what == ZONE_HAS_NOTHING)
+            return; /* what was found before is the closest encloser */
+        out->step = step;
+        if (what == ZONE_HAS_NODE)
+            out->kind = kind_at(&out->node, step == 0, above_cut);
+        else if (step == 0)
+            out->kind = PLACE_EMPTY;
     }
+}
+
+void place_find(struct place *out, const struct zone_path *p, const uint8_t *name, bool above_cut)
+{
+    out->kind = PLACE_MISSING;
+    out->step = p->labels;
+    if (zone_look(p, p->labels, &out->node) == ZONE_HAS_NODE) {
+        if (p->labels == 0)
+            out->kind = PLACE_NODE;
+        else if (has(&out->node, RR_DNAME))
+            out->kind = PLACE_DNAME;
+        else
+            place_below_apex(out, p, name, above_cut);
+    }
+    out->name = name + p->steps->at[out->step];
 }

@@ -26,10 +26,10 @@ struct denial {
 
 static bool apex_has_nsec(const struct zone *z)
 {
-    struct node apex;
+    const struct node *apex = zone_apex_node(z);
     struct rrset s;
 
-    return zone_find(z, zone_apex(z), &apex) && node_rrset(&apex, RR_NSEC, &s);
+    return apex && node_rrset(apex, RR_NSEC, &s);
 }
 
 static struct denial denial_of(struct answerer *a, const struct zone *z)

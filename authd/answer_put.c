@@ -8,6 +8,15 @@ static void remember(struct answerer *a, const uint8_t *owner, uint16_t type)
         a->owners[a->owner_count++] = (struct answer_owner){.name = owner, .type = type};
 }
 
+/* Where in the message a part of QNAME stands; 0: `owner` is none, or the root, which is as short
+ * by itself. */
+static uint16_t place_in_question(const struct answerer *a, const uint8_t *owner)
+{
+    size_t at = (size_t)((uintptr_t)owner - (uintptr_t)a->query.qname_raw);
+
+    return at + 1 < a->query.qname_len ? (uint16_t)(MSG_HEADER_OCTETS + at) : 0;
+}
+
 bool put_signed(struct answerer *a, enum section section, const uint8_t *owner,
                 const struct node *node, const struct rrset *s, uint32_t ttl)
 {
@@ -17,7 +26,8 @@ bool put_signed(struct answerer *a, enum section section, const uint8_t *owner,
                           .rdatas_len = s->rdatas_len,
                           .ttl = ttl,
                           .type = s->type,
-                          .rclass = CLASS_IN};
+                          .rclass = CLASS_IN,
+                          .owner_at = place_in_question(a, owner)};
     struct rrset sigs;
 
     if (!msgw_rrset(&a->w, section, &m))
@@ -54,17 +64,16 @@ bool put_required(struct answerer *a, enum section section, const uint8_t *owner
 
 void put_negative_soa(struct answerer *a, const struct zone *z)
 {
-    struct node apex;
+    const struct node *apex = zone_apex_node(z);
     struct rrset s;
     struct rr rr;
     struct soa soa;
 
-    if (!zone_soa(z, &rr, &soa) || !zone_find(z, zone_apex(z), &apex) ||
-        !node_rrset(&apex, RR_SOA, &s)) {
+    if (!apex || !zone_soa(z, &rr, &soa) || !node_rrset(apex, RR_SOA, &s)) {
         a->rcode = RCODE_SERVFAIL; /* a zone without SOA is never stored: belt and braces */
         return;
     }
-    if (!put_signed(a, SECTION_AUTHORITY, zone_apex(z), &apex, &s,
+    if (!put_signed(a, SECTION_AUTHORITY, a->apex, apex, &s,
                     s.ttl < soa.minimum_s ? s.ttl : soa.minimum_s))
         a->truncated = true;
 }

@@ -2,9 +2,11 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "authd/grace.h"
 #include "lib/base/mem.h"
+#include "lib/zone/zone_index.h"
 
 #define SLOTS_MIN 64 /* power of two */
 
@@ -24,7 +26,7 @@ struct table {
 };
 
 struct zonedb {
-    uint8_t key[16];
+    struct name_key key;
 
     _Atomic(struct table *) table;
     _Atomic(uint32_t) depths[NAME_MAX_LABELS + 1]; /* zones by labels of their apex */
@@ -49,7 +51,8 @@ struct zonedb *zonedb_new(const struct clock *clock)
 {
     struct zonedb *db = xcalloc(1, sizeof(*db));
 
-    clock_random(clock, db->key, sizeof(db->key));
+    clock_random(clock, &db->key, sizeof(db->key));
+    db->key.factor |= 1;
     atomic_init(&db->table, table_new(SLOTS_MIN));
     return db;
 }
@@ -58,6 +61,7 @@ static void served_free(struct served_zone *z)
 {
     if (!z || z == &removed_mark)
         return;
+    zone_gone_forget(z->gone);
     zone_unref(z->zone);
     free(z);
 }
@@ -94,7 +98,13 @@ void zonedb_free(struct zonedb *db)
 
 /* ---- Readers ---- */
 
-static struct slot *slot_find(struct table *t, const uint8_t *apex, uint64_t hash,
+const struct name_key *zonedb_key(const struct zonedb *db)
+{
+    return &db->key;
+}
+
+/* `apex` is in lower case. */
+static struct slot *slot_find(struct table *t, const uint8_t *apex, size_t len, uint64_t hash,
                               struct served_zone **zone)
 {
     for (size_t i = (size_t)hash & t->mask;; i = (i + 1) & t->mask) {
@@ -105,33 +115,44 @@ static struct slot *slot_find(struct table *t, const uint8_t *apex, uint64_t has
             return NULL; /* there always is one: tables are kept at most three quarters full */
         if (z != &removed_mark &&
             atomic_load_explicit(&s->tag, memory_order_relaxed) == (uint32_t)(hash >> 32) &&
-            name_eq(zone_apex(z->zone), apex)) {
+            memcmp(zone_apex(z->zone), apex, len) == 0) {
             *zone = z;
             return s;
         }
     }
 }
 
-const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex)
+/* A name in lower case can be compared with any apex: the octet where the shorter one ends is the
+ * root label, which is in no other place of a name. */
+static const struct served_zone *get(const struct zonedb *db, const struct name_steps *name,
+                                     unsigned step)
 {
     struct table *t = atomic_load_explicit(&db->table, memory_order_acquire);
+    size_t at = name->at[step];
     struct served_zone *z = NULL;
 
-    return slot_find(t, apex, name_hash(apex, db->key), &z) ? z : NULL;
+    return slot_find(t, name->name + at, name->len - at, name->hash[step], &z) ? z : NULL;
 }
 
-const struct served_zone *zonedb_find(const struct zonedb *db, const uint8_t *name)
+const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex)
 {
-    for (unsigned labels = name_labels(name);; labels--, name = name_parent(name)) {
-        if (atomic_load_explicit(&db->depths[labels], memory_order_relaxed) > 0) {
-            const struct served_zone *z = zonedb_get(db, name);
+    struct name_steps steps;
 
-            if (z)
-                return z;
-        }
-        if (labels == 0)
-            return NULL;
+    name_steps_init(&steps, &db->key, apex);
+    return get(db, &steps, 0);
+}
+
+const struct served_zone *zonedb_find(const struct zonedb *db, const struct name_steps *name,
+                                      unsigned from)
+{
+    for (unsigned step = from; step <= name->labels; step++) {
+        const struct served_zone *z;
+
+        if (atomic_load_explicit(&db->depths[name->labels - step], memory_order_relaxed) > 0 &&
+            (z = get(db, name, step)))
+            return z;
     }
+    return NULL;
 }
 
 /* ---- The writer ---- */
@@ -160,6 +181,14 @@ static void table_insert(struct table *t, struct served_zone *z, uint64_t hash)
     slot_fill(&t->slots[i], z);
 }
 
+static uint64_t apex_hash(const struct zonedb *db, const uint8_t *apex)
+{
+    struct name_steps steps;
+
+    name_steps_init(&steps, &db->key, apex);
+    return steps.hash[0];
+}
+
 /* Makes room for one more zone: beyond three quarters, removed ones counted, a new table. */
 static struct table *table_with_room(struct zonedb *db)
 {
@@ -176,7 +205,7 @@ static struct table *table_with_room(struct zonedb *db)
         struct served_zone *z = atomic_load_explicit(&t->slots[i].zone, memory_order_relaxed);
 
         if (z && z != &removed_mark)
-            table_insert(next, z, name_hash(zone_apex(z->zone), db->key));
+            table_insert(next, z, apex_hash(db, zone_apex(z->zone)));
     }
     atomic_store_explicit(&db->table, next, memory_order_release);
     t->retired = db->retired_tables;
@@ -193,10 +222,10 @@ static void retire(struct zonedb *db, struct served_zone *z)
 void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired)
 {
     const uint8_t *apex = zone_apex(zone);
-    uint64_t hash = name_hash(apex, db->key);
+    uint64_t hash = apex_hash(db, apex);
     struct served_zone *z = xcalloc(1, sizeof(*z));
     struct served_zone *old = NULL;
-    struct slot *s = slot_find(atomic_load(&db->table), apex, hash, &old);
+    struct slot *s = slot_find(atomic_load(&db->table), apex, name_len(apex), hash, &old);
 
     *z = (struct served_zone){.zone = zone,
                               .version = version,
@@ -214,21 +243,31 @@ void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t
         atomic_init(&z->expires_ms, atomic_load(&old->expires_ms));
         z->lapsed = old->lapsed;
         atomic_init(&z->expired, expired || z->lapsed);
+        old->gone = zone_index_follow(zone, old->zone);
         slot_fill(s, z);
         retire(db, old);
-        return;
+    } else {
+        atomic_fetch_add(&db->depths[name_labels(apex)], 1);
+        table_insert(table_with_room(db), z, hash);
+        db->count++;
     }
-    atomic_fetch_add(&db->depths[name_labels(apex)], 1);
-    table_insert(table_with_room(db), z, hash);
-    db->count++;
+    zone_index_make(zone, &db->key); /* if need be; it is answered from already */
 }
 
 /* The writer's look at its own table. */
+static struct slot *served_slot(struct zonedb *db, const uint8_t *apex, struct served_zone **z)
+{
+    struct name_steps steps;
+
+    name_steps_init(&steps, &db->key, apex);
+    return slot_find(atomic_load(&db->table), steps.name, steps.len, steps.hash[0], z);
+}
+
 static struct served_zone *served(struct zonedb *db, const uint8_t *apex)
 {
     struct served_zone *z = NULL;
 
-    (void)slot_find(atomic_load(&db->table), apex, name_hash(apex, db->key), &z);
+    (void)served_slot(db, apex, &z);
     return z;
 }
 
@@ -259,7 +298,7 @@ bool zonedb_set_lapsed(struct zonedb *db, const uint8_t *apex, bool lapsed)
 bool zonedb_remove(struct zonedb *db, const uint8_t *apex)
 {
     struct served_zone *old = NULL;
-    struct slot *s = slot_find(atomic_load(&db->table), apex, name_hash(apex, db->key), &old);
+    struct slot *s = served_slot(db, apex, &old);
 
     if (!s)
         return false;

@@ -18,9 +18,11 @@
 #include <stdint.h>
 
 #include "lib/base/clock.h"
+#include "lib/dns/name_steps.h"
 #include "lib/net/stats.h"
 #include "lib/zone/zone.h"
 
+struct zone_gone;
 struct zonedb;
 
 #define SERVED_FOR_EVER INT64_MAX
@@ -41,6 +43,7 @@ struct served_zone {
     uint64_t renewal;            /* and its number there */
     bool expired_stored;         /* syncd says so ... */
     bool lapsed;                 /* ... or authd, since syncd is away */
+    struct zone_gone *gone;      /* what its successor has not (zone_index.h) */
     struct served_zone *retired; /* list of what to free */
 };
 
@@ -69,9 +72,13 @@ void zonedb_count_in(struct zonedb *db, struct stats *stats);
 
 /* ---- Readers, inside a grace period ---- */
 
-/* The deepest zone whose apex is `name` or above it; NULL if there is none. Any case. */
-const struct served_zone *zonedb_find(const struct zonedb *db, const uint8_t *name);
-/* The zone with this very apex. */
+/* With which names are hashed that are looked up here, and in the zones that are found. */
+const struct name_key *zonedb_key(const struct zonedb *db);
+
+/* The deepest zone whose apex is the name at step `from` or above it; NULL if there is none. */
+const struct served_zone *zonedb_find(const struct zonedb *db, const struct name_steps *name,
+                                      unsigned from);
+/* The zone with this very apex, in any case. */
 const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex);
 
 /* ---- The writer ---- */

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "authd/grace.h"
+#include "lib/zone/changeset.h"
+#include "lib/zone/zone_look.h"
 #include "tests/tools/answer_fixture.h"
 #include "tests/tools/store_fixture.h"
 
@@ -29,12 +31,20 @@ static void put(struct zonedb *db, const char *apex, uint32_t serial)
     zonedb_put(db, plain_zone(name_of(name, apex), serial, 2, serial), serial, serial, false);
 }
 
+static const struct served_zone *zone_above(const struct zonedb *db, const uint8_t *name)
+{
+    struct name_steps steps;
+
+    name_steps_init(&steps, zonedb_key(db), name);
+    return zonedb_find(db, &steps, 0);
+}
+
 /* The apex of the zone found, as text; "-" if there is none. */
 static const char *find(const struct zonedb *db, const char *name_text)
 {
     static char text[NAME_TEXT_MAX];
     uint8_t name[NAME_MAX_OCTETS];
-    const struct served_zone *z = zonedb_find(db, name_of(name, name_text));
+    const struct served_zone *z = zone_above(db, name_of(name, name_text));
 
     if (!z)
         return "-";
@@ -136,7 +146,7 @@ static void *read_zones(void *ctx)
 
         text_of(text, i);
         grace_enter();
-        z = name_from_text(name, text, strlen(text), NULL, NULL) == OK ? zonedb_find(db, name)
+        z = name_from_text(name, text, strlen(text), NULL, NULL) == OK ? zone_above(db, name)
                                                                        : NULL;
         if (z && zone_soa(z->zone, &rr, &soa) && soa.serial.v == z->version &&
             name_eq(zone_apex(z->zone), name)) {
@@ -198,6 +208,147 @@ static void test_threads(void **state)
     zonedb_free(db);
 }
 
+/* ---- Readers of one large zone, beside its changes ---- */
+
+#define HOSTS 3000u
+#define VERSIONS 200u
+
+static void host_name(uint8_t out[NAME_MAX_OCTETS], const char *kind, uint32_t n)
+{
+    char text[48];
+
+    (void)snprintf(text, sizeof(text), "%s%u.big.", kind, (unsigned)n);
+    (void)name_of(out, text);
+}
+
+static bool is_there(const struct zonedb *db, const struct served_zone *z, const char *kind,
+                     uint32_t n)
+{
+    uint8_t name[NAME_MAX_OCTETS];
+    struct name_steps steps;
+    struct zone_path path;
+    struct node node;
+
+    host_name(name, kind, n);
+    name_steps_init(&steps, zonedb_key(db), name);
+    return zone_path_init(&path, z->zone, &steps) && zone_look(&path, 0, &node) == ZONE_HAS_NODE;
+}
+
+/* Version v has the hosts and, of the others, v alone. */
+static void *read_versions(void *ctx)
+{
+    const struct zonedb *db = ctx;
+    uint8_t apex[NAME_MAX_OCTETS];
+
+    grace_register();
+    (void)name_of(apex, "big.");
+    for (uint32_t i = 0; !atomic_load(&done); i = (i + 1) % HOSTS) {
+        const struct served_zone *z;
+        uint32_t v;
+
+        grace_enter();
+        z = zonedb_get(db, apex);
+        v = zone_serial(z->zone).v;
+        if (is_there(db, z, "host", i) && is_there(db, z, "v", v) && !is_there(db, z, "v", v - 1) &&
+            !is_there(db, z, "v", v + 1)) {
+            (void)atomic_fetch_add(&hits, 1);
+        } else {
+            (void)fprintf(stderr, "version %u: wrong or missing\n", (unsigned)v);
+            atomic_store(&done, true);
+        }
+        grace_leave();
+    }
+    grace_unregister();
+    return NULL;
+}
+
+static struct rr address_rr(const uint8_t *owner)
+{
+    return (struct rr){.owner = owner,
+                       .type = RR_A,
+                       .rclass = CLASS_IN,
+                       .ttl = 60,
+                       .rdata = (const uint8_t *)"\300\0\2\1",
+                       .rdata_len = 4};
+}
+
+static struct zone *first_version(void)
+{
+    uint8_t name[NAME_MAX_OCTETS];
+    struct errinfo e = {{0}};
+    struct zone *base = plain_zone(name_of(name, "big."), 1, 2, 1), *z = NULL;
+    struct zone_builder *b = zone_builder_new(name, NULL);
+    struct zone_rr_iter it;
+    struct rr rr;
+
+    zone_rr_iter_init(&it, base);
+    while (zone_rr_next(&it, &rr))
+        assert_int_equal(zone_builder_add(b, &rr, &e), OK);
+    for (uint32_t i = 0; i <= HOSTS; i++) {
+        host_name(name, i < HOSTS ? "host" : "v", i < HOSTS ? i : 1);
+        rr = address_rr(name);
+        assert_int_equal(zone_builder_add(b, &rr, &e), OK);
+    }
+    assert_int_equal(zone_builder_finish(&z, b, NULL, &e), OK);
+    zone_builder_free(b);
+    zone_unref(base);
+    return z;
+}
+
+static struct zone *next_version(const struct zone *z)
+{
+    struct changeset *cs = changeset_new(zone_apex(z));
+    struct errinfo e = {{0}};
+    uint8_t name[NAME_MAX_OCTETS], rdata[600];
+    struct zone *next = NULL;
+    struct soa soa;
+    struct rr rr;
+
+    assert_true(zone_soa(z, &rr, &soa));
+    assert_int_equal(changeset_remove(cs, &rr, &e), OK);
+    memcpy(rdata, rr.rdata, rr.rdata_len);
+    put_u32(rdata + rr.rdata_len - 20, soa.serial.v + 1);
+    rr.rdata = rdata;
+    assert_int_equal(changeset_add(cs, &rr, &e), OK);
+    host_name(name, "v", soa.serial.v);
+    rr = address_rr(name);
+    assert_int_equal(changeset_remove(cs, &rr, &e), OK);
+    host_name(name, "v", soa.serial.v + 1);
+    assert_int_equal(changeset_add(cs, &rr, &e), OK);
+    changeset_finish(cs);
+    assert_int_equal(zone_apply(&next, z, cs, NULL, &e), OK);
+    changeset_free(cs);
+    return next;
+}
+
+static void test_threads_in_a_large_zone(void **state)
+{
+    struct zonedb *db = zonedb_new(clock_real());
+    struct zone *z = first_version();
+    pthread_t readers[READERS];
+    bool early;
+
+    (void)state;
+    atomic_store(&done, false);
+    atomic_store(&hits, 0);
+    zonedb_put(db, z, 1, 1, false);
+    for (size_t i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_versions, db), 0);
+    while (atomic_load(&hits) < 100 && !atomic_load(&done))
+        (void)sched_yield();
+    for (uint32_t v = 2; v < VERSIONS && !atomic_load(&done); v++) {
+        z = next_version(z);
+        zonedb_put(db, z, v, v, false);
+        if (v % 3 == 0)
+            zonedb_reclaim(db);
+    }
+    early = atomic_exchange(&done, true);
+    for (size_t i = 0; i < READERS; i++)
+        (void)pthread_join(readers[i], NULL);
+    assert_false(early);
+    zonedb_free(db);
+}
+
 static void test_deadline(void **state)
 {
     struct zonedb *db = zonedb_new(clock_real());
@@ -243,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_grows),
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads_in_a_large_zone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
