@@ -3,7 +3,7 @@
 SAN_BUILD := build/address-undefined
 TSAN_BUILD := build/thread
 
-.PHONY: help deps demo check check-unit check-integration bench fuzz storm soak fault asan tsan lint \
+.PHONY: help deps demo check check-unit check-integration bench fuzz storm differential soak fault asan tsan lint \
         layers format install
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make bench         measurements beside knot, nsd, bind9 and pdns-server"
 	@echo "make storm         millions of mutated inputs into every parser, under sanitizers (STORM=5000000 each)"
 	@echo "make fuzz          fuzz every parser, FUZZ_SECONDS=60 each"
+	@echo "make differential  questions to us, knot, nsd and bind9, COUNT=1000000 SEED=1 (20 seeds from there)"
 	@echo "make fault         the stories of crashes, unabridged: every system call, 1,000 kills"
 	@echo "make soak          random kills for SOAK_MINUTES=60"
 	@echo "make asan | tsan   the programs under sanitizers"
@@ -75,6 +76,18 @@ storm:
 	@set -e; for t in tests/fuzz/fuzz_*.c; do n=$$(basename $$t .c); seed=$${SEED:-$$RANDOM}; \
 	    echo "$$n, seed $$seed"; \
 	    $(SAN_BUILD)/tests/fuzz/$$n --storm $(STORM) $$seed tests/fuzz/corpus/$${n#fuzz_} | tail -1; \
+	done
+
+# Zones and questions from 20 seeds; a failure names its own, and SEED=N begins with it.
+differential: COUNT ?= 1000000
+differential: SEED ?= 1
+differential:
+	@tests/deps.sh build demo check
+	@$(MAKE) --no-print-directory all
+	@for seed in $$(seq $(SEED) $$(($(SEED) + 19))); do \
+	    ZL_SEED=$$seed ZL_DIFFERENTIAL=$$(($(COUNT) / 20)) ZL_BIN=build/release/bin ZL_BUILD=build/release \
+	        PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider \
+	        tests/integration/test_differential_grown.py || exit 1; \
 	done
 
 # What `check` samples, unabridged: each system call of the journal, 1,000 kills.
