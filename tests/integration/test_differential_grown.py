@@ -190,6 +190,13 @@ def optional(c):
         zone_of(x[0]) != c.zone or dns.name.from_text(x[0]) not in NAMES for x in more(c, 'additional'))
 
 
+def last_fault(c, reply):
+    """What is wrong with the proof in the zone where the aliases end."""
+    target = [r[0].target for r in c.ours.m.answer if r.rdtype == T.CNAME][-1]
+    zone = zone_of(target, c.rdtype)
+    return zone not in (None, OTHER) and d.Proofs(dns.name.from_text(zone), reply.m).check(c.name, T.from_text(c.rdtype))
+
+
 NAMES = set()  # every owner in any of the zones
 RECORDS = set()  # every record, as section() gives them
 
@@ -208,6 +215,8 @@ ACCEPTED = [
      'gives other records for free, or fewer'),
     ('nsd', 'authority', lambda c: c.leaves and c.theirs.authority < c.ours.authority,
      'lacks a part of the proof behind an alias into another zone'),
+    ('nsd', 'authority', lambda c: c.leaves and not last_fault(c, c.ours) and last_fault(c, c.theirs),
+     'proves something else behind an alias into another zone, as the NSEC of its apex'),
     ('nsd knot', 'authority', lambda c: not less(c, 'authority') and all({'NSEC', 'NSEC3'} & set(x[1:3]) for x in more(c, 'authority')) and not c.fault,
      'proves more than it needs to'),
     ('nsd', 'answer authority', lambda c: c.leaves and c.rdtype in ('NSEC', 'RRSIG') and c.ours.answer < c.theirs.answer,
