@@ -4,20 +4,16 @@ Beside test_differential.py, which has zones of a known shape, the zones here gr
 depth with whatever they may own, aliases and DNAMEs over several zones, delegations with every kind of glue, empty
 non-terminals, and data that a cut or a DNAME hides. COUNT and SEED: `make differential`.
 """
+import collections
 import os
 import random
-import socket
-import struct
 
 import dns.flags
 import dns.message
 import dns.name
-import dns.rcode
 import dns.rdatatype as T
-import dns.zone
-import pytest
-import test_differential as d
-import zl
+from differences import Case, Reply, accepted
+from signed_zones import Maker, Servers, absent, query, report, sign_knot, sign_ldns
 
 SEED = int(os.environ.get('ZL_SEED', '1'))
 COUNT = int(os.environ.get('ZL_DIFFERENTIAL', '4000'))  # comparisons in all
@@ -27,7 +23,7 @@ LABELS = ['a', 'b', 'c', '*', 'w', 'x', 'n', 'sub', 'ns', 'deep', 'up', r'a\.b',
 BATCH = 64
 
 
-class Grown(d.Maker):
+class Grown(Maker):
     """A zone of random names; `all` are the zones that aliases may lead to."""
 
     def __init__(self, apex, seed, every):
@@ -37,8 +33,11 @@ class Grown(d.Maker):
         self.owned = {'@': 'data', 'ns1': 'data'}
 
     def name(self):
-        labels = [self.r.choice(LABELS) for _ in range(self.r.choice([1, 1, 2, 2, 3, 4]))]
-        return '.'.join(labels)
+        """One that leaves room for an apex and a label more."""
+        while True:
+            name = '.'.join(self.r.choice(LABELS) for _ in range(self.r.choice([1, 1, 2, 2, 3, 4])))
+            if len(dns.name.from_text(name).to_wire()) < 170:
+                return name
 
     def target(self):
         """Some name here or in another zone, there or not."""
@@ -107,11 +106,11 @@ class Grown(d.Maker):
 PARENT, CHILD, GRANDCHILD, OTHER, NSEC3 = 'up.test', 'sub.up.test', 'deep.w.sub.up.test', 'other.test', 'hashed.test'
 CHILDREN = {PARENT: [CHILD], CHILD: [GRANDCHILD]}
 SIGN = {
-    PARENT: lambda p, z, t: d.sign_knot(p, z, t, ''),
-    CHILD: lambda p, z, t: d.sign_knot(p, z, t, '    nsec3: on\n    nsec3-iterations: 0\n    nsec3-salt-length: 8\n'),
-    GRANDCHILD: lambda p, z, t: d.sign_ldns(p, z, t),
+    PARENT: lambda p, z, t: sign_knot(p, z, t, ''),
+    CHILD: lambda p, z, t: sign_knot(p, z, t, '    nsec3: on\n    nsec3-iterations: 0\n    nsec3-salt-length: 0\n'),
+    GRANDCHILD: lambda p, z, t: sign_ldns(p, z, t),
     OTHER: lambda p, z, t: t,
-    NSEC3: lambda p, z, t: d.sign_knot(p, z, t, '    nsec3: on\n    nsec3-iterations: 1\n    nsec3-opt-out: on\n    nsec3-salt-length: 0\n'),
+    NSEC3: lambda p, z, t: sign_knot(p, z, t, '    nsec3: on\n    nsec3-iterations: 1\n    nsec3-opt-out: on\n    nsec3-salt-length: 0\n'),
 }
 
 
@@ -120,165 +119,38 @@ def make_zones(seed):
     return {z: Grown(z, seed * 100 + i, every).text(CHILDREN.get(z, ())) for i, z in enumerate(every)}
 
 
-class Pipe(d.Asker):
-    """Many questions on one connection; answers may come in any order."""
-
-    def ask_all(self, wires):
-        for attempt in (0, 1):
-            try:
-                if self.s is None:
-                    self.s = socket.create_connection(('127.0.0.1', self.port), timeout=20)
-                self.s.sendall(b''.join(struct.pack('!H', len(w)) + w for w in wires))
-                got = {}
-                for _ in wires:
-                    w = self.read(struct.unpack('!H', self.read(2))[0])
-                    got[w[:2]] = w
-                return got
-            except (ConnectionError, EOFError):
-                self.s = None
-                if attempt:
-                    raise
-
-
-def zone_of(name, rdtype='A'):
-    """The zone that answers: the deepest, and for DS of an apex the one above it."""
-    name = str(name).lower().rstrip('.')
-    within = [z for z in SIGN if name == z or name.endswith('.' + z)]
-    if rdtype == 'DS' and name in within and len(within) > 1:
-        within.remove(name)
-    return max(within, key=len, default=None)
-
-
 def question(r, names):
     zone = r.choice(list(names))
     name = r.choice(names[zone])
     if r.random() < 0.5:
-        name = d.absent(r, name, dns.name.from_text(zone))
+        name = absent(r, name, dns.name.from_text(zone))
     return name, r.choice(TYPES), r.random() < 0.6
 
 
-# ---------------------------------------------------------------- the table
-
-class Case(d.Case):
-    def __init__(self, *a):
-        super().__init__(*a)
-        links = [(r[0].target, zone_of(r[0].target, self.rdtype)) for r in self.ours.m.answer if r.rdtype == T.CNAME]
-        self.leaves = any(z != self.zone for _, z in links)
-        self.loops = len({t for t, _ in links} | {self.name}) <= len(links)
-        if self.zone == OTHER or self.leaves:  # unsigned, or proofs from several zones
-            self.signed = self.fault = False
-
-
-def more(c, section):
-    return getattr(c.theirs, section) - getattr(c.ours, section)
-
-
-def less(c, section):
-    return getattr(c.ours, section) - getattr(c.theirs, section)
-
-
-def optional(c):
-    """Beside an answer any address or service record is for free (RFC 1034 4.3.2 step 6, RFC 9460 4.1), as long as a zone
-    of ours has it. In a referral, what belongs to the zone that refers must be alike, but for addresses from wildcards
-    and from other zones (we give what that zone says, a peer the parent's glue or nothing)."""
-    plain = {x for x in c.ours.additional if x[1] != 'RRSIG'}
-    if not plain <= RECORDS:
-        return False
-    if c.ours.answer:
-        return True
-    return all(zone_of(x[0]) != c.zone for x in less(c, 'additional')) and all(
-        zone_of(x[0]) != c.zone or dns.name.from_text(x[0]) not in NAMES for x in more(c, 'additional'))
-
-
-def last_fault(c, reply):
-    """What is wrong with the proof in the zone where the aliases end."""
-    target = [r[0].target for r in c.ours.m.answer if r.rdtype == T.CNAME][-1]
-    zone = zone_of(target, c.rdtype)
-    return zone not in (None, OTHER) and d.Proofs(dns.name.from_text(zone), reply.m).check(c.name, T.from_text(c.rdtype))
-
-
-NAMES = set()  # every owner in any of the zones
-RECORDS = set()  # every record, as section() gives them
-
-# Beyond those of test_differential.py: which peer, which parts of the message, when, and why.
-ACCEPTED = [
-    ('knot bind9', 'rcode answer authority additional', lambda c: c.leaves and c.theirs.answer <= c.ours.answer and c.theirs.rcode == 'NOERROR',
-     'follows an alias within its zone alone; RFC 1034 4.3.2 step 3a goes on in all'),
-    ('knot', 'rcode aa answer authority additional', lambda c: c.rdtype == 'TYPE0' and c.theirs.rcode == 'NOTIMP',
-     'does not take type 0 for one'),
-    ('bind9', 'rcode', lambda c: c.loops and c.theirs.rcode == 'SERVFAIL',
-     'answers SERVFAIL to a loop of aliases, beside the loop'),
-    ('nsd bind9', 'authority', lambda c: c.ours.answer and not less(c, 'authority')
-        and all('NS' in x[1:3] and x[0].rstrip('.') in SIGN for x in more(c, 'authority')),
-     'adds the name servers of the zone to an answer'),
-    ('knot nsd bind9', 'additional', lambda c: optional(c),
-     'gives other records for free, or fewer'),
-    ('nsd', 'authority', lambda c: c.leaves and c.theirs.authority < c.ours.authority,
-     'lacks a part of the proof behind an alias into another zone'),
-    ('nsd', 'authority', lambda c: c.leaves and not last_fault(c, c.ours) and last_fault(c, c.theirs),
-     'proves something else behind an alias into another zone, as the NSEC of its apex'),
-    ('nsd knot', 'authority', lambda c: not less(c, 'authority') and all({'NSEC', 'NSEC3'} & set(x[1:3]) for x in more(c, 'authority')) and not c.fault,
-     'proves more than it needs to'),
-    ('nsd', 'answer authority', lambda c: c.leaves and c.rdtype in ('NSEC', 'RRSIG') and c.ours.answer < c.theirs.answer,
-     'follows a CNAME in search of NSEC or RRSIG, which may stand beside it'),
-    ('nsd knot', 'authority', lambda c: c.theirs_fault, 'lacks a part of the proof'),
-]
-
-
-def accepted(c):
-    left = set(c.differ)
-    for peers, fields, when, _ in d.ACCEPTED + ACCEPTED:
-        if c.peer in peers.split() and left & set(fields.split()) and when(c):
-            left -= set(fields.split())
-    return not left
-
-
-@pytest.fixture
-def grown(place, node, peer):
-    if any(zl.tool(t) is None for t in ('ldns-signzone', 'ldns-keygen', 'kzonesign')):
-        pytest.skip('skipped: ldnsutils or knot-dnssecutils are not installed')
-    plain = make_zones(SEED)
-    texts = {z: sign(place, z, plain[z]) for z, sign in SIGN.items()}
-    peers = [peer(name) for name in ('knot', 'nsd', 'bind9')]
-    n = node(level='info')
-    for p in peers:
-        for z, text in texts.items():
-            p.write(z, text)
-        p.start()
-    for z in SIGN:
-        n.secondary_of(z, peers[0])
-    n.start()
-    for z in SIGN:
-        n.wait_serial(z, 1)
-    return plain, n, peers
-
-
-def test_any_question_to_any_zone(grown):
-    plain, n, peers = grown
+def test_any_question_to_any_zone(place, node, peer):
+    servers = Servers(place, node, peer, make_zones(SEED), SIGN)
     r = random.Random(SEED)
-    names = {z: d.names_of(t, z) for z, t in plain.items()}
-    NAMES.update(*names.values())
-    for z, text in plain.items():
-        zone = dns.zone.from_text(text, origin=z, relativize=False, check_origin=False)
-        RECORDS.update((str(o).lower(), T.to_text(rd.rdtype), '', ttl, rd.to_digestable()) for o, ttl, rd in zone.iterate_rdatas())
-    us, them = Pipe(n.port), {p.name: Pipe(p.port) for p in peers}
-    wrong, compared = [], 0
+    names = {z: sorted(every) for z, every in servers.world.inside.items()}
+    wrong, rows, compared = [], collections.Counter(), 0
     while compared < COUNT:
         asked = [question(r, names) for _ in range(BATCH)]
         wires = []
         for i, (name, rdtype, do) in enumerate(asked):
-            q = d.query(name, rdtype, do)
+            q = query(name, rdtype, do)
             q.id = i + 1
             q.flags = r.choice([0, dns.flags.RD, dns.flags.RD | dns.flags.CD | dns.flags.AD])
             wires.append(q.to_wire())
-        ours = us.ask_all(wires)
-        theirs = {name: pipe.ask_all(wires) for name, pipe in them.items()}
+        ours = servers.us.ask_all(wires)
+        theirs = {name: asker.ask_all(wires) for name, asker in servers.them.items()}
         for (name, rdtype, do), w in zip(asked, wires):
-            mine = d.Reply(dns.message.from_wire(ours[w[:2]]))
-            for peer, got in theirs.items():
+            mine = Reply(dns.message.from_wire(ours[w[:2]]))
+            for peer_name, got in theirs.items():
                 compared += 1
-                c = Case(zone_of(name, rdtype), name, rdtype, do, peer, mine, d.Reply(dns.message.from_wire(got[w[:2]])))
-                if c.fault or not accepted(c):
+                c = Case(servers.world, name, rdtype, do, peer_name, mine, Reply(dns.message.from_wire(got[w[:2]])))
+                explained = accepted(c)
+                if c.fault or explained is None:
                     wrong.append(c)
-    print(f'{compared} comparisons, seed {SEED}')
-    assert not wrong, f'{len(wrong)} of {compared} differ (ZL_SEED={SEED}):\n' + '\n\n'.join(map(str, wrong[:5]))
+                else:
+                    rows.update(explained)
+    print(f'{compared} comparisons, seed {SEED}, explained by rows {sorted(rows.items())}')
+    assert not wrong, report(wrong, compared, SEED)
