@@ -1,14 +1,12 @@
-/* Addresses for the names in NS, MX, SRV and the like (RFC 1034 4.3.2 step 6, RFC 2782, RFC 9460
- * 4.1), and glue (RFC 9471). Names that a zone does not own are looked for in the other zones we
- * serve; wildcards are not expanded for them.
+/* Addresses for the names in NS, MX, SRV and the like (RFC 1034 4.3.2 step 6, RFC 2782), for SVCB
+ * and HTTPS also what an alias leads to (RFC 9460 4.1), and glue (RFC 9471). Names that a zone does
+ * not own are looked for in the other zones we serve; wildcards are not expanded for them.
  */
 #include "authd/answer_internal.h"
 
 /* Names looked up beyond required glue: 13 name servers, as the root has, and nobody needs more
  * for free (CVE-2024-11187). */
 #define NAMES_MAX 13
-
-static const uint16_t address_types[] = {RR_A, RR_AAAA};
 
 struct additional {
     struct answerer *a;
@@ -60,24 +58,37 @@ static bool path_to(struct zone_path *out, const struct additional *x,
     return z && !z->expired && zone_path_init(out, z->zone, name);
 }
 
-static void put_addresses(struct additional *x, const uint8_t *name)
+static bool type_is_service(uint16_t type)
+{
+    return type == RR_SVCB || type == RR_HTTPS;
+}
+
+static void put_type(struct additional *x, const uint8_t *name, const struct node *node,
+                     uint16_t type)
+{
+    struct rrset s;
+
+    if (said_already(x->a, name, type) || !node_rrset(node, type, &s))
+        return;
+    if (x->required)
+        (void)put_required(x->a, SECTION_ADDITIONAL, name, node, &s);
+    else
+        (void)put_rrset(x->a, SECTION_ADDITIONAL, name, node, &s);
+}
+
+static void put_target(struct additional *x, const uint8_t *name)
 {
     struct name_steps steps;
     struct zone_path path;
     struct node node;
-    struct rrset s;
 
     name_steps_init(&steps, zonedb_key(x->a->db), name);
     if (!path_to(&path, x, &steps) || zone_look(&path, 0, &node) != ZONE_HAS_NODE)
         return;
-    for (size_t i = 0; i < sizeof(address_types) / sizeof(address_types[0]); i++) {
-        if (said_already(x->a, name, address_types[i]) || !node_rrset(&node, address_types[i], &s))
-            continue;
-        if (x->required)
-            (void)put_required(x->a, SECTION_ADDITIONAL, name, &node, &s);
-        else
-            (void)put_rrset(x->a, SECTION_ADDITIONAL, name, &node, &s);
-    }
+    put_type(x, name, &node, RR_A);
+    put_type(x, name, &node, RR_AAAA);
+    if (type_is_service(x->type))
+        put_type(x, name, &node, x->type);
 }
 
 static void on_target(void *ctx, size_t offset, const uint8_t *name, bool compressible)
@@ -87,7 +98,7 @@ static void on_target(void *ctx, size_t offset, const uint8_t *name, bool compre
     (void)offset;
     (void)compressible;
     if (name_is_root(name)) {
-        if (x->type != RR_SVCB && x->type != RR_HTTPS)
+        if (!type_is_service(x->type))
             return; /* "no such service", RFC 2782 */
         name = x->owner;
     }
@@ -95,7 +106,7 @@ static void on_target(void *ctx, size_t offset, const uint8_t *name, bool compre
         (x->not_below && name_within(name, x->not_below)) ||
         (!x->required && x->names++ >= NAMES_MAX))
         return;
-    put_addresses(x, name);
+    put_target(x, name);
 }
 
 static void each_target(struct additional *x, const struct rrset *s)
