@@ -261,6 +261,23 @@ static bool seen(const uint8_t *const *names, unsigned n, const uint8_t *name)
     return false;
 }
 
+static void refuse(struct answerer *a, uint16_t why)
+{
+    a->rcode = RCODE_REFUSED;
+    a->extended_error = why;
+}
+
+/* `z` is NULL, or has expired. */
+static void not_served(struct answerer *a, const struct served_zone *z)
+{
+    if (!z) {
+        refuse(a, zonedb_is_whole(a->db) ? EDE_NOT_AUTHORITATIVE : EDE_NOT_READY);
+        return;
+    }
+    a->rcode = RCODE_SERVFAIL;
+    a->extended_error = EDE_INVALID_DATA;
+}
+
 static void resolve(struct answerer *a)
 {
     const uint8_t *names[ANSWER_CHAIN_MAX];
@@ -275,7 +292,7 @@ static void resolve(struct answerer *a)
             a->served = z;
         if (!z || z->expired) {
             if (n == 0)
-                a->rcode = z ? RCODE_SERVFAIL : RCODE_REFUSED;
+                not_served(a, z);
             break;
         }
         names[n] = name;
@@ -299,12 +316,12 @@ static void answer_question(struct answerer *a, const struct config *c)
         return;
     }
     if (q->qclass != CLASS_IN) {
-        a->rcode = RCODE_REFUSED;
+        refuse(a, EDE_NOT_SUPPORTED);
         return;
     }
     switch (q->qtype) {
     case RR_AXFR: /* by datagram there is none */
-        a->rcode = RCODE_REFUSED;
+        refuse(a, EDE_NOT_SUPPORTED);
         break;
     case RR_IXFR: /* by datagram: our SOA, so that who is behind comes by TCP (RFC 1995 2) */
         a->query.qtype = RR_SOA;
@@ -318,6 +335,7 @@ static void answer_question(struct answerer *a, const struct config *c)
     case RR_MAILA:
     case RR_MAILB:
         a->rcode = RCODE_NOTIMP;
+        a->extended_error = EDE_NOT_SUPPORTED;
         break;
     default:
         resolve(a);
@@ -339,20 +357,8 @@ static size_t size_limit(const struct answerer *a, const struct config *c, size_
     return limit < cap ? limit : cap;
 }
 
-static void make_options(struct answerer *a, const struct config *c, struct edns_reply *opt)
-{
-    struct writer w = writer_of(a->options, sizeof(a->options));
-    size_t n = strnlen(c->server_id, 255);
-
-    if (a->query.edns.nsid.present && n > 0 && a->query.edns.version == 0)
-        edns_put_option(&w, OPTION_NSID, c->server_id, (uint16_t)n); /* RFC 5001 */
-    opt->options = w.pos > 0 ? a->options : NULL;
-    opt->options_len = (uint16_t)w.pos;
-}
-
 /* Header, question, and room for what must come last. */
-static void begin(struct answerer *a, const struct config *c, struct edns_reply *opt, uint8_t *out,
-                  size_t cap)
+static void begin(struct answerer *a, const struct config *c, uint8_t *out, size_t cap)
 {
     const struct query *q = &a->query;
     uint16_t copied = q->opcode == OPCODE_QUERY ? MSG_RD | MSG_CD : MSG_RD;
@@ -361,38 +367,31 @@ static void begin(struct answerer *a, const struct config *c, struct edns_reply 
                (uint16_t)(MSG_QR | (q->flags & (MSG_OPCODE_MASK | copied))));
     if (q->has_question)
         (void)msgw_question(&a->w, q->qname_raw, q->qtype, q->qclass); /* 271 octets at most */
-    *opt = (struct edns_reply){.udp_size = (uint16_t)c->udp_payload, .dnssec_ok = a->dnssec};
-    if (!q->edns.present)
-        return;
-    make_options(a, c, opt);
-    if (!msgw_reserve(&a->w, edns_octets(opt))) {
-        opt->options_len = 0; /* a long name and a long identity in 512 octets */
-        (void)msgw_reserve(&a->w, edns_octets(opt));
-    }
+    if (q->edns.present)
+        options_begin(a, c);
 }
 
-static size_t finish(struct answerer *a, const struct edns_reply *opt)
+static size_t finish(struct answerer *a, const struct config *c)
 {
     uint16_t set = (uint16_t)((a->authoritative ? MSG_AA : 0) | (a->truncated ? MSG_TC : 0));
 
     msgw_set_flags(&a->w, set, 0);
     msgw_set_rcode(&a->w, a->rcode);
-    if (a->query.edns.present) {
-        msgw_release(&a->w, edns_octets(opt));
-        (void)msgw_opt(&a->w, opt, a->rcode);
-    }
+    if (a->query.edns.present)
+        options_finish(a, c);
     return msgw_finish(&a->w);
 }
 
-static void reset(struct answerer *a, bool stream)
+static void reset(struct answerer *a)
 {
-    a->stream = stream;
     a->dnssec = a->query.edns.present && a->query.edns.dnssec_ok;
     a->rcode = RCODE_NOERROR;
     a->kind = ANSWER_ERROR;
     a->limit_name = NULL;
     a->served = NULL;
     a->authoritative = a->truncated = false;
+    a->extended_error = EDE_NONE;
+    a->signature = 0;
     a->owner_count = a->source_count = a->proof_count = a->made_count = 0;
 }
 
@@ -400,29 +399,38 @@ static void reset(struct answerer *a, bool stream)
  * a BADTIME error (RFC 8945 5.2.3). */
 static void reserve_signature(struct answerer *a, size_t len)
 {
-    (void)msgw_reserve(&a->w, len - a->query.tsig + 6);
+    a->signature = len - a->query.tsig;
+    (void)msgw_reserve(&a->w, a->signature + 6);
 }
 
 /* The rcode that needs no look at any zone. */
-static bool early_rcode(uint16_t *rcode, enum query_outcome outcome, const struct query *q)
+static bool early_rcode(struct answerer *a, enum query_outcome outcome)
 {
+    const struct query *q = &a->query;
+
     switch (outcome) {
     case QUERY_FORMERR:
-        *rcode = RCODE_FORMERR;
+        a->rcode = RCODE_FORMERR;
+        if (q->only_edns)
+            (void)options_rcode(&a->rcode, a);
         return true;
     case QUERY_NOTIMP:
-        *rcode = RCODE_NOTIMP;
+        a->rcode = RCODE_NOTIMP;
         return true;
     case QUERY_BADVERS:
-        *rcode = RCODE_BADVERS;
+        a->rcode = RCODE_BADVERS;
         return true;
     case QUERY_DROP:
     case QUERY_OK:
         break;
     }
+    if (options_rcode(&a->rcode, a))
+        return true;
     /* Zone work is for class IN alone (CVE-2026-5946). */
-    *rcode = RCODE_REFUSED;
-    return q->opcode != OPCODE_QUERY && q->qclass != CLASS_IN;
+    if (q->opcode == OPCODE_QUERY || q->qclass == CLASS_IN)
+        return false;
+    refuse(a, EDE_NOT_SUPPORTED);
+    return true;
 }
 
 /* What syncd has to say first. */
@@ -439,29 +447,32 @@ static enum answer_action action_for(const struct answerer *a)
     return q->opcode != OPCODE_QUERY || q->tsig ? ANSWER_HAND_OVER : ANSWER_SEND;
 }
 
-struct answer_made answer_make(struct answerer *a, const struct config *c, const uint8_t *query,
-                               size_t len, bool stream, uint8_t *out, size_t cap)
+struct answer_made answer_make(struct answerer *a, const struct config *c,
+                               const struct answer_client *client, const uint8_t *query, size_t len,
+                               uint8_t *out, size_t cap)
 {
     struct answer_made made = {.action = ANSWER_DROP};
     enum query_outcome outcome = query_parse(&a->query, query, len);
-    struct edns_reply opt;
+    bool early;
 
     if (outcome == QUERY_DROP)
         return made;
-    reset(a, stream);
+    options_read(a, client, query);
+    reset(a);
+    made.known_client = a->cookie == COOKIE_GOOD;
     made.action = ANSWER_SEND;
-    if (!early_rcode(&a->rcode, outcome, &a->query)) {
-        a->rcode = RCODE_NOERROR;
-        made.action = outcome == QUERY_OK ? action_for(a) : ANSWER_SEND;
+    early = early_rcode(a, outcome);
+    if (!early) {
+        made.action = action_for(a);
         if (a->query.opcode != OPCODE_QUERY || made.action == ANSWER_TRANSFER)
             return made;
     }
-    begin(a, c, &opt, out, cap);
+    begin(a, c, out, cap);
     if (made.action == ANSWER_HAND_OVER && a->query.tsig)
         reserve_signature(a, len);
-    if (outcome == QUERY_OK && a->rcode == RCODE_NOERROR)
+    if (!early)
         answer_question(a, c);
-    made.len = finish(a, &opt);
+    made.len = finish(a, c);
     made.rcode = a->rcode;
     return made;
 }
@@ -469,13 +480,13 @@ struct answer_made answer_make(struct answerer *a, const struct config *c, const
 static size_t without_records(struct answerer *a, const struct config *c, uint16_t rcode,
                               bool truncated, uint8_t *out, size_t cap)
 {
-    struct edns_reply opt;
-
-    reset(a, a->stream);
+    reset(a);
     a->rcode = rcode;
     a->truncated = truncated;
-    begin(a, c, &opt, out, cap);
-    return finish(a, &opt);
+    if (rcode == RCODE_SERVFAIL)
+        a->extended_error = EDE_NOT_READY;
+    begin(a, c, out, cap);
+    return finish(a, c);
 }
 
 size_t answer_short(struct answerer *a, const struct config *c, uint16_t rcode, uint8_t *out,

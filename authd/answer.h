@@ -2,28 +2,39 @@
  * 2308 (negative answers), 4035 and 5155 (signatures and denial), 4592 (wildcards), 6604 (rcode of
  * a chain), 6672 (DNAME), 6891 (EDNS), 8482 (ANY), 8906 (odd messages) and 9471 (glue).
  *
- * A pure function of the zones, the settings and the octets: no socket, no clock, no allocation.
+ * A pure function of the zones, the settings, the client and the octets: no socket, no clock, no
+ * allocation.
  * The caller is inside a grace period (grace.h) from the call until it has no more use for what it
  * returned; only the octets in `out` outlive it.
  *
  * What ANY gives: one RRset, the first by type number that is not a signature (RFC 8482 4.1).
  * A chain of CNAME and DNAME is followed through all zones that are served, CHAIN_MAX steps, and
  * ends with what there is: also where it leaves what we serve, or comes back to itself.
+ *
+ * EDNS options that are answered (answer_edns.c): NSID (RFC 5001), EXPIRE (7314), COOKIE (7873,
+ * 9018), TCP keepalive (7828), padding (7830, 8467), extended errors (8914), ZONEVERSION (9660).
  */
 #ifndef ZL_AUTHD_ANSWER_H
 #define ZL_AUTHD_ANSWER_H
 
 #include "authd/zonedb.h"
+#include "lib/base/addr.h"
+#include "lib/base/clock.h"
 #include "lib/base/config.h"
+#include "lib/dns/cookie.h"
 #include "lib/dns/msgwriter.h"
 #include "lib/dns/query.h"
 #include "lib/net/counters.h"
+#include "lib/net/handover.h"
 
 #define ANSWER_CHAIN_MAX 16
 #define ANSWER_OWNERS_MAX 64 /* (owner, type) pairs remembered, to say nothing twice */
 /* A chain's every link may be made by a wildcard, and its end needs three more. */
 #define ANSWER_PROOFS_MAX (ANSWER_CHAIN_MAX + 3)
-#define ANSWER_OPTIONS_MAX (4 + 255)
+#define ANSWER_NSID_MAX 255
+#define ANSWER_PADDING_BLOCK 468 /* RFC 8467 4.1 */
+/* COOKIE, keepalive, NSID, EXPIRE, ZONEVERSION, extended error, padding. */
+#define ANSWER_OPTIONS_MAX (28 + 6 + 4 + ANSWER_NSID_MAX + 8 + 10 + 6 + 4 + ANSWER_PADDING_BLOCK)
 
 enum answer_action {
     ANSWER_DROP,      /* say nothing */
@@ -33,8 +44,18 @@ enum answer_action {
     ANSWER_TRANSFER,  /* for syncd, with its connection: AXFR, IXFR */
 };
 
+/* Who asks, how and when. */
+struct answer_client {
+    enum ho_transport transport;
+    const struct addr *source;
+    const struct cookie_secrets *cookies; /* NULL: nobody looks at cookies */
+    struct wall wall;                     /* for cookies */
+    struct mono mono;                     /* for EXPIRE */
+};
+
 struct answer_made {
     enum answer_action action;
+    bool known_client; /* a good cookie shows that its source is not forged */
     size_t len;
     uint16_t rcode; /* the whole one, with EDNS bits */
 };
@@ -59,19 +80,26 @@ struct answer_proof {
 };
 
 /* Working space of one thread, about 20 KiB. Nothing in it outlives a call but what is kept for
- * speed, and, for limits and counters until the next call: query, truncated, kind, limit_name,
- * served. */
+ * speed, and, until the next call: for limits and counters query, truncated, kind, limit_name,
+ * served; for answer_short and answer_empty what is known of the client. */
 struct answerer {
     const struct zonedb *db;
 
     struct query query;
     struct name_steps steps; /* of the name that is looked for, */
     const uint8_t *apex;     /* and that part of it which is its zone's apex */
-    bool stream;
+    bool stream;             /* TCP or TLS */
+    bool tls;
+    struct mono now;
+    enum cookie_state cookie;
+    uint8_t cookie_reply[COOKIE_OCTETS];
+
     bool dnssec; /* DO: signatures go with what they sign */
     uint16_t rcode;
     bool authoritative;
     bool truncated; /* something that had to be there did not fit */
+    uint16_t extended_error;
+    size_t signature; /* octets that syncd will put behind */
     enum answer_kind kind;
     const uint8_t *limit_name; /* lower case: what rates are counted for (rrl.h); NULL: nothing */
     const struct served_zone *served; /* that the question fell into; NULL: none */
@@ -86,17 +114,20 @@ struct answerer {
     unsigned made_count;
 
     uint8_t options[ANSWER_OPTIONS_MAX];
+    struct writer options_writer;
+    size_t options_room; /* reserved in `w` */
     struct msg_writer w;
 };
 
 /* Heap memory; free() it. */
 struct answerer *answerer_new(const struct zonedb *db);
 
-/* Answers one message. `stream`: it came by TCP or TLS, so that `cap` alone bounds the answer;
- * otherwise EDNS does. `cap` is 512 at least. Of the configuration, udp_payload, version_text and
- * server_id count. */
-struct answer_made answer_make(struct answerer *a, const struct config *c, const uint8_t *query,
-                               size_t len, bool stream, uint8_t *out, size_t cap);
+/* Answers one message. By TCP and TLS, `cap` alone bounds the answer; by UDP EDNS does as well.
+ * `cap` is 512 at least. Of the configuration, udp_payload, version_text, server_id and tcp_idle_ms
+ * count. */
+struct answer_made answer_make(struct answerer *a, const struct config *c,
+                               const struct answer_client *client, const uint8_t *query, size_t len,
+                               uint8_t *out, size_t cap);
 
 /* This rcode to the message that answer_make looked at last, which was ANSWER_HAND_OVER or
  * ANSWER_TRANSFER: SERVFAIL for when syncd is away. Unsigned, as authd knows no keys. */

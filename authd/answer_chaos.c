@@ -33,6 +33,7 @@ void answer_chaos(struct answerer *a, const struct config *c)
 
     if (n == 0) {
         a->rcode = RCODE_REFUSED;
+        a->extended_error = EDE_PROHIBITED; /* the operator has not allowed it */
         return;
     }
     rdata[0] = (uint8_t)n;

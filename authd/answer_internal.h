@@ -68,6 +68,17 @@ void additional_put(struct answerer *a);
 void additional_put_glue(struct answerer *a, const struct zone *z, const uint8_t *cut,
                          const struct rrset *ns);
 
+/* ---- EDNS options (answer_edns.c) ---- */
+
+/* Looks at what the query's options say of the client. */
+void options_read(struct answerer *a, const struct answer_client *client, const uint8_t *query);
+/* The rcode that the cookie alone gives (RFC 7873 5.2.2, 5.4); false: the question decides. */
+bool options_rcode(uint16_t *rcode, const struct answerer *a);
+/* Keeps room for OPT and for those options that the client can count on. */
+void options_begin(struct answerer *a, const struct config *c);
+/* Writes OPT, with all options that have a place. */
+void options_finish(struct answerer *a, const struct config *c);
+
 /* ---- Class CHAOS (answer_chaos.c) ---- */
 
 void answer_chaos(struct answerer *a, const struct config *c);

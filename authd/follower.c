@@ -134,6 +134,7 @@ out:
 static void start_done(struct follower *f)
 {
     f->starting = false;
+    zonedb_set_whole(f->db);
     log_info(say("all zones of the store are served"), kv_u64("zones", zonedb_count(f->db)),
              kv_u64("failed", f->start_failures), kv_u64("seq", f->seq),
              kv_i64("ms", clock_mono(f->clock).ms - f->start.ms));

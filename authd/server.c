@@ -135,6 +135,7 @@ enum err server_start(struct server **out, struct config *config, struct errinfo
     s->shared.rrl = rrl_new(config->rrl_buckets, clock);
     atomic_init(&s->shared.config, config_ref(config));
     atomic_init(&s->shared.tls, NULL);
+    atomic_init(&s->shared.cookies, NULL);
     s->tickets = tls_tickets_new(clock);
     descriptors_raise();
     if ((rc = open_workers(s, e)) || (rc = privileges_drop(&s->cage, config, e)) ||

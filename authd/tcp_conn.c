@@ -119,7 +119,9 @@ static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
                         .len = len,
                         .back = &back,
                         .source = c->source,
-                        .destination = c->destination};
+                        .destination = c->destination,
+                        .mono = tcp_now(c),
+                        .wall = clock_wall(w->shared->clock)};
     size_t answer_len = 0;
 
     switch (worker_message(w, &m, w->answer, sizeof(w->answer), &answer_len)) {
@@ -136,7 +138,7 @@ static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
         return false; /* not even a header, or a response: no client of ours */
     }
     c->taken++;
-    c->last = tcp_now(c);
+    c->last = m.mono;
     return true;
 }
 

@@ -74,7 +74,11 @@ static bool answer_one(struct udp_socket *s, struct udp_batch *b, size_t i, size
 {
     struct msghdr *mh = &b->in[i].msg_hdr;
     struct way_back *back = &b->back[i];
-    struct message m = {.wire = b->query[i], .len = b->in[i].msg_len, .back = back};
+    struct message m = {.wire = b->query[i],
+                        .len = b->in[i].msg_len,
+                        .back = back,
+                        .mono = {(int64_t)(s->worker->batch_ns / 1000000)},
+                        .wall = s->worker->batch_wall};
 
     if (!addr_from_sockaddr(&m.source, (struct sockaddr *)&back->peer) || m.source.port == 0)
         return false; /* nobody can be reached there (CVE-2012-0206's relatives) */
@@ -132,12 +136,13 @@ static void send_all(struct udp_socket *s, struct udp_batch *b, size_t n)
     }
 }
 
-/* Two looks at the clock a batch, for limits and for the histogram of times. */
+/* Looks at clocks once a batch: for limits, cookies and the histogram of times. */
 static void answer_batch(struct udp_socket *s, struct udp_batch *b, size_t n)
 {
     struct worker *w = s->worker;
 
     w->batch_ns = clock_mono_ns(w->shared->clock);
+    w->batch_wall = clock_wall(w->shared->clock);
     n = answer_all(s, b, n);
     if (n == 0)
         return;

@@ -116,7 +116,8 @@ static enum message_outcome answered(struct worker *w, const struct config *c,
     struct zone_counters *z = zone_counters_of(w);
 
     count_made(w, way, z);
-    if (c->rrl && m->back->transport == HO_UDP && !limit(w, c, m, &made, z, out, cap))
+    if (c->rrl && m->back->transport == HO_UDP && !made.known_client &&
+        !limit(w, c, m, &made, z, out, cap))
         return MESSAGE_DROPPED;
     count_answer(w->counters, way, made.rcode, made.len);
     if (z)
@@ -131,7 +132,13 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
     const struct config *c = worker_config(w);
     enum ho_transport t = m->back->transport;
     enum counted_way way = way_of(&m->source, t);
-    struct answer_made made = answer_make(w->answerer, c, m->wire, m->len, t != HO_UDP, out, cap);
+    struct answer_client client = {
+        .transport = t,
+        .source = &m->source,
+        .cookies = atomic_load_explicit(&w->shared->cookies, memory_order_acquire),
+        .mono = m->mono,
+        .wall = m->wall};
+    struct answer_made made = answer_make(w->answerer, c, &client, m->wire, m->len, out, cap);
     uint8_t servfail[HANDOVER_SERVFAIL_MAX];
     size_t servfail_len;
 

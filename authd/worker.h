@@ -12,6 +12,7 @@
 #include "authd/zonedb.h"
 #include "lib/base/clock.h"
 #include "lib/base/config.h"
+#include "lib/dns/cookie.h"
 #include "lib/net/stats.h"
 #include "lib/net/tls_server.h"
 
@@ -27,7 +28,8 @@ struct shared {
 
     /* Readers are inside a grace period. */
     _Atomic(struct config *) config;
-    _Atomic(struct tls_server *) tls; /* NULL: nothing listens for TLS */
+    _Atomic(struct tls_server *) tls;         /* NULL: nothing listens for TLS */
+    _Atomic(struct cookie_secrets *) cookies; /* NULL: nobody looks at cookies */
 };
 
 struct worker;

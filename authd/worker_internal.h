@@ -54,6 +54,7 @@ struct worker {
     uint8_t input[2 + MSG_MAX_OCTETS + TCP_READ_BYTES];
 
     uint64_t batch_ns; /* when the batch of datagrams that is being answered came */
+    struct wall batch_wall;
     struct counters *counters;
 };
 
@@ -64,6 +65,8 @@ struct message {
     size_t len;
     const struct way_back *back;
     struct addr source, destination;
+    struct mono mono; /* when it came; of a batch, when the batch did */
+    struct wall wall;
 };
 
 enum message_outcome {

@@ -30,6 +30,7 @@ struct zonedb {
 
     _Atomic(struct table *) table;
     _Atomic(uint32_t) depths[NAME_MAX_LABELS + 1]; /* zones by labels of their apex */
+    _Atomic(bool) whole;
 
     size_t count; /* the writer's, as all below */
     struct served_zone *retired_zones;
@@ -332,4 +333,14 @@ void zonedb_each(struct zonedb *db, zonedb_fn *f, void *ctx)
         if (z && z != &removed_mark)
             f(ctx, z);
     }
+}
+
+bool zonedb_is_whole(const struct zonedb *db)
+{
+    return atomic_load_explicit(&db->whole, memory_order_relaxed);
+}
+
+void zonedb_set_whole(struct zonedb *db)
+{
+    atomic_store_explicit(&db->whole, true, memory_order_relaxed);
 }

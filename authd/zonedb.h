@@ -81,7 +81,13 @@ const struct served_zone *zonedb_find(const struct zonedb *db, const struct name
 /* The zone with this very apex, in any case. */
 const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex);
 
+/* Have all zones of the store been read once? */
+bool zonedb_is_whole(const struct zonedb *db);
+
 /* ---- The writer ---- */
+
+/* They have. */
+void zonedb_set_whole(struct zonedb *db);
 
 /* Publishes a version; takes over one reference to `zone`. `expired`: the store says that it is.
  * Replaces the version there is, whose deadline stays; a zone that was not there has none. */

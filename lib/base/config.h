@@ -108,7 +108,7 @@ struct config {
     uint32_t tcp_pipeline;      /* unanswered queries on one connection */
     uint32_t tcp_queries;       /* on one connection, in all; 0: any number */
     char *version_text;         /* answer to version.bind; "": refused */
-    char *server_id;            /* answer to id.server and NSID; "": refused */
+    char *server_id;            /* answer to id.server and NSID; "": none */
     bool rrl;                   /* response-rate limiting, see rrl.h */
     uint32_t rrl_rate;          /* answers with data a second; 0 in any of these: any number */
     uint32_t rrl_negative_rate; /* NXDOMAIN and NODATA of a zone */

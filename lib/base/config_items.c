@@ -124,7 +124,7 @@ static const struct config_item items[] = {
     {"authd", "version", ITEM_TEXT, 0, 0, "", AT(version_text),
      "Answer to version.bind CH TXT. Empty: refused."},
     {"authd", "server-id", ITEM_TEXT, 0, 0, "", AT(server_id),
-     "Answer to id.server CH TXT. Empty: refused."},
+     "Name of this server, given to id.server CH TXT and to NSID (RFC 5001). Empty: neither."},
     {"authd", "user", ITEM_TEXT, 0, 0, "", AT(authd_user),
      "User to become once the sockets are bound, when started as root. Empty: stay."},
     {"authd", "group", ITEM_TEXT, 0, 0, "", AT(authd_group),

@@ -27,6 +27,16 @@ enum {
     OPTION_ZONEVERSION = 19
 };
 
+/* Extended errors (RFC 8914 4) that a server of zones has use for. */
+enum {
+    EDE_NOT_READY = 14,
+    EDE_PROHIBITED = 18,
+    EDE_NOT_AUTHORITATIVE = 20,
+    EDE_NOT_SUPPORTED = 21,
+    EDE_INVALID_DATA = 24, /* expired */
+    EDE_NONE = 0xffff,     /* ours: there is nothing to say */
+};
+
 /* Where an option's data lies in the message. */
 struct edns_option {
     bool present;

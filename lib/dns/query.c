@@ -37,7 +37,7 @@ static bool counts_fit(const struct query *q)
 /* Zeroes what is read from; the two names need none. */
 static void query_clear(struct query *q)
 {
-    q->has_question = false;
+    q->has_question = q->only_edns = false;
     q->qname_len = 0;
     q->qtype = q->qclass = q->question_end = 0;
     q->answer = q->authority = q->additional = q->tsig = 0;
@@ -58,6 +58,13 @@ static bool read_records(struct query *q, struct msg_layout *m, struct reader *r
     return true;
 }
 
+/* RFC 7873 5.4. For a signed one there is no use. */
+static bool only_edns(struct query *q, struct msg_layout *m, struct reader *r)
+{
+    return q->opcode == OPCODE_QUERY && q->answer_count == 0 && q->authority_count == 0 &&
+           read_records(q, m, r) && q->edns.present && q->edns.version == 0 && !q->tsig;
+}
+
 enum query_outcome query_parse(struct query *q, const uint8_t *wire, size_t len)
 {
     struct reader r = reader_of(wire, len);
@@ -74,6 +81,10 @@ enum query_outcome query_parse(struct query *q, const uint8_t *wire, size_t len)
     q->additional_count = m.header.counts[SECTION_ADDITIONAL];
     if (!opcode_known(q->opcode))
         return QUERY_NOTIMP;
+    if (m.header.counts[SECTION_QUESTION] == 0 && len <= MSG_MAX_OCTETS) {
+        q->only_edns = only_edns(q, &m, &r);
+        return QUERY_FORMERR;
+    }
     if (len > MSG_MAX_OCTETS || m.header.counts[SECTION_QUESTION] != 1 || !read_question(q, &r) ||
         !counts_fit(q) || !read_records(q, &m, &r))
         return QUERY_FORMERR;

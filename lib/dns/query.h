@@ -24,6 +24,8 @@ struct query {
     uint16_t flags; /* the header's whole word */
     uint8_t opcode;
 
+    bool only_edns;    /* QUERY_FORMERR, but for no other reason than that there is no question: a
+                          server that does cookies has an answer to that (RFC 7873 5.4) */
     bool has_question; /* one question was read: the fields down to qname are valid */
     uint8_t qname_len; /* octets with the root label */
     uint16_t qtype;

@@ -1,5 +1,6 @@
 /* Any octets as a query to a few small zones: the answer is a message within its limit, its names
- * and RDATA can be read, and it carries the query's ID. The first octet says how the query comes.
+ * and RDATA can be read, and it carries the query's ID. The first octet says how the query comes
+ * (TCP, TLS, with cookies).
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -60,27 +61,45 @@ static void must(bool ok)
         abort();
 }
 
+static void check(const struct answer_client *client, const uint8_t *query, size_t len,
+                  const struct answer_made *made)
+{
+    struct msg_layout q, a;
+    bool edns = msg_layout_read(&q, query, len) && q.edns.present;
+
+    /* A query that cannot be read may have EDNS all the same. */
+    if (client->transport == HO_UDP)
+        must(made->len <= (edns || made->rcode == RCODE_FORMERR ? 1232u : MSG_UDP_MIN_OCTETS));
+    must(out[0] == query[0] && out[1] == query[1]);
+    must(msg_layout_read(&a, out, made->len));
+    must(!edns || a.edns.present || made->rcode == RCODE_FORMERR || made->rcode == RCODE_NOTIMP);
+    if (edns && a.edns.present && q.edns.version == 0 && client->transport == HO_TLS &&
+        q.edns.padding.present)
+        must((made->len + (q.tsig ? len - q.tsig : 0)) % ANSWER_PADDING_BLOCK == 0 ||
+             made->len > MSG_MAX_OCTETS - ANSWER_PADDING_BLOCK - len);
+    must(!a.edns.padding.present || client->transport == HO_TLS);
+    must(!a.edns.tcp_keepalive.present || client->transport != HO_UDP);
+    must(!a.edns.cookie.present || (client->cookies && a.edns.cookie.len == COOKIE_OCTETS));
+    must(a.edns.cookie.present || !made->known_client);
+    free(answer_text(out, made->len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct cookie_secrets secrets = {.count = 2, .secret = {"0123", "4567"}};
+    static const struct addr source = {.ip = {192, 0, 2, 1}, .port = 1, .family = 4};
+    struct answer_client client = {.source = &source};
     struct answer_made made;
-    struct msg_layout query;
-    bool stream;
 
     if (!answerer)
         prepare();
     if (size == 0)
         return 0;
-    stream = data[0] & 1;
-    made = answer_make(answerer, plain_config(), data + 1, size - 1, stream, out, sizeof(out));
-    if (made.len > 0) {
-        bool edns = msg_layout_read(&query, data + 1, size - 1) && query.edns.present;
-
-        /* A query that cannot be read may have EDNS all the same. */
-        if (!stream)
-            must(made.len <= (edns || made.rcode == RCODE_FORMERR ? 1232u : MSG_UDP_MIN_OCTETS));
-        must(out[0] == data[1] && out[1] == data[2]);
-        free(answer_text(out, made.len));
-    }
+    client.transport = !(data[0] & 1) ? HO_UDP : data[0] & 2 ? HO_TLS : HO_TCP;
+    client.cookies = data[0] & 4 ? &secrets : NULL;
+    made = answer_make(answerer, plain_config(), &client, data + 1, size - 1, out, sizeof(out));
+    if (made.len > 0)
+        check(&client, data + 1, size - 1, &made);
     if (made.action == ANSWER_HAND_OVER) {
         size_t len = answer_short(answerer, plain_config(), RCODE_SERVFAIL, out, 576);
 

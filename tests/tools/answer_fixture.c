@@ -64,6 +64,16 @@ const struct config *plain_config(void)
     return &c;
 }
 
+struct answer_made answer_octets(struct answerer *a, const struct config *c, const uint8_t *query,
+                                 size_t len, bool stream, uint8_t *out, size_t cap)
+{
+    static const struct addr source = {.ip = {192, 0, 2, 99}, .port = 4711, .family = 4};
+    struct answer_client client = {
+        .transport = stream ? HO_TCP : HO_UDP, .source = &source, .wall = {10}, .mono = {10000}};
+
+    return answer_make(a, c, &client, query, len, out, cap);
+}
+
 size_t ask_build(uint8_t *out, const struct ask *q)
 {
     uint8_t name[NAME_MAX_OCTETS];
@@ -170,7 +180,8 @@ char *ask_text(struct answerer *a, const struct ask *q)
     static uint8_t query[MSG_MAX_OCTETS], out[MSG_MAX_OCTETS];
     size_t len = ask_build(query, q);
     size_t limit = q->tcp ? MSG_MAX_OCTETS : !q->edns ? 512 : q->udp_size ? q->udp_size : 1232;
-    struct answer_made made = answer_make(a, plain_config(), query, len, q->tcp, out, sizeof(out));
+    struct answer_made made =
+        answer_octets(a, plain_config(), query, len, q->tcp, out, sizeof(out));
 
     if (made.action == ANSWER_DROP)
         return xstrdup("(drop)\n");

@@ -13,6 +13,10 @@ struct zonedb *text_zonedb(const char *const (*zones)[2], size_t n);
 /* The configuration that counts: udp_payload 1232, version "zl", server-id "node-1", limits. */
 const struct config *plain_config(void);
 
+/* answer_make for a client at 192.0.2.99 that has no cookies, at second 10 of both clocks. */
+struct answer_made answer_octets(struct answerer *a, const struct config *c, const uint8_t *query,
+                                 size_t len, bool stream, uint8_t *out, size_t cap);
+
 /* How a query is asked. Zeroed: UDP, no EDNS, class IN, opcode QUERY. */
 struct ask {
     const char *qname;

@@ -68,7 +68,7 @@ static void kinds_and_names(void **state)
         struct ask q = {.qname = x->qname, .qtype = x->qtype};
         size_t len = ask_build(query, &q);
 
-        (void)answer_make(a, plain_config(), query, len, false, out, sizeof(out));
+        (void)answer_octets(a, plain_config(), query, len, false, out, sizeof(out));
         assert_int_equal(a->kind, x->kind);
         assert_int_equal(a->limit_name != NULL, x->name != NULL);
         if (x->name) {
@@ -96,12 +96,12 @@ static void an_empty_answer_says_tc_alone(void **state)
     char *text;
 
     (void)state;
-    (void)answer_make(a, plain_config(), query, len, false, out, sizeof(out));
+    (void)answer_octets(a, plain_config(), query, len, false, out, sizeof(out));
     text = answer_text(out, answer_empty(a, plain_config(), out, sizeof(out)));
     assert_string_equal(text, "NOERROR tc\nopt 1232 do\n");
     free(text);
     len = ask_build(query, &plain);
-    (void)answer_make(a, plain_config(), query, len, false, out, sizeof(out));
+    (void)answer_octets(a, plain_config(), query, len, false, out, sizeof(out));
     assert_int_equal(answer_empty(a, plain_config(), out, sizeof(out)), len);
     assert_int_equal(out[3] & 15, 0); /* whether the name is there, TCP tells */
     free(a);

@@ -48,7 +48,7 @@ static int teardown(void **state)
 static void check_octets(const uint8_t *wire, size_t len, const char *want)
 {
     struct answer_made made =
-        answer_make(answerer, plain_config(), wire, len, false, out, sizeof(out));
+        answer_octets(answerer, plain_config(), wire, len, false, out, sizeof(out));
     char *got;
 
     if (made.action == ANSWER_DROP || made.len == 0) {
@@ -114,7 +114,7 @@ static void test_formerr_keeps_the_question(void **state)
     struct answer_made made;
 
     (void)state;
-    made = answer_make(answerer, plain_config(), query, len + 1, false, out, sizeof(out));
+    made = answer_octets(answerer, plain_config(), query, len + 1, false, out, sizeof(out));
     assert_int_equal(made.len, len);
     assert_memory_equal(out + 4, query + 4, len - 4);
 }
@@ -171,14 +171,14 @@ static void test_every_type(void **state)
         uint16_t rcode;
 
         put_u16(query + len - 4, (uint16_t)type);
-        made = answer_make(answerer, plain_config(), query, len, false, out, sizeof(out));
+        made = answer_octets(answerer, plain_config(), query, len, false, out, sizeof(out));
         rcode = type == RR_OPT || type == RR_TSIG                         ? RCODE_FORMERR
                 : type == RR_TKEY || type == RR_MAILA || type == RR_MAILB ? RCODE_NOTIMP
                 : type == RR_AXFR                                         ? RCODE_REFUSED
                                                                           : RCODE_NOERROR;
         assert_int_equal(made.action, type == RR_IXFR ? ANSWER_HAND_OVER : ANSWER_SEND);
         assert_int_equal(made.rcode, rcode);
-        made = answer_make(answerer, plain_config(), query, len, true, out, sizeof(out));
+        made = answer_octets(answerer, plain_config(), query, len, true, out, sizeof(out));
         assert_int_equal(made.action,
                          type == RR_AXFR || type == RR_IXFR ? ANSWER_TRANSFER : ANSWER_SEND);
     }
@@ -234,7 +234,7 @@ static void test_nsid(void **state)
     static const uint8_t nsid[] = {0, OPTION_NSID, 0, 0};
     size_t len = with_opt(plain("www.example.", "A"), 1232, 0, nsid, sizeof(nsid));
     struct answer_made made =
-        answer_make(answerer, plain_config(), query, len, false, out, sizeof(out));
+        answer_octets(answerer, plain_config(), query, len, false, out, sizeof(out));
     struct msg_layout m;
 
     (void)state;
@@ -341,7 +341,7 @@ static void test_longest_question(void **state)
     (void)state;
     memset(identity, 'i', 255);
     c.server_id = identity;
-    made = answer_make(answerer, &c, query, len, false, out, sizeof(out));
+    made = answer_octets(answerer, &c, query, len, false, out, sizeof(out));
     assert_in_range(made.len, 12, 512);
     check_octets(query, len, "REFUSED\nopt 1232\n");
 }
@@ -361,7 +361,7 @@ static void test_signed(void **state)
     memcpy(query + q, tsig, sizeof(tsig));
     count_at(10, 1);
     len = q + sizeof(tsig);
-    made = answer_make(answerer, plain_config(), query, len, false, out, sizeof(out));
+    made = answer_octets(answerer, plain_config(), query, len, false, out, sizeof(out));
     assert_int_equal(made.action, ANSWER_HAND_OVER);
     assert_in_range(made.len, q, MSG_UDP_MIN_OCTETS - sizeof(tsig) - 6);
     q = answer_short(answerer, plain_config(), RCODE_SERVFAIL, out, sizeof(out));

@@ -117,7 +117,7 @@ static void check_one(size_t len, size_t question_end, unsigned type, unsigned o
     put_u16(query + 2,
             (uint16_t)(opcode << 11 | (type & 1 ? MSG_RD : 0) | (type & 2 ? MSG_CD : 0)));
     put_u16(query + question_end - 4, (uint16_t)type);
-    made = answer_make(answerer, plain_config(), query, len, false, out, sizeof(out));
+    made = answer_octets(answerer, plain_config(), query, len, false, out, sizeof(out));
     assert_int_not_equal(made.action, ANSWER_DROP);
     if (made.len > 0)
         check_message(made.len, question_end, len > question_end ? 1232 : 512);
