@@ -103,13 +103,16 @@ void index_take(struct index_table *t, uint64_t entry)
         passed_add(&t->lines[at], UINT32_MAX);
 }
 
-struct index_table *index_table_grown(const struct index_table *t)
+struct index_table *index_table_grown(const struct index_table *t, uint64_t more)
 {
     struct index_table *next;
+    uint64_t lines = t->n;
 
-    if (t->used < t->n * FILL_MAX)
+    while (t->used + more > lines * FILL_MAX)
+        lines += lines / 2;
+    if (lines == t->n)
         return NULL;
-    next = table_of(t->n + t->n / 2);
+    next = table_of(lines);
     for (size_t at = 0; at < t->n; at++) {
         for (unsigned i = 0; i < INDEX_LINE_ENTRIES; i++) {
             uint64_t entry = entry_at(&t->lines[at], i);

@@ -10,7 +10,7 @@
 
 struct zone_gone {
     struct zone_index *index;
-    struct index_table *replaced; /* a table that was too small */
+    struct index_table *replaced; /* list of tables that were too small */
     struct page **pages;          /* that only the version before had */
     size_t n;
 };
@@ -107,10 +107,26 @@ struct owners {
     size_t n;
 };
 
+/* Room for more entries. Readers may be in the table that is replaced. */
+static void make_room(struct zone_index *x, uint64_t more)
+{
+    struct index_table *old = atomic_load(&x->table);
+    struct index_table *next = index_table_grown(old, more);
+
+    if (!next)
+        return;
+    atomic_store_explicit(&x->table, next, memory_order_release);
+    old->replaced = x->replaced;
+    x->replaced = old;
+}
+
 static void owners_flush(struct owners *o)
 {
-    const struct index_table *t = atomic_load_explicit(&o->x->table, memory_order_relaxed);
+    const struct index_table *t;
 
+    if (o->view)
+        make_room(o->x, o->n);
+    t = atomic_load_explicit(&o->x->table, memory_order_relaxed);
     for (size_t i = 0; i < o->n; i++)
         __builtin_prefetch(&t->lines[index_home(t, o->list[i].hash)], 1);
     for (size_t i = 0; i < o->n; i++)
@@ -173,7 +189,7 @@ static void owners_node(struct owners *o, const struct node *node, uint32_t plac
 }
 
 /* Calls f for all owners of a page but the apex, which is found without an index, and for the names
- * between them and the apex. */
+ * between them and the apex. With a view f may put an entry each. */
 static void page_each(struct zone_index *x, struct zone_view *v, const struct page *p, owner_fn *f)
 {
     struct owners o = {.x = x, .view = v, .page = p, .f = f};
@@ -268,29 +284,6 @@ static void compare(struct page_list *gone, struct page_list *came, struct zone_
     walk(old, in_old, in_both, in_both, gone);
 }
 
-/* Room for what comes. Readers may be in the table that is replaced. */
-static struct index_table *make_room(struct zone_index *x)
-{
-    struct index_table *old = atomic_load(&x->table);
-    struct index_table *next = index_table_grown(old);
-
-    if (!next)
-        return NULL;
-    atomic_store_explicit(&x->table, next, memory_order_release);
-    return old;
-}
-
-static void add_page(struct zone_gone *g, struct zone_view *v, const struct page *p)
-{
-    struct index_table *replaced = make_room(g->index);
-
-    if (replaced) {
-        replaced->replaced = g->replaced;
-        g->replaced = replaced;
-    }
-    page_each(g->index, v, p, owner_add);
-}
-
 /* A name that was, or was above, an owner in a page that goes may still be above others in `v`. */
 static void above_again(struct zone_index *x, struct zone_view *v, const struct page *gone,
                         const struct owner *o)
@@ -334,12 +327,24 @@ struct zone_gone *zone_index_follow(struct zone *next, const struct zone *before
     for (size_t i = 0; i < came.n; i++)
         view_set(v, came.pages[i]->slot, came.pages[i]);
     for (size_t i = 0; i < came.n; i++)
-        add_page(g, v, came.pages[i]);
+        page_each(x, v, came.pages[i], owner_add);
     for (size_t i = 0; i < gone.n; i++)
         page_each(x, v, gone.pages[i], above_again);
+    g->replaced = x->replaced;
+    x->replaced = NULL;
     free(came.pages);
     atomic_store_explicit(&next->view, v, memory_order_release);
     return g;
+}
+
+static void tables_free(struct index_table *list)
+{
+    while (list) {
+        struct index_table *t = list;
+
+        list = t->replaced;
+        index_table_free(t);
+    }
 }
 
 void zone_gone_forget(struct zone_gone *g)
@@ -353,12 +358,7 @@ void zone_gone_forget(struct zone_gone *g)
         page_each(x, NULL, g->pages[i], owner_take);
         slot_give(x, g->pages[i]->slot);
     }
-    while (g->replaced) {
-        struct index_table *t = g->replaced;
-
-        g->replaced = t->replaced;
-        index_table_free(t);
-    }
+    tables_free(g->replaced);
     index_unref(x);
     free(g->pages);
     free(g);
@@ -400,10 +400,11 @@ void zone_index_make(struct zone *z, const struct name_key *key)
 
             p->slot = (uint32_t)slot++;
             view_set(v, p->slot, p);
-            index_table_free(make_room(x));
             page_each(x, v, p, owner_add);
         }
     }
+    tables_free(x->replaced); /* nobody has seen them */
+    x->replaced = NULL;
     atomic_store_explicit(&z->view, v, memory_order_release);
 }
 

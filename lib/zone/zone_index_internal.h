@@ -75,9 +75,9 @@ static inline size_t index_next(const struct index_table *t, size_t line)
 
 struct index_table *index_table_new(uint64_t entries); /* room for so many */
 void index_table_free(struct index_table *t);          /* NULL is fine */
-/* A copy with room for half as much again, or NULL if there is room. */
-struct index_table *index_table_grown(const struct index_table *t);
-void index_put(struct index_table *t, uint64_t entry);
+/* A copy with room for so many more, and for half as much again; NULL if there is room. */
+struct index_table *index_table_grown(const struct index_table *t, uint64_t more);
+void index_put(struct index_table *t, uint64_t entry);  /* for which room was made */
 void index_take(struct index_table *t, uint64_t entry); /* if it is there */
 /* ---- The index ---- */
 
@@ -87,6 +87,7 @@ struct zone_index {
     uint64_t apex_hash;
 
     _Atomic(struct index_table *) table;
+    struct index_table *replaced; /* list of tables that were too small; readers may be in them */
 
     uint32_t *free_slots;
     size_t free_count;

@@ -327,6 +327,55 @@ static void test_below_is_entered_once(void **state)
     zone_unref(z);
 }
 
+/* Below the i-th name a hundred others, the last of which alone owns something. */
+static void deep_rr(struct test_rr *t, unsigned i)
+{
+    char line[300] = "";
+
+    for (unsigned k = 0; k < 100; k++)
+        memcpy(line + 2 * k, "x.", 2);
+    (void)snprintf(line + 200, sizeof(line) - 200, "d%u 60 A 1.1.1.1", i);
+    test_rr_parse(t, line, EXAMPLE);
+}
+
+/* Far more names than owners, made anew and by a change: a page needs more room than the table had
+ * altogether. */
+static void test_more_names_than_owners(void **state)
+{
+    struct zone_builder *b = zone_builder_new(EXAMPLE, NULL);
+    struct changeset *cs = changeset_new(EXAMPLE);
+    struct errinfo e = {{0}};
+    struct zone *z = NULL, *next;
+    struct zone_gone *gone;
+
+    (void)state;
+    add_soa(b, EXAMPLE, 1);
+    for (unsigned i = 0; i < 300; i++) {
+        struct test_rr rr;
+
+        deep_rr(&rr, i);
+        assert_ok(i % 10 != 0 ? zone_builder_add(b, &rr.rr, &e) : changeset_add(cs, &rr.rr, &e));
+        buf_free(&rr.rdata);
+    }
+    assert_ok(zone_builder_finish(&z, b, NULL, &e));
+    zone_builder_free(b);
+    assert_true(zone_page_count(z) > 1);
+    zone_index_make(z, &key);
+    check_version(z, 8);
+    change_soa(cs, z);
+    changeset_finish(cs);
+    next = zone_applied(z, cs);
+    changeset_free(cs);
+    gone = zone_index_follow(next, z);
+    zone_index_make(next, &key);
+    check_version(next, 9);
+    check_version(z, 9);
+    zone_gone_forget(gone);
+    check_version(next, 10);
+    zone_unref(z);
+    zone_unref(next);
+}
+
 /* Full lines, and entries that went on to others. */
 static void test_table(void **state)
 {
@@ -350,18 +399,22 @@ static void test_table(void **state)
             assert_int_equal(atomic_load(&t->lines[i].passed), 0);
     }
     for (unsigned i = 0; i < 200; i++) {
-        entries[i] = index_entry(dice(&seed, 1u << INDEX_HASH_BITS), 1 + i, false, i);
-        index_put(t, entries[i]);
-        if ((grown = index_table_grown(t))) {
+        if ((grown = index_table_grown(t, 1))) {
             assert_int_equal(grown->used, t->used);
             assert_true(grown->n > t->n);
             index_table_free(t);
             t = grown;
         }
+        entries[i] = index_entry(dice(&seed, 1u << INDEX_HASH_BITS), 1 + i, false, i);
+        index_put(t, entries[i]);
     }
     for (unsigned i = 0; i < 200; i++)
         index_take(t, entries[i]);
     assert_int_equal(t->used, 0);
+    grown = index_table_grown(t, 10000); /* at once */
+    assert_true(grown->n * INDEX_LINE_ENTRIES > 10000);
+    assert_null(index_table_grown(grown, 10000));
+    index_table_free(grown);
     index_table_free(t);
     index_table_free(NULL);
     zone_gone_forget(NULL);
@@ -375,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_one_page),
         cmocka_unit_test(test_owner_goes_from_above_others),
         cmocka_unit_test(test_below_is_entered_once),
+        cmocka_unit_test(test_more_names_than_owners),
         cmocka_unit_test(test_table),
     };
 
