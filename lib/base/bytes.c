@@ -18,39 +18,15 @@ void reader_fail(struct reader *r)
     *r = (struct reader){.msg = r->msg, .failed = true};
 }
 
-const uint8_t *read_bytes(struct reader *r, size_t n)
+const uint8_t *read_bytes_odd(struct reader *r, size_t n)
 {
     static const uint8_t nothing[1];
 
-    if (n > r->end - r->pos || r->failed) {
+    if (n > 0 || r->failed) {
         reader_fail(r);
         return NULL;
     }
-    if (n == 0)
-        return r->msg ? r->msg + r->pos : nothing;
-    r->pos += n;
-    return r->msg + r->pos - n;
-}
-
-uint8_t read_u8(struct reader *r)
-{
-    const uint8_t *b = read_bytes(r, 1);
-
-    return b ? b[0] : 0;
-}
-
-uint16_t read_u16(struct reader *r)
-{
-    const uint8_t *b = read_bytes(r, 2);
-
-    return b ? get_u16(b) : 0;
-}
-
-uint32_t read_u32(struct reader *r)
-{
-    const uint8_t *b = read_bytes(r, 4);
-
-    return b ? get_u32(b) : 0;
+    return r->msg ? r->msg + r->pos : nothing;
 }
 
 uint64_t read_u48(struct reader *r)

@@ -14,6 +14,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+static inline void put_u16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static inline void put_u32(uint8_t *p, uint32_t v)
+{
+    put_u16(p, (uint16_t)(v >> 16));
+    put_u16(p + 2, (uint16_t)v);
+}
+
+static inline uint16_t get_u16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t get_u32(const uint8_t *p)
+{
+    return (uint32_t)get_u16(p) << 16 | get_u16(p + 2);
+}
+
 struct reader {
     const uint8_t *msg; /* start of the whole message */
     size_t pos;         /* next octet to read, from msg */
@@ -31,11 +53,39 @@ static inline size_t reader_left(const struct reader *r)
 /* Marks the reader failed and empty. */
 void reader_fail(struct reader *r);
 
+/* read_bytes for none, or for more than are left: out of the way of what parsers do all day. */
+const uint8_t *read_bytes_odd(struct reader *r, size_t n);
+
 /* NULL (and failed) if fewer than n are left; n == 0 gives a valid pointer. */
-const uint8_t *read_bytes(struct reader *r, size_t n);
-uint8_t read_u8(struct reader *r);
-uint16_t read_u16(struct reader *r);
-uint32_t read_u32(struct reader *r);
+static inline const uint8_t *read_bytes(struct reader *r, size_t n)
+{
+    if (n == 0 || n > reader_left(r))
+        return read_bytes_odd(r, n);
+    r->pos += n;
+    return r->msg + r->pos - n;
+}
+
+static inline uint8_t read_u8(struct reader *r)
+{
+    const uint8_t *b = read_bytes(r, 1);
+
+    return b ? b[0] : 0;
+}
+
+static inline uint16_t read_u16(struct reader *r)
+{
+    const uint8_t *b = read_bytes(r, 2);
+
+    return b ? get_u16(b) : 0;
+}
+
+static inline uint32_t read_u32(struct reader *r)
+{
+    const uint8_t *b = read_bytes(r, 4);
+
+    return b ? get_u32(b) : 0;
+}
+
 uint64_t read_u48(struct reader *r);
 uint64_t read_u64(struct reader *r);
 
@@ -82,27 +132,5 @@ void buf_u64(struct buf *b, uint64_t v);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *buf_cstr(struct buf *b); /* adds a NUL behind the content (not counted) and lends it */
-
-static inline void put_u16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static inline void put_u32(uint8_t *p, uint32_t v)
-{
-    put_u16(p, (uint16_t)(v >> 16));
-    put_u16(p + 2, (uint16_t)v);
-}
-
-static inline uint16_t get_u16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t get_u32(const uint8_t *p)
-{
-    return (uint32_t)get_u16(p) << 16 | get_u16(p + 2);
-}
 
 #endif

@@ -14,8 +14,7 @@ struct parse {
     uint8_t owner_len;
 };
 
-static enum err parse_owner(struct parse *p, struct reader *r, uint8_t name[NAME_MAX_OCTETS],
-                            struct errinfo *e)
+static enum err parse_owner(struct parse *p, struct reader *r, struct errinfo *e)
 {
     uint8_t len = read_u8(r);
     const uint8_t *rel = read_bytes(r, len);
@@ -32,8 +31,6 @@ static enum err parse_owner(struct parse *p, struct reader *r, uint8_t name[NAME
                            len);
         at += n + 1u;
     }
-    memcpy(name, rel, len);
-    memcpy(name + len, p->apex, p->apex_len);
     for (size_t i = 0; i < len; i++) {
         if (rel[i] >= 'A' && rel[i] <= 'Z')
             return err_set(ERR_CORRUPT, e, "an owner that isn't in lower case");
@@ -70,6 +67,28 @@ static enum err parse_records(struct reader *r, uint16_t type, uint16_t count, s
     return OK;
 }
 
+/* What is wrong with an RRset or a node: apart, since words cost more than all the checks. */
+static __attribute__((noinline)) enum err rrset_error(uint16_t type, const char *what,
+                                                      struct errinfo *e)
+{
+    char text[TYPE_TEXT_MAX];
+
+    type_to_text(text, type);
+    return what ? err_set(ERR_CORRUPT, e, "%s: %s", text, what)
+                : err_wrap(ERR_CORRUPT, e, "%s", text);
+}
+
+static __attribute__((noinline)) enum err node_error(const struct parse *p, struct errinfo *e)
+{
+    uint8_t name[NAME_MAX_OCTETS];
+    char text[NAME_TEXT_MAX];
+
+    memcpy(name, p->owner, p->owner_len);
+    memcpy(name + p->owner_len, p->apex, p->apex_len);
+    (void)name_to_text(text, name);
+    return err_wrap(ERR_CORRUPT, e, "owner %.600s", text);
+}
+
 /* Reads one RRset; *order becomes type and type covered, which must rise. */
 static enum err parse_rrset(struct parse *p, struct reader *r, uint32_t *order, struct errinfo *e)
 {
@@ -80,19 +99,20 @@ static enum err parse_rrset(struct parse *p, struct reader *r, uint32_t *order, 
     struct reader part = read_part(r, octets);
     const uint8_t *at = part.msg + part.pos;
     uint32_t here;
-    char text[TYPE_TEXT_MAX];
 
     if (part.failed)
         return err_set(ERR_CORRUPT, e, "it ends inside an RRset");
-    type_to_text(text, type);
-    if (!type_is_data(type) || ttl > TTL_MAX || count == 0)
-        return err_set(ERR_CORRUPT, e, "an RRset of type %s, TTL %lu, %u records", text,
-                       (unsigned long)ttl, count);
+    if (!type_is_data(type))
+        return rrset_error(type, "cannot stand in a zone", e);
+    if (ttl > TTL_MAX || count == 0) {
+        (void)err_set(ERR_CORRUPT, e, "TTL %lu, %u records", (unsigned long)ttl, count);
+        return rrset_error(type, NULL, e);
+    }
     if (parse_records(&part, type, count, e))
-        return err_wrap(ERR_CORRUPT, e, "%s", text);
+        return rrset_error(type, NULL, e);
     here = (uint32_t)type << 16 | rdata_covered(type, at + 2, get_u16(at));
     if (here <= *order)
-        return err_set(ERR_CORRUPT, e, "%s: RRsets out of order", text);
+        return rrset_error(type, "RRsets out of order", e);
     *order = here;
     p->records += count;
     return OK;
@@ -100,13 +120,11 @@ static enum err parse_rrset(struct parse *p, struct reader *r, uint32_t *order, 
 
 static enum err parse_node(struct parse *p, struct reader r, struct errinfo *e)
 {
-    uint8_t name[NAME_MAX_OCTETS];
-    char text[NAME_TEXT_MAX];
     uint32_t order = 0;
     uint16_t rrsets;
     enum err rc;
 
-    if ((rc = parse_owner(p, &r, name, e)))
+    if ((rc = parse_owner(p, &r, e)))
         return rc;
     rrsets = read_u16(&r);
     if (rrsets == 0)
@@ -115,45 +133,43 @@ static enum err parse_node(struct parse *p, struct reader r, struct errinfo *e)
         rc = parse_rrset(p, &r, &order, e);
     if (!rc && (r.failed || reader_left(&r) != 0))
         rc = err_set(ERR_CORRUPT, e, "%zu octets too many", reader_left(&r));
-    if (!rc)
-        return OK;
-    (void)name_to_text(text, name);
-    return err_wrap(rc, e, "owner %.600s", text);
+    return rc ? node_error(p, e) : OK;
 }
 
-static enum err parse_page(const uint8_t *data, size_t len, const uint8_t *apex, struct page *head,
-                           struct errinfo *e)
+/* Fills in what the head says. */
+static enum err parse_page(struct page *page, const uint8_t *apex, struct errinfo *e)
 {
     struct parse p = {.apex = apex, .apex_len = name_len(apex)};
-    struct reader r = reader_of(data, len);
+    struct reader r = reader_of(page->data, page->len);
     uint16_t magic = read_u16(&r);
     uint8_t version = read_u8(&r);
     uint8_t zero = read_u8(&r);
+    uint32_t len = read_u32(&r);
     struct reader starts;
     uint32_t at;
 
-    head->len = read_u32(&r);
-    head->records = read_u32(&r);
-    head->nodes = read_u16(&r);
-    starts = read_part(&r, (size_t)4 * head->nodes);
+    page->records = read_u32(&r);
+    page->nodes = read_u16(&r);
+    starts = read_part(&r, (size_t)4 * page->nodes);
     if (r.failed || magic != PAGE_MAGIC || version != PAGE_VERSION || zero != 0 ||
-        head->len != len || head->nodes == 0)
-        return err_set(ERR_CORRUPT, e, "no page of version %d in these %zu octets", PAGE_VERSION,
-                       len);
+        len != page->len || page->nodes == 0)
+        return err_set(ERR_CORRUPT, e, "no page of version %d in these %lu octets", PAGE_VERSION,
+                       (unsigned long)page->len);
     at = read_u32(&starts);
     if (at != r.pos)
         return err_set(ERR_CORRUPT, e, "the first node is not behind the directory");
-    for (uint32_t i = 0; i < head->nodes; i++) {
-        uint32_t next = i + 1 < head->nodes ? read_u32(&starts) : head->len;
+    for (uint32_t i = 0; i < page->nodes; i++) {
+        uint32_t next = i + 1 < page->nodes ? read_u32(&starts) : page->len;
         enum err rc = next <= at ? err_set(ERR_CORRUPT, e, "nodes out of order")
                                  : parse_node(&p, read_part(&r, next - at), e);
+
         if (rc)
             return err_wrap(rc, e, "node %lu at octet %lu", (unsigned long)i, (unsigned long)at);
         at = next;
     }
-    if (p.records != head->records)
+    if (p.records != page->records)
         return err_set(ERR_CORRUPT, e, "%llu records instead of %lu", (unsigned long long)p.records,
-                       (unsigned long)head->records);
+                       (unsigned long)page->records);
     return OK;
 }
 
@@ -161,23 +177,21 @@ enum err page_parse(struct page **out, const uint8_t *data, size_t len, const ui
                     struct errinfo *e)
 {
     uint8_t folded[NAME_MAX_OCTETS];
-    struct page head;
     struct page *p;
     enum err rc;
 
     if (len > PAGE_MAX_BYTES)
         return err_set(ERR_CORRUPT, e, "page: %zu octets are too many", len);
-    (void)name_fold(folded, apex);
-    if ((rc = parse_page(data, len, folded, &head, e)))
-        return err_wrap(rc, e, "page");
     p = xmalloc(sizeof(*p) + len);
-    p->len = head.len;
-    p->records = head.records;
-    p->nodes = head.nodes;
+    *p = (struct page){.len = (uint32_t)len};
     atomic_init(&p->refs, 1);
-    p->slot = 0;
-    p->mark = 0;
-    memcpy(p->data, data, len);
+    if (len)
+        memcpy(p->data, data, len);
+    (void)name_fold(folded, apex);
+    if ((rc = parse_page(p, folded, e))) {
+        page_unref(p);
+        return err_wrap(rc, e, "page");
+    }
     page_note_chains(p);
     *out = p;
     return OK;
