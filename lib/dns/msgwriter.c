@@ -98,6 +98,25 @@ bool msgw_question(struct msg_writer *w, const uint8_t *qname, uint16_t type, ui
     return true;
 }
 
+bool msgw_question_first(struct msg_writer *w, const uint8_t *qname, size_t len, uint16_t type,
+                         uint16_t qclass)
+{
+    uint8_t *p;
+
+    assert(w->pos == MSG_HEADER_OCTETS);
+    if (!(p = msgw_space(w, len + 4)))
+        return false;
+    memcpy(p, qname, len);
+    put_u16(p + len, type);
+    put_u16(p + len + 2, qclass);
+    if (len > 1) {
+        w->recent = MSG_HEADER_OCTETS;
+        w->recent_labels = MSGW_UNCOUNTED;
+    }
+    count_records(w, SECTION_QUESTION, 1);
+    return true;
+}
+
 /* RDATA whose names may be compressed, copied from name to name. */
 struct rdata_copy {
     struct msg_writer *w;

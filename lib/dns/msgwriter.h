@@ -21,6 +21,7 @@
 #include "lib/dns/message.h"
 
 #define MSGW_SLOTS 512 /* power of two */
+#define MSGW_UNCOUNTED 255
 
 struct msgw_slot {
     uint16_t at;     /* offset of the name, 0: free */
@@ -34,9 +35,9 @@ struct msg_writer {
     size_t limit;    /* octets the message may have */
     size_t reserved; /* of these, kept free for OPT and TSIG */
     uint16_t counts[4];
-    uint16_t used;   /* slots in use, the newest last in `order` */
-    uint16_t recent; /* offset of the first name (QNAME, mostly), 0: none */
-    uint8_t recent_labels;
+    uint16_t used;         /* slots in use, the newest last in `order` */
+    uint16_t recent;       /* offset of the first name (QNAME, mostly), 0: none */
+    uint8_t recent_labels; /* MSGW_UNCOUNTED: nobody has asked yet */
     uint8_t recent_offsets[NAME_MAX_LABELS + 1]; /* of its labels, from `recent` */
 
     uint16_t order[MSGW_SLOTS];
@@ -62,6 +63,9 @@ void msgw_release(struct msg_writer *w, size_t n);
 /* All of these: false if it does not fit; the message is then as before. Sections are
  * written in order (asserted). */
 bool msgw_question(struct msg_writer *w, const uint8_t *qname, uint16_t type, uint16_t qclass);
+/* The same for a name of a known length, as the first thing in the message. */
+bool msgw_question_first(struct msg_writer *w, const uint8_t *qname, size_t len, uint16_t type,
+                         uint16_t qclass);
 bool msgw_rr(struct msg_writer *w, enum section section, const struct rr *rr);
 
 /* A whole RRset or nothing. `rdatas` holds each record as u16 length and uncompressed RDATA, as a

@@ -118,7 +118,7 @@ static void enter_labels(struct msg_writer *w, size_t start, const uint8_t *name
 }
 
 /* How many labels, from the root, the name shares with the recent one; *known is where they are. */
-static unsigned shared_with_recent(const struct msg_writer *w, const uint8_t *name,
+static unsigned shared_with_recent(struct msg_writer *w, const uint8_t *name,
                                    const uint8_t *offsets, unsigned labels, uint16_t *known)
 {
     const uint8_t *recent = w->buf + w->recent;
@@ -126,6 +126,8 @@ static unsigned shared_with_recent(const struct msg_writer *w, const uint8_t *na
 
     if (!w->recent)
         return 0;
+    if (w->recent_labels == MSGW_UNCOUNTED)
+        w->recent_labels = (uint8_t)label_offsets(w->recent_offsets, recent);
     while (n < labels && n < w->recent_labels &&
            label_eq(name + offsets[labels - 1 - n],
                     recent + w->recent_offsets[w->recent_labels - 1 - n]))
