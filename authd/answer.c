@@ -210,7 +210,7 @@ static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, cons
     struct zone_path path;
     struct place at;
 
-    if (!zone_path_init(&path, z, &a->steps))
+    if (!zone_path_init(&path, z, a->steps))
         return NULL; /* cannot be: the zone was found by the name */
     a->apex = name + path.rel_len;
     place_find(&at, &path, name, a->query.qtype == RR_DS);
@@ -237,18 +237,51 @@ static const uint8_t *put_in_zone(struct answerer *a, const struct zone *z, cons
 
 /* ---- From zone to zone ---- */
 
-/* The deepest zone for the name in a->steps; but a DS at an apex belongs to the zone above it, if
- * that is ours too (RFC 4035 3.1.4.1). */
-static const struct served_zone *zone_for(const struct answerer *a)
+void answer_look_ahead(struct answer_ahead *out, const struct zonedb *db, const uint8_t *query,
+                       size_t len)
 {
-    const struct name_steps *name = &a->steps;
-    const struct served_zone *z = zonedb_find(a->db, name, 0);
+    size_t at = MSG_HEADER_OCTETS;
+    struct zone_path path;
+
+    out->known = false;
+    while (at < len && query[at] != 0 && query[at] <= LABEL_MAX_OCTETS)
+        at += query[at] + 1u;
+    if (at >= len || query[at] != 0 || at - MSG_HEADER_OCTETS >= NAME_MAX_OCTETS)
+        return; /* query_parse will say what is wrong */
+    out->known = true;
+    name_steps_init(&out->steps, zonedb_key(db), query + MSG_HEADER_OCTETS);
+    out->zone = zonedb_find(db, &out->steps, 0);
+    out->hint = (struct zone_hint){.view = NULL};
+    if (out->zone && zone_path_init(&path, out->zone->zone, &out->steps))
+        zone_hint_init(&out->hint, &path);
+}
+
+/* Takes the name apart and gives the deepest zone for it, unless that was done ahead. */
+static const struct served_zone *deepest_zone(struct answerer *a, const uint8_t *name)
+{
+    const struct answer_ahead *ahead = a->ahead;
+
+    a->ahead = NULL; /* it is of the question's name */
+    if (ahead && ahead->known) {
+        a->steps = &ahead->steps;
+        return ahead->zone;
+    }
+    name_steps_init(&a->own_steps, zonedb_key(a->db), name);
+    a->steps = &a->own_steps;
+    return zonedb_find(a->db, a->steps, 0);
+}
+
+/* The deepest zone for a name; but a DS at an apex belongs to the zone above it, if
+ * that is ours too (RFC 4035 3.1.4.1). */
+static const struct served_zone *zone_for(struct answerer *a, const uint8_t *name)
+{
+    const struct served_zone *z = deepest_zone(a, name);
     const struct served_zone *above;
 
-    if (!z || a->query.qtype != RR_DS || name->labels == 0 ||
-        !name_eq(zone_apex(z->zone), name->name))
+    if (!z || a->query.qtype != RR_DS || a->steps->labels == 0 ||
+        !name_eq(zone_apex(z->zone), a->steps->name))
         return z;
-    above = zonedb_find(a->db, name, 1);
+    above = zonedb_find(a->db, a->steps, 1);
     return above ? above : z;
 }
 
@@ -284,10 +317,8 @@ static void resolve(struct answerer *a)
     const uint8_t *name = a->query.qname_raw;
 
     for (unsigned n = 0; name && n < ANSWER_CHAIN_MAX && !seen(names, n, name); n++) {
-        const struct served_zone *z;
+        const struct served_zone *z = zone_for(a, name);
 
-        name_steps_init(&a->steps, zonedb_key(a->db), name);
-        z = zone_for(a);
         if (n == 0)
             a->served = z;
         if (!z || z->expired) {
@@ -366,7 +397,8 @@ static void begin(struct answerer *a, const struct config *c, uint8_t *out, size
     msgw_begin(&a->w, out, size_limit(a, c, cap), q->id,
                (uint16_t)(MSG_QR | (q->flags & (MSG_OPCODE_MASK | copied))));
     if (q->has_question)
-        (void)msgw_question(&a->w, q->qname_raw, q->qtype, q->qclass); /* 271 octets at most */
+        (void)msgw_question_first(&a->w, q->qname_raw, q->qname_len, q->qtype,
+                                  q->qclass); /* 271 octets at most */
     if (q->edns.present)
         options_begin(a, c);
 }
@@ -457,6 +489,7 @@ struct answer_made answer_make(struct answerer *a, const struct config *c,
 
     if (outcome == QUERY_DROP)
         return made;
+    a->ahead = client->ahead;
     options_read(a, client, query);
     reset(a);
     made.known_client = a->cookie == COOKIE_GOOD;

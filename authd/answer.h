@@ -26,6 +26,7 @@
 #include "lib/dns/query.h"
 #include "lib/net/counters.h"
 #include "lib/net/handover.h"
+#include "lib/zone/zone_look.h"
 
 #define ANSWER_CHAIN_MAX 16
 #define ANSWER_OWNERS_MAX 64 /* (owner, type) pairs remembered, to say nothing twice */
@@ -44,11 +45,14 @@ enum answer_action {
     ANSWER_TRANSFER,  /* for syncd, with its connection: AXFR, IXFR */
 };
 
+struct answer_ahead;
+
 /* Who asks, how and when. */
 struct answer_client {
     enum ho_transport transport;
     const struct addr *source;
     const struct cookie_secrets *cookies; /* NULL: nobody looks at cookies */
+    const struct answer_ahead *ahead;     /* NULL: nobody has looked at the query before */
     struct wall wall;                     /* for cookies */
     struct mono mono;                     /* for EXPIRE */
 };
@@ -85,10 +89,13 @@ struct answer_proof {
 struct answerer {
     const struct zonedb *db;
 
+    const struct answer_ahead *ahead; /* of the question; NULL: there is none, or it is used up */
+
     struct query query;
-    struct name_steps steps; /* of the name that is looked for, */
-    const uint8_t *apex;     /* and that part of it which is its zone's apex */
-    bool stream;             /* TCP or TLS */
+    const struct name_steps *steps; /* of the name that is looked for, */
+    const uint8_t *apex;            /* and that part of it which is its zone's apex */
+    struct name_steps own_steps;
+    bool stream; /* TCP or TLS */
     bool tls;
     struct mono now;
     enum cookie_state cookie;
@@ -118,6 +125,26 @@ struct answerer {
     size_t options_room; /* reserved in `w` */
     struct msg_writer w;
 };
+
+/* What is found out about the queries of a batch before the first is answered, so that the memory
+ * they need is fetched for all at once. */
+struct answer_ahead {
+    bool known;                     /* else the rest says nothing */
+    struct name_steps steps;        /* of QNAME */
+    const struct served_zone *zone; /* the deepest that has it; NULL: none */
+    struct zone_hint hint;
+};
+
+/* A look at a message: takes its name apart and begins to fetch what finds it. The same grace
+ * period must last until the answer. */
+void answer_look_ahead(struct answer_ahead *out, const struct zonedb *db, const uint8_t *query,
+                       size_t len);
+/* Some time later: begins to fetch the records. */
+static inline void answer_fetch(const struct answer_ahead *x)
+{
+    if (x->known)
+        zone_hint_next(&x->hint);
+}
 
 /* Heap memory; free() it. */
 struct answerer *answerer_new(const struct zonedb *db);

@@ -3,7 +3,6 @@
 #define ZL_AUTHD_ANSWER_INTERNAL_H
 
 #include "authd/answer.h"
-#include "lib/zone/zone_look.h"
 
 /* ---- Where a name is in its zone (answer_place.c) ---- */
 

@@ -64,16 +64,11 @@ bool put_required(struct answerer *a, enum section section, const uint8_t *owner
 
 void put_negative_soa(struct answerer *a, const struct zone *z)
 {
-    const struct node *apex = zone_apex_node(z);
-    struct rrset s;
-    struct rr rr;
-    struct soa soa;
+    uint32_t ttl = 0;
+    const struct rrset *soa = zone_negative_soa(z, &ttl);
 
-    if (!apex || !zone_soa(z, &rr, &soa) || !node_rrset(apex, RR_SOA, &s)) {
-        a->rcode = RCODE_SERVFAIL; /* a zone without SOA is never stored: belt and braces */
-        return;
-    }
-    if (!put_signed(a, SECTION_AUTHORITY, a->apex, apex, &s,
-                    s.ttl < soa.minimum_s ? s.ttl : soa.minimum_s))
+    if (!soa) /* a zone without SOA is never stored: belt and braces */
+        a->rcode = RCODE_SERVFAIL;
+    else if (!put_signed(a, SECTION_AUTHORITY, a->apex, zone_apex_node(z), soa, ttl))
         a->truncated = true;
 }

@@ -22,6 +22,9 @@ struct udp_batch {
     struct iovec in_iov[BATCH];
     struct iovec out_iov[BATCH];
     struct way_back back[BATCH];
+    struct message message[BATCH];
+    struct answer_ahead ahead[BATCH];
+    size_t taken[BATCH];
     uint8_t query[BATCH][QUERY_OCTETS];
     uint8_t answer[BATCH][ANSWER_OCTETS];
 };
@@ -69,29 +72,48 @@ static void destination(struct addr *out, const struct udp_socket *s, struct msg
     }
 }
 
-/* Makes the answer to datagram i. False if there is none to send now. */
-static bool answer_one(struct udp_socket *s, struct udp_batch *b, size_t i, size_t *len)
+/* Takes datagram i as a message. False if it is not to be answered. */
+static bool take_one(struct udp_socket *s, struct udp_batch *b, size_t i)
 {
     struct msghdr *mh = &b->in[i].msg_hdr;
     struct way_back *back = &b->back[i];
-    struct message m = {.wire = b->query[i],
-                        .len = b->in[i].msg_len,
-                        .back = back,
-                        .mono = {(int64_t)(s->worker->batch_ns / 1000000)},
-                        .wall = s->worker->batch_wall};
+    struct message *m = &b->message[i];
 
-    if (!addr_from_sockaddr(&m.source, (struct sockaddr *)&back->peer) || m.source.port == 0)
+    *m = (struct message){.wire = b->query[i],
+                          .len = b->in[i].msg_len,
+                          .back = back,
+                          .ahead = &b->ahead[i],
+                          .mono = {(int64_t)(s->worker->batch_ns / 1000000)},
+                          .wall = s->worker->batch_wall};
+    if (!addr_from_sockaddr(&m->source, (struct sockaddr *)&back->peer) || m->source.port == 0)
         return false; /* nobody can be reached there (CVE-2012-0206's relatives) */
-    destination(&m.destination, s, mh);
+    destination(&m->destination, s, mh);
     back->transport = HO_UDP;
     back->socket = s;
     back->peer_len = mh->msg_namelen;
     back->control_len = (socklen_t)mh->msg_controllen;
-    if (!balancer_unwrap(worker_config(s->worker), &m)) {
+    if (!balancer_unwrap(worker_config(s->worker), m)) {
         count_one(&s->worker->counters->proxy_refused);
         return false;
     }
-    return worker_message(s->worker, &m, b->answer[i], ANSWER_OCTETS, len) == MESSAGE_ANSWERED;
+    return true;
+}
+
+/* Looks at all messages before any is answered, so that what they need from memory is under way. */
+static size_t take_all(struct udp_socket *s, struct udp_batch *b, size_t n)
+{
+    const struct zonedb *db = s->worker->answerer->db;
+    size_t taken = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!take_one(s, b, i))
+            continue;
+        answer_look_ahead(&b->ahead[i], db, b->message[i].wire, b->message[i].len);
+        b->taken[taken++] = i;
+    }
+    for (size_t k = 0; k < taken; k++)
+        answer_fetch(&b->ahead[b->taken[k]]);
+    return taken;
 }
 
 static size_t answer_all(struct udp_socket *s, struct udp_batch *b, size_t n)
@@ -99,11 +121,14 @@ static size_t answer_all(struct udp_socket *s, struct udp_batch *b, size_t n)
     size_t out = 0;
 
     grace_enter();
-    for (size_t i = 0; i < n; i++) {
+    n = take_all(s, b, n);
+    for (size_t k = 0; k < n; k++) {
+        size_t i = b->taken[k];
         struct way_back *back = &b->back[i];
         size_t len = 0;
 
-        if (!answer_one(s, b, i, &len))
+        if (worker_message(s->worker, &b->message[i], b->answer[i], ANSWER_OCTETS, &len) !=
+            MESSAGE_ANSWERED)
             continue;
         b->out_iov[out] = (struct iovec){.iov_base = b->answer[i], .iov_len = len};
         b->out[out].msg_hdr = (struct msghdr){.msg_name = &back->peer,

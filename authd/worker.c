@@ -136,6 +136,7 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
         .transport = t,
         .source = &m->source,
         .cookies = atomic_load_explicit(&w->shared->cookies, memory_order_acquire),
+        .ahead = m->ahead,
         .mono = m->mono,
         .wall = m->wall};
     struct answer_made made = answer_make(w->answerer, c, &client, m->wire, m->len, out, cap);

@@ -65,7 +65,8 @@ struct message {
     size_t len;
     const struct way_back *back;
     struct addr source, destination;
-    struct mono mono; /* when it came; of a batch, when the batch did */
+    const struct answer_ahead *ahead; /* NULL: none */
+    struct mono mono;                 /* when it came; of a batch, when the batch did */
     struct wall wall;
 };
 

@@ -61,12 +61,30 @@ bool zone_soa(const struct zone *z, struct rr *out, struct soa *fields)
     return soa_parse(fields, out->rdata, out->rdata_len);
 }
 
+const struct rrset *zone_negative_soa(const struct zone *z, uint32_t *ttl)
+{
+    *ttl = z->negative_ttl_s;
+    return z->has_soa ? &z->soa : NULL;
+}
+
+/* What is asked of a version all the time. */
+static void look_at_apex(struct zone *z)
+{
+    struct rr rr;
+    struct soa soa;
+
+    z->has_apex = pages_look(z, z->apex, 0, &z->apex_node) == ZONE_HAS_NODE;
+    z->has_soa = zone_soa(z, &rr, &soa) && node_rrset(&z->apex_node, RR_SOA, &z->soa);
+    if (!z->has_soa)
+        return;
+    z->serial = soa.serial;
+    z->negative_ttl_s = rr.ttl < soa.minimum_s ? rr.ttl : soa.minimum_s;
+}
+
 enum err zone_from_table(struct zone **out, const uint8_t *apex, struct table *t,
                          const struct zone_limits *limits, struct errinfo *e)
 {
     struct zone *z;
-    struct rr rr;
-    struct soa soa;
     uint64_t records = t->records;
     uint64_t bytes = t->bytes;
 
@@ -85,10 +103,7 @@ enum err zone_from_table(struct zone **out, const uint8_t *apex, struct table *t
     z->apex_labels = (uint8_t)name_labels(apex);
     z->table = *t;
     *t = (struct table){0};
-    z->has_apex = pages_look(z, z->apex, 0, &z->apex_node) == ZONE_HAS_NODE;
-    z->has_soa = zone_soa(z, &rr, &soa);
-    if (z->has_soa)
-        z->serial = soa.serial;
+    look_at_apex(z);
     *out = z;
     return OK;
 }

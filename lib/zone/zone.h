@@ -41,6 +41,10 @@ size_t zone_page_count(const struct zone *z);
 /* The apex SOA, lent by the zone; false only in a zone that zone_check did not pass. */
 bool zone_soa(const struct zone *z, struct rr *out, struct soa *fields);
 
+/* The SOA as negative answers have it, with their TTL: the lower one of its own and its MINIMUM
+ * (RFC 2308 3). NULL as zone_soa is false. */
+const struct rrset *zone_negative_soa(const struct zone *z, uint32_t *ttl);
+
 /* Looks an owner up (as name_eq does). Fills *node, which lends from the zone. */
 bool zone_find(const struct zone *z, const uint8_t *owner, struct node *node);
 

@@ -184,6 +184,8 @@ struct zone {
     bool has_apex;
     struct serial serial;
     struct node apex_node;
+    struct rrset soa; /* if has_soa */
+    uint32_t negative_ttl_s;
     struct table table;
     _Atomic(struct zone_view *) view; /* what the index shows of it; NULL: there is none */
     uint8_t apex[NAME_MAX_OCTETS];
