@@ -51,12 +51,14 @@ class BigZone:
         """An owner from the middle of the body and one from its end: both are there when all is there."""
         return [(f'{owner(i)}.{ORIGIN}', MIX[i % 10]) for i in (self.owners // 2, self.owners - 1)]
 
-    def queries(self, path, count, absent=0.1):
-        """Writes dnsperf's input: existing owners with their type, one in ten for a name that is not there."""
+    def queries(self, path, count, absent=0.1, names=0):
+        """Writes queries, as dnsperf takes them: existing owners with their type, a part of them with a name that
+        is not there. names: only so many different ones."""
         draw = random.Random(4711)
+        some = [draw.randrange(self.owners) for _ in range(names)]
         with open(path, 'w') as out:
             for _ in range(count):
-                i = draw.randrange(self.owners)
+                i = draw.choice(some) if some else draw.randrange(self.owners)
                 if draw.random() < absent:
                     out.write(f'no{owner(i)}.{ORIGIN} A\n')
                 else:

@@ -65,18 +65,24 @@ def wait_served(asker, zone, serial, records, timeout):
     return None
 
 
-def cpu(pids):
+def cpu_parts(pids):
     """User and system seconds of processes that are there."""
-    total = 0
+    user = system = 0
     for pid in pids:
         try:
             fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-            if pid == pids[0]:  # children that have ended: NSD serves each version with a new process
-                total += int(fields[13]) + int(fields[14])
         except OSError:
             continue
-    return total / TICK
+        user += int(fields[11])
+        system += int(fields[12])
+        if pid == pids[0]:  # children that have ended: NSD serves each version with a new process
+            user += int(fields[13])
+            system += int(fields[14])
+    return user / TICK, system / TICK
+
+
+def cpu(pids):
+    return sum(cpu_parts(pids))
 
 
 def _kilobytes(path, key):

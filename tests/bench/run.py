@@ -37,7 +37,7 @@ def run_beside_others(build, only, records, servers):
         primary = transfer.Primary(path / 'primary', zone)
         for name, part in (('transfer', transfer), ('queries', queries)):
             if only in (None, name):
-                part.run(path, zone, primary, servers)
+                part.run(build, path, zone, primary, servers)
     finally:
         if primary:
             primary.stop()

@@ -3,7 +3,7 @@ import time
 
 import bigzone
 import measure
-import secondaries
+import peers
 import zl
 
 PATIENCE = 60
@@ -42,7 +42,7 @@ class Run:
         if served is None:
             raise AssertionError(f'{s.name}: {what}: not served within {PATIENCE} s')
         self.seconds[what] = time.monotonic() - start
-        if what == 'notify' and isinstance(s, secondaries.Ours):
+        if what == 'notify' and isinstance(s, peers.Ours):
             while s.journal_behind():
                 time.sleep(0.01)
             self.journal = time.monotonic() - start
@@ -96,9 +96,9 @@ def row(r, ours, records):
             ' + '.join(f'{mib:.0f}' for mib in peaks[:3]), f'{r.memory:.0f}', f'{r.memory * 2**20 / records:.0f}']
 
 
-def run(path, zone, primary, names):
+def run(_build, path, zone, primary, names):
     runs = []
-    for cls in secondaries.installed(secondaries.ALL, names):
+    for cls in peers.installed(peers.ALL, names):
         r = Run(cls, path, primary)
         try:
             r.steps()
@@ -106,7 +106,7 @@ def run(path, zone, primary, names):
             runs.append(r)
         except AssertionError as e:
             print(e, flush=True)
-    ours = next(r for r in runs if r.cls is secondaries.Ours)
+    ours = next(r for r in runs if r.cls is peers.Ours)
     measure.table(f'A zone of {zone.records:,} records by AXFR from knot; seconds until it is served',
                   ['secondary', 'NOTIFY', 'ratio', 'CPU s', 'first', 'ratio', 'one change', 'ratio',
                    'peak MiB', 'then MiB', 'octets/record'], [row(r, ours, zone.records) for r in runs])
