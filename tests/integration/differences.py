@@ -211,6 +211,7 @@ def check(world, m, name, rdtype):
 
 # ---------------------------------------------------------------- one question to one peer
 
+CHAIN_MAX = 16  # aliases that we follow
 FIELDS = ('rcode', 'aa', 'do', 'answer', 'authority', 'additional')
 
 
@@ -321,6 +322,10 @@ TABLE = [
      lambda c: c.leaves and c.theirs.answer <= c.ours.answer and c.theirs.rcode == 'NOERROR',
      'follows an alias within its zone alone',
      'both: RFC 1034 4.3.2 step 3a goes back to step 2, which looks in all zones; a resolver asks again anyway'),
+    ('knot nsd bind9', 'rcode answer authority additional',
+     lambda c: len(c.path) > CHAIN_MAX and (c.theirs.answer < c.ours.answer or c.ours.answer < c.theirs.answer),
+     'follows a chain of aliases without end (a DNAME that leads below itself) less far, or further',
+     'both: RFC 1034 4.3.2 has no bound, every server needs one; ours is 16'),
     ('bind9', 'rcode', lambda c: c.loops and c.theirs.rcode == 'SERVFAIL',
      'answers SERVFAIL to a circle of aliases, and gives it',
      'both: RFC 1034 3.6.2 leaves the answer to the circle open'),
@@ -365,9 +370,9 @@ TABLE = [
     ('nsd', 'authority', lambda c: not c.less('authority') and c.proofs_only,
      'proves more than is needed: the wildcard below a name that exists, or a name twice',
      'both: RFC 5155 7.2 names what must be there, not what may'),
-    ('nsd', 'authority', lambda c: c.leaves and c.proofs_only and not c.more('authority') and c.theirs_fault,
-     'lacks a part of the proof behind an alias into another zone',
-     'we: RFC 4035 3.1.3, for each zone that the answer is from'),
+    ('nsd', 'authority', lambda c: len(c.path) > 1 and c.proofs_only and c.theirs_fault,
+     'lacks a part of the proof behind an alias, or gives an NSEC that does not cover the name',
+     'we: RFC 4035 3.1.3, for each name and zone that the answer is from'),
 ]
 
 
