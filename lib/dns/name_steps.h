@@ -45,11 +45,14 @@ static inline uint64_t name_hash_label(const struct name_key *key, uint64_t abov
                                        const uint8_t *label)
 {
     size_t n = *label++;
-    uint64_t h = above ^ n;
+    uint64_t h = above;
+    /* Labels of different lengths that load alike meet different factors: whatever was done to the
+     * data instead, other octets could make up for, in each label of a name. */
+    uint64_t last = key->factor ^ (uint64_t)n << 1;
 
     for (; n > 8; n -= 8, label += 8)
         h = name_mix(h ^ load8(label), key->factor);
-    return name_mix(h ^ load_tail(label, n), key->factor);
+    return name_mix(h ^ load_tail(label, n), last);
 }
 
 #endif
