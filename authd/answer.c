@@ -427,11 +427,17 @@ static void reset(struct answerer *a)
     a->owner_count = a->source_count = a->proof_count = a->made_count = 0;
 }
 
-/* Keeps room for the signature that syncd will put behind: as long as the query's, plus the time in
- * a BADTIME error (RFC 8945 5.2.3). */
-static void reserve_signature(struct answerer *a, size_t len)
+/* Keeps room for the signature that syncd will put behind: as long as the query's, whose key's name
+ * may be compressed, plus the time in a BADTIME error (RFC 8945 5.2.3). */
+static void reserve_signature(struct answerer *a, const uint8_t *query, size_t len)
 {
+    struct reader r = reader_of(query, len);
+    struct msg_rr tsig;
+
+    (void)read_bytes(&r, a->query.tsig);
     a->signature = len - a->query.tsig;
+    if (msg_read_rr(&tsig, &r))
+        a->signature = name_len(tsig.owner) + 10 /* type, class, TTL, length */ + tsig.rdlen;
     (void)msgw_reserve(&a->w, a->signature + 6);
 }
 
@@ -492,7 +498,7 @@ struct answer_made answer_make(struct answerer *a, const struct config *c,
     a->ahead = client->ahead;
     options_read(a, client, query);
     reset(a);
-    made.known_client = a->cookie == COOKIE_GOOD;
+    made.cookie = a->cookie;
     made.action = ANSWER_SEND;
     early = early_rcode(a, outcome);
     if (!early) {
@@ -502,7 +508,7 @@ struct answer_made answer_make(struct answerer *a, const struct config *c,
     }
     begin(a, c, out, cap);
     if (made.action == ANSWER_HAND_OVER && a->query.tsig)
-        reserve_signature(a, len);
+        reserve_signature(a, query, len);
     if (!early)
         answer_question(a, c);
     made.len = finish(a, c);

@@ -59,7 +59,7 @@ struct answer_client {
 
 struct answer_made {
     enum answer_action action;
-    bool known_client; /* a good cookie shows that its source is not forged */
+    enum cookie_state cookie;
     size_t len;
     uint16_t rcode; /* the whole one, with EDNS bits */
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "authd/cookie_front.h"
 #include "authd/server.h"
 #include "authd/tls_front.h"
 #include "lib/base/log.h"
@@ -85,21 +86,23 @@ static enum err load_config(struct config **out, const char *path, struct errinf
     return OK;
 }
 
-/* What parsing cannot know: are the certificate and its key there and right? */
+/* What parsing cannot know: are the certificate, its key and the secrets there and right? */
 static int report_check(struct config *c)
 {
     struct tls_tickets *tickets = tls_tickets_new(clock_real());
     struct tls_server *tls = NULL;
     struct errinfo e = {0};
+    struct cookie_secrets *secrets = NULL;
     enum err rc = tls_front_load(&tls, c, tickets, clock_real(), &e);
 
-    if (rc)
+    if (rc || (rc = cookie_front_load(&secrets, c, &e)))
         (void)fprintf(stderr, "authd: %s: %s\n", c->path, e.text);
     else
         (void)printf("%s: right; listens on %zu addresses\n", c->path,
                      c->listen_count + c->listen_tls_count);
     tls_server_free(tls);
     tls_tickets_free(tickets);
+    cookie_front_wipe(secrets);
     config_unref(c);
     return rc ? 1 : 0;
 }
@@ -127,14 +130,16 @@ static void block_signals(sigset_t *set)
 
 static void wait_for_end(struct server *s, const sigset_t *set, const char *path)
 {
-    int number = 0;
+    static const struct timespec tick = {.tv_sec = SERVER_TICK_S};
+    int number;
 
     for (;;) {
-        if (sigwait(set, &number) != 0)
-            continue;
-        if (number != SIGHUP)
+        number = sigtimedwait(set, NULL, &tick);
+        if (number == SIGHUP)
+            reload(s, path);
+        else if (number > 0)
             break;
-        reload(s, path);
+        server_tick(s);
     }
     log_info(say("stopping"), kv_str("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
 }

@@ -11,12 +11,14 @@ static void allow_paths(struct cage *cage, const struct config *c)
     cage_allow_file(cage, c->path);
     cage_allow_file(cage, c->tls_certificate);
     cage_allow_file(cage, c->tls_key);
+    cage_allow_file(cage, c->cookie_secret_file);
 }
 
 enum err privileges_explain(enum err rc, const struct cage *cage, const struct config *c,
                             struct errinfo *e)
 {
     rc = cage_explain(rc, cage, c->tls_certificate, e);
+    rc = cage_explain(rc, cage, c->cookie_secret_file, e);
     return cage_explain(rc, cage, c->tls_key, e);
 }
 

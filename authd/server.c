@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/cookie_front.h"
 #include "authd/descriptors.h"
 #include "authd/grace.h"
 #include "authd/listen.h"
@@ -20,6 +21,7 @@ struct server {
     struct shared shared;
     struct cage cage;
     struct tls_tickets *tickets; /* outlive certificates */
+    struct cookie_front cookies;
     struct updater *updater;
     struct worker **workers;
     size_t worker_count;
@@ -85,6 +87,16 @@ static enum err load_tls(struct server *s, struct errinfo *e)
     return rc;
 }
 
+static enum err load_cookies(struct server *s, struct errinfo *e)
+{
+    struct cookie_secrets *loaded = NULL;
+    enum err rc = cookie_front_load(&loaded, s->first, e);
+
+    if (rc == OK)
+        cookie_front_set(&s->cookies, &s->shared, s->first, loaded);
+    return rc;
+}
+
 /* Signals are the main thread's. */
 static enum err start_threads(struct server *s, struct errinfo *e)
 {
@@ -139,7 +151,7 @@ enum err server_start(struct server **out, struct config *config, struct errinfo
     s->tickets = tls_tickets_new(clock);
     descriptors_raise();
     if ((rc = open_workers(s, e)) || (rc = privileges_drop(&s->cage, config, e)) ||
-        (rc = load_tls(s, e)) || (rc = start_threads(s, e))) {
+        (rc = load_tls(s, e)) || (rc = load_cookies(s, e)) || (rc = start_threads(s, e))) {
         server_stop(s);
         return rc;
     }
@@ -163,6 +175,7 @@ void server_stop(struct server *s)
     stats_free(s->shared.stats);
     tls_server_free(atomic_load(&s->shared.tls));
     tls_tickets_free(s->tickets);
+    cookie_front_done(&s->shared);
     config_unref(atomic_load(&s->shared.config));
     config_unref(s->first);
     cage_done(&s->cage);
@@ -207,11 +220,13 @@ static void warn_unchanged(const struct config *old, const struct config *new)
 
 enum err server_reload(struct server *s, struct config *config, struct errinfo *e)
 {
+    struct cookie_secrets *secrets = NULL;
     struct tls_server *tls = NULL;
     struct config *old;
-    enum err rc = tls_front_load(&tls, config, s->tickets, s->shared.clock, e);
+    enum err rc = cookie_front_load(&secrets, config, e);
 
-    if (rc) {
+    if (rc || (rc = tls_front_load(&tls, config, s->tickets, s->shared.clock, e))) {
+        cookie_front_wipe(secrets);
         rc = privileges_explain(rc, &s->cage, config, e);
         config_unref(config);
         return rc;
@@ -225,6 +240,12 @@ enum err server_reload(struct server *s, struct config *config, struct errinfo *
     else
         grace_wait();
     config_unref(old);
+    cookie_front_set(&s->cookies, &s->shared, config, secrets);
     log_info(say("configuration reloaded"), kv_str("file", config->path));
     return OK;
+}
+
+void server_tick(struct server *s)
+{
+    cookie_front_roll(&s->cookies, &s->shared);
 }

@@ -62,6 +62,24 @@ static struct zone_counters *zone_counters_of(const struct worker *w)
     return z && z->slot != STATS_NO_ZONE ? stats_zone(w->shared->stats, w->seat, z->slot) : NULL;
 }
 
+static void count_cookie(struct counters *c, enum cookie_state cookie)
+{
+    switch (cookie) {
+    case COOKIE_NONE:
+        break;
+    case COOKIE_CLIENT:
+        count_one(&c->cookies_new);
+        break;
+    case COOKIE_GOOD:
+        count_one(&c->cookies_good);
+        break;
+    case COOKIE_BAD:
+    case COOKIE_MALFORMED:
+        count_one(&c->cookies_bad);
+        break;
+    }
+}
+
 /* What was made, before it is decided whether it goes out. */
 static void count_made(struct worker *w, enum counted_way way, struct zone_counters *z)
 {
@@ -116,7 +134,8 @@ static enum message_outcome answered(struct worker *w, const struct config *c,
     struct zone_counters *z = zone_counters_of(w);
 
     count_made(w, way, z);
-    if (c->rrl && m->back->transport == HO_UDP && !made.known_client &&
+    /* A good cookie shows that the source is not forged (RFC 7873 5.2.5). */
+    if (c->rrl && m->back->transport == HO_UDP && made.cookie != COOKIE_GOOD &&
         !limit(w, c, m, &made, z, out, cap))
         return MESSAGE_DROPPED;
     count_answer(w->counters, way, made.rcode, made.len);
@@ -144,6 +163,7 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
     size_t servfail_len;
 
     count_one(&w->counters->queries[way]);
+    count_cookie(w->counters, made.cookie);
     switch (made.action) {
     case ANSWER_DROP:
         count_one(&w->counters->dropped[way]);

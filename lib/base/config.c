@@ -255,6 +255,7 @@ void config_unref(struct config *c)
     free(c->rrl_exempt);
     free(c->tls_certificate);
     free(c->tls_key);
+    free(c->cookie_secret_file);
     free(c->path);
     free(c->node);
     free(c->data_dir);

@@ -109,6 +109,8 @@ struct config {
     uint32_t tcp_queries;       /* on one connection, in all; 0: any number */
     char *version_text;         /* answer to version.bind; "": refused */
     char *server_id;            /* answer to id.server and NSID; "": none */
+    bool cookies;               /* DNS cookies, RFC 7873 */
+    char *cookie_secret_file;   /* "": random ones */
     bool rrl;                   /* response-rate limiting, see rrl.h */
     uint32_t rrl_rate;          /* answers with data a second; 0 in any of these: any number */
     uint32_t rrl_negative_rate; /* NXDOMAIN and NODATA of a zone */

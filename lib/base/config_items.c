@@ -91,6 +91,14 @@ static const struct config_item items[] = {
      "Unanswered queries on one TCP connection; more are not read meanwhile."},
     {"authd", "tcp-queries", ITEM_U32, 0, UINT32_MAX, "0", AT(tcp_queries),
      "Queries on one TCP connection before it is closed; 0: any number."},
+    {"authd", "cookies", ITEM_FLAG, 0, 0, "yes", AT(cookies),
+     "DNS cookies (RFC 7873, 9018): who shows one that was made for its address is not "
+     "rate-limited."},
+    {"authd", "cookie-secret-file", ITEM_TEXT, 0, 0, "", AT(cookie_secret_file),
+     "File with the secrets of cookies, 32 hex digits a line, mode 0600 or 0640, the same on all "
+     "servers of an address: the first makes cookies, all are accepted. SIGHUP reads it again. "
+     "Empty: "
+     "a random one, new each day."},
     {"authd", "rrl", ITEM_FLAG, 0, 0, "yes", AT(rrl),
      "Response-rate limiting of UDP answers: the rates below are for each network, kind of answer "
      "and name. TCP and TLS are not limited."},

@@ -93,3 +93,91 @@ enum cookie_state cookie_check(uint8_t reply[COOKIE_OCTETS], const struct cookie
     make(reply, secrets, client, now);
     return state;
 }
+
+/* ---- Secrets as text ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* *len becomes that of the line at `text` without what does not count: blanks at its end, comments.
+ * Returns how many octets the whole line has. */
+static size_t line_of(size_t *len, const char *text, size_t left)
+{
+    const char *end = memchr(text, '\n', left);
+    size_t whole = end ? (size_t)(end - text) + 1 : left;
+    size_t n = end ? whole - 1 : whole;
+    const char *comment = memchr(text, '#', n);
+
+    if (comment)
+        n = (size_t)(comment - text);
+    while (n > 0 && is_blank(text[n - 1]))
+        n--;
+    *len = n;
+    return whole;
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_secret(uint8_t secret[COOKIE_SECRET_OCTETS], const char *text, size_t len)
+{
+    if (len != 2 * (size_t)COOKIE_SECRET_OCTETS)
+        return false;
+    for (size_t i = 0; i < COOKIE_SECRET_OCTETS; i++) {
+        int high = digit_of(text[2 * i]);
+        int low = digit_of(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        secret[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static enum err add_secret(struct cookie_secrets *s, const char *text, size_t len, unsigned line,
+                           struct errinfo *e)
+{
+    if (s->count == COOKIE_SECRETS_MAX)
+        return err_set(ERR_FORMAT, e, "line %u: there are more than %d secrets", line,
+                       COOKIE_SECRETS_MAX);
+    if (!read_secret(s->secret[s->count], text, len))
+        return err_set(ERR_FORMAT, e, "line %u: a secret has %d hex digits", line,
+                       2 * COOKIE_SECRET_OCTETS);
+    for (size_t i = 0; i < s->count; i++) {
+        if (memcmp(s->secret[i], s->secret[s->count], COOKIE_SECRET_OCTETS) == 0)
+            return err_set(ERR_FORMAT, e, "line %u: the secret stands there twice", line);
+    }
+    s->count++;
+    return OK;
+}
+
+enum err cookie_secrets_read(struct cookie_secrets *out, const char *text, size_t len,
+                             struct errinfo *e)
+{
+    unsigned line = 0;
+    enum err rc = OK;
+
+    out->count = 0;
+    for (size_t pos = 0; pos < len && rc == OK;) {
+        size_t n = 0;
+        size_t whole = line_of(&n, text + pos, len - pos);
+        const char *p = text + pos;
+
+        line++;
+        for (; n > 0 && is_blank(*p); n--)
+            p++;
+        if (n > 0)
+            rc = add_secret(out, p, n, line, e);
+        pos += whole;
+    }
+    if (rc == OK && out->count == 0)
+        rc = err_set(ERR_FORMAT, e, "there is no secret in it");
+    return rc;
+}

@@ -16,6 +16,7 @@
 
 #include "lib/base/addr.h"
 #include "lib/base/clock.h"
+#include "lib/base/err.h"
 
 #define COOKIE_CLIENT_OCTETS 8
 #define COOKIE_OCTETS 24
@@ -31,6 +32,14 @@ struct cookie_secrets {
     size_t count; /* 1 at least */
     uint8_t secret[COOKIE_SECRETS_MAX][COOKIE_SECRET_OCTETS];
 };
+
+/* Reads secrets from the text of a file: 32 hex digits a line; blank lines, and what follows '#',
+ * do not count. The caller wipes *out, also after an error.
+ *
+ * Errors: ERR_FORMAT if there is none, there are too many, one is no such digits or stands there
+ * twice. The text names the line, and quotes nothing of it. */
+MUST_USE enum err cookie_secrets_read(struct cookie_secrets *out, const char *text, size_t len,
+                                      struct errinfo *e);
 
 enum cookie_state {
     COOKIE_NONE,      /* the query has no such option, or nobody looks at it */

@@ -52,6 +52,10 @@ struct counters {
     _Atomic(uint64_t) rate_dropped;
     _Atomic(uint64_t) rate_slipped;
 
+    _Atomic(uint64_t) cookies_new;  /* queries with a client's cookie alone, */
+    _Atomic(uint64_t) cookies_good; /* with one of ours that is right, */
+    _Atomic(uint64_t) cookies_bad;  /* that is not, or is none */
+
     _Atomic(uint64_t) unsent;        /* UDP answers the system did not take */
     _Atomic(uint64_t) handed_notify; /* messages for syncd */
     _Atomic(uint64_t) handed_update;

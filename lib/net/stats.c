@@ -13,7 +13,7 @@
 #include "lib/dns/name.h"
 
 #define MAGIC UINT64_C(0x7374617473006c7a)
-#define VERSION 1
+#define VERSION 2
 #define PAGE 4096
 #define NAME_OCTETS 256
 #define PROBES_MAX 256 /* a table half full at most needs a few */

@@ -18,7 +18,8 @@ static const char good[] = "node = \"n1\"\n"
                            "authd { listen = {\"127.0.0.1@5300\", \"::1@5300\"} tcp-idle = 5s\n"
                            "  listen-tls = {\"127.0.0.1\", \"::1@5353\"} tls-certificate = \"/c\"\n"
                            "  tls-key = \"/k\" proxy-from = {\"10.0.0.0/8\", \"::1\"}\n"
-                           "  rrl-rate = 7 rrl-exempt = {\"192.0.2.0/24\"} rrl-log-only = yes }\n"
+                           "  rrl-rate = 7 rrl-exempt = {\"192.0.2.0/24\"} rrl-log-only = yes\n"
+                           "  cookie-secret-file = \"/s\" }\n"
                            "syncd { max-zone-size = 3M max-zone-records = 2k }\n"
                            "key \"k.example.\" { secret-file = \"/x\" }\n"
                            "primary \"p\" { address = \"127.0.0.1@5301\" key = \"k.example.\" }\n"
@@ -68,6 +69,8 @@ static void a_good_file_is_read(void **state)
     assert_int_equal(c->rrl_exempt_count, 1);
     assert_int_equal(c->rrl_exempt[0].bits, 24);
     assert_false(c->zone_counters);
+    assert_true(c->cookies);
+    assert_string_equal(c->cookie_secret_file, "/s");
     assert_int_equal(c->proxy_from[0].bits, 8);
     assert_int_equal(c->proxy_from[1].bits, 128);
     assert_int_equal(c->tcp_idle_ms, 5000);
@@ -102,6 +105,7 @@ static const struct bad bads[] = {
     {"authd { tcp-idle = 5 }\n", 1, "tcp-idle"},
     {"authd { udp-payload = 100 }\n", 1, "'100' is outside 512 to 4096"},
     {"authd { workers = -1 }\n", 1, "workers"},
+    {"authd {\ncookies = some }\n", 2, "cookies: 'some' should be yes or no"},
     {"authd { workers = two }\n", 1, "'two' should be a number"},
     {"authd { listen = {\"localhost\"} }\n", 1, "'localhost' is not an IP address"},
     {"authd { listen = {\"127.0.0.1@99999\"} }\n", 1, "no valid port"},

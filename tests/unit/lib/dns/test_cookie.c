@@ -176,6 +176,54 @@ static void test_time(void **state)
     }
 }
 
+/* ---- Secrets as text ---- */
+
+#define S1 "00112233445566778899aabbccddeeff"
+#define S2 "FFEEDDCCBBAA99887766554433221100"
+
+static void test_secrets_as_text(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t count;
+        const char *says;
+    } cases[] = {
+        {S1, 1, NULL},
+        {S1 "\n", 1, NULL},
+        {"# new\n\n  " S1 " \t# made in May\r\n" S2 "\r\n", 2, NULL},
+        {"", 0, "no secret"},
+        {"\n#" S1 "\n", 0, "no secret"},
+        {S1 "\n" S2 "0\n", 0, "line 2: a secret has 32 hex digits"},
+        {"0x" S1 "\n", 0, "line 1: a secret has 32 hex digits"},
+        {S1 S2, 0, "line 1: a secret"},
+        {"0g112233445566778899aabbccddeeff", 0, "line 1: a secret"},
+        {S1 "\n\n00112233445566778899AABBCCDDEEFF\n", 0, "line 3: the secret stands there twice"},
+        {"00000000000000000000000000000001\n00000000000000000000000000000002\n"
+         "00000000000000000000000000000003\n00000000000000000000000000000004\n"
+         "00000000000000000000000000000005\n00000000000000000000000000000006\n"
+         "00000000000000000000000000000007\n00000000000000000000000000000008\n" S1,
+         0, "line 9: there are more than 8"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cookie_secrets s = {0};
+        struct errinfo e = {{0}};
+        enum err rc = cookie_secrets_read(&s, cases[i].text, strlen(cases[i].text), &e);
+
+        assert_int_equal(rc, cases[i].says ? ERR_FORMAT : OK);
+        if (rc) {
+            assert_non_null(strstr(e.text, cases[i].says));
+            assert_null(strstr(e.text, "112233"));
+            continue;
+        }
+        assert_int_equal(s.count, cases[i].count);
+        assert_memory_equal(s.secret[0], "\x00\x11\x22\x33\x44\x55\x66\x77", 8);
+        if (s.count > 1)
+            assert_memory_equal(s.secret[1] + 8, "\x77\x66\x55\x44\x33\x22\x11\x00", 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_every_length),
         cmocka_unit_test(test_every_bit_and_the_address_count),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_secrets_as_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
