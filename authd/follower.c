@@ -325,13 +325,19 @@ static void wake_waiting(struct follower *f)
     }
 }
 
+/* In one read transaction, which costs as much as a small zone; if there is none to be had, each
+ * zone finds out for itself what is wrong. */
 static void settle_loads(struct follower *f, struct mono until)
 {
+    bool reading = f->lists[WORK_LOADS].first && store_read_begin(f->store, NULL) == OK;
+
     while (f->lists[WORK_LOADS].first) {
         work_settle(f, f->lists[WORK_LOADS].first);
         if (mono_cmp(clock_mono(f->clock), until) >= 0)
             break;
     }
+    if (reading)
+        store_read_end(f->store);
     if (f->starting && !f->lists[WORK_LOADS].first)
         start_done(f);
 }

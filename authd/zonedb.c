@@ -116,15 +116,13 @@ static struct slot *slot_find(struct table *t, const uint8_t *apex, size_t len, 
             return NULL; /* there always is one: tables are kept at most three quarters full */
         if (z != &removed_mark &&
             atomic_load_explicit(&s->tag, memory_order_relaxed) == (uint32_t)(hash >> 32) &&
-            memcmp(zone_apex(z->zone), apex, len) == 0) {
+            zone_apex_len(z->zone) == len && memcmp(zone_apex(z->zone), apex, len) == 0) {
             *zone = z;
             return s;
         }
     }
 }
 
-/* A name in lower case can be compared with any apex: the octet where the shorter one ends is the
- * root label, which is in no other place of a name. */
 static const struct served_zone *get(const struct zonedb *db, const struct name_steps *name,
                                      unsigned step)
 {

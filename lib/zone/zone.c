@@ -26,6 +26,11 @@ const uint8_t *zone_apex(const struct zone *z)
     return z->apex;
 }
 
+size_t zone_apex_len(const struct zone *z)
+{
+    return z->apex_len;
+}
+
 struct serial zone_serial(const struct zone *z)
 {
     return z->serial;
@@ -97,7 +102,7 @@ enum err zone_from_table(struct zone **out, const uint8_t *apex, struct table *t
             (unsigned long long)records, (unsigned long long)bytes,
             (unsigned long long)limits->max_records, (unsigned long long)limits->max_bytes);
     }
-    z = xcalloc(1, sizeof(*z));
+    z = xcalloc(1, sizeof(*z) + name_len(apex));
     atomic_init(&z->refs, 1);
     z->apex_len = (uint8_t)name_fold(z->apex, apex);
     z->apex_labels = (uint8_t)name_labels(apex);

@@ -32,7 +32,8 @@ struct zone_limits {
 struct zone *zone_ref(struct zone *z);
 void zone_unref(struct zone *z); /* NULL is fine */
 
-const uint8_t *zone_apex(const struct zone *z);
+const uint8_t *zone_apex(const struct zone *z); /* lower case */
+size_t zone_apex_len(const struct zone *z);
 struct serial zone_serial(const struct zone *z); /* of the apex SOA */
 uint64_t zone_records(const struct zone *z);
 uint64_t zone_bytes(const struct zone *z); /* of all pages */

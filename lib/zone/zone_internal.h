@@ -188,7 +188,7 @@ struct zone {
     uint32_t negative_ttl_s;
     struct table table;
     _Atomic(struct zone_view *) view; /* what the index shows of it; NULL: there is none */
-    uint8_t apex[NAME_MAX_OCTETS];
+    uint8_t apex[]; /* lower case */
 };
 
 /* zone_look by search, of a relative name (lower case) below the apex. For ZONE_HAS_BELOW, `node`
