@@ -11,7 +11,7 @@ help:
 	@echo "make demo          the main job end to end on loopback, data under ./run"
 	@echo "make check         all tests (installs what they need when run as root)"
 	@echo "make check-unit | check-integration     parts of it"
-	@echo "make bench         measurements beside knot, nsd, bind9 and pdns-server"
+	@echo "make bench         measurements beside knot, nsd, bind9 and pdns-server (ONLY=queries,start SERVERS=nsd: parts)"
 	@echo "make storm         millions of mutated inputs into every parser, under sanitizers (STORM=5000000 each)"
 	@echo "make fuzz          fuzz every parser, FUZZ_SECONDS=60 each"
 	@echo "make differential  questions to us, knot, nsd and bind9, COUNT=1000000 SEED=1 (20 seeds from there)"
@@ -58,7 +58,7 @@ tsan:
 bench:
 	@tests/deps.sh build demo check bench
 	@$(MAKE) --no-print-directory all bench-bins test-bins
-	@tests/bench/run.py build/release
+	@tests/bench/run.py build/release $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS))
 
 FUZZ_SECONDS ?= 60
 fuzz:

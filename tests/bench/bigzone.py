@@ -29,12 +29,17 @@ def rdata(i, kind):
 class BigZone:
     def __init__(self, path, records):
         self.path, self.records = pathlib.Path(path), records
-        self.body = self.path / 'body.zone'
         self.owners = records - 4  # SOA, two NS, one address in the head
-        with open(self.body, 'w') as out:
+        self.body = self.write_body('body.zone', 0)
+
+    def write_body(self, name, shift):
+        """shift: each owner gets the data of another one, so that no record stays as it is."""
+        body = self.path / name
+        with open(body, 'w') as out:
             for i in range(self.owners):
                 kind = MIX[i % 10]
-                out.write(f'{owner(i)} {kind} {rdata(i, kind)}\n')
+                out.write(f'{owner(i)} {kind} {rdata(i + shift, kind)}\n')
+        return body
 
     @staticmethod
     def head(serial, changed):
@@ -44,8 +49,8 @@ class BigZone:
     def small(self, serial):
         return self.head(serial, 1)
 
-    def big(self, serial, changed=1):
-        return self.head(serial, changed) + f'$INCLUDE {self.body}\n'
+    def big(self, serial, changed=1, body=None):
+        return self.head(serial, changed) + f'$INCLUDE {body or self.body}\n'
 
     def last(self):
         """An owner from the middle of the body and one from its end: both are there when all is there."""

@@ -65,6 +65,20 @@ def wait_served(asker, zone, serial, records, timeout):
     return None
 
 
+def generator():
+    """What a generator of load is started with: it has the last core for itself, where there are several."""
+    return ['taskset', '-c', str(os.cpu_count() - 1)] if os.cpu_count() > 1 else []
+
+
+def pin(pids):
+    """Keeps processes off the generator's core."""
+    if os.cpu_count() == 1:
+        return
+    for pid in pids:
+        for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+            os.sched_setaffinity(int(task.name), range(os.cpu_count() - 1))
+
+
 def cpu_parts(pids):
     """User and system seconds of processes that are there."""
     user = system = 0

@@ -1,22 +1,29 @@
 """Secondaries to compare: each configured fresh, as it comes, with the same primary.
 
 `threads` limits what answers queries to that many threads or processes; None leaves the server's default.
+`tls` is a certificate (certs.py): who knows DNS over TLS then listens on tls_port too.
 """
+import contextlib
 import os
 import pathlib
 import subprocess
 
+import measure
 import zl
 
 
 class Secondary:
     name = program = None
+    speaks_tls = False
 
-    def __init__(self, path, zone, primary_port, threads=None):
-        self.path, self.zone, self.primary_port, self.threads = pathlib.Path(path), zone, primary_port, threads
+    def __init__(self, path, zones, primary_port, threads=None, tls=None):
+        self.path, self.primary_port, self.threads = pathlib.Path(path), primary_port, threads
+        self.zones = [zones] if isinstance(zones, str) else list(zones)
         self.path.mkdir(parents=True)
         self.path.chmod(0o755)
         self.port = zl.free_port()
+        self.tls = tls if self.speaks_tls else None
+        self.tls_port = zl.free_port() if self.tls else None
         self.processes = []
 
     @classmethod
@@ -35,6 +42,26 @@ class Secondary:
             p.kill()
         self.processes = []
 
+    def end(self):
+        """Asks it to end, so that it writes what it would lose."""
+        for p in reversed(self.processes):
+            p.stop()
+        self.processes = []
+
+    def files(self):
+        """Where it keeps its zones when it is not running."""
+        return [self.path / z for z in self.zones]
+
+    def saved(self):
+        """Waits until what it was given is on disk."""
+        sizes = {}
+
+        def steady():
+            before = dict(sizes)
+            sizes.update((f, f.stat().st_size) for f in self.files())
+            return sizes == before
+        zl.wait_for(steady, f'{self.name} to write its zones', 60, 0.5)
+
     def pids(self):
         """The server's processes and their children."""
         pids = [p.p.pid for p in self.processes if p.alive()]
@@ -49,18 +76,27 @@ class Secondary:
 
 class Ours(Secondary):
     name = 'zoneledger'
+    speaks_tls = True
+    node = None
 
     @classmethod
     def missing(cls):
         return not (zl.BIN / 'authd').exists()
 
     def start(self):
-        self.node = zl.Node(self.path / 'n', level='info', workers=self.threads or 0)
-        self.port = self.node.port
-        peer = type('Primary', (), {'name': 'primary', 'port': self.primary_port, 'key': None})
-        self.node.secondary_of(self.zone, peer).write_config()
+        if self.node is None:
+            tls = f'listen-tls = {{"127.0.0.1@{self.tls_port}"}} {self.tls.items()}' if self.tls else ''
+            self.node = zl.Node(self.path / 'n', level='info', workers=self.threads or 0, authd=tls)
+            self.node.port = self.port
+            peer = type('Primary', (), {'name': 'primary', 'port': self.primary_port, 'key': None})
+            for zone in self.zones:
+                self.node.secondary_of(zone, peer)
+            self.node.write_config()
         for p in (self.node.syncd, self.node.authd):
             self.processes.append(p.start())
+
+    def files(self):
+        return []
 
     def journal_behind(self):
         return self.node.status()['journal']['behind']
@@ -88,21 +124,29 @@ acl:
     address: 127.0.0.1
     action: notify
 zone:
-  - domain: {self.zone}
+''' + ''.join(f'''  - domain: {zone}
     storage: {self.path}
+    file: {zone}
     master: primary
     acl: notify
-''')
+''' for zone in self.zones))
         self.spawn(zl.tool('knotd'), '-c', conf)
 
 
 class Nsd(Secondary):
     name, program = 'nsd', 'nsd'
+    speaks_tls = True
+    write_seconds = 3600
 
     def start(self):
+        tls = f'''  ip-address: 127.0.0.1@{self.tls_port}
+  tls-port: {self.tls_port}
+  tls-service-key: "{self.tls.key}"
+  tls-service-pem: "{self.tls.crt}"
+''' if self.tls else ''
         conf = self.write('nsd.conf', f'''server:
   ip-address: 127.0.0.1@{self.port}
-  username: ""
+{tls}  username: ""
   chroot: ""
   zonesdir: "{self.path}"
   database: ""
@@ -111,28 +155,34 @@ class Nsd(Secondary):
   zonelistfile: "{self.path}/zone.list"
   xfrdir: "{self.path}"
   server-count: {self.threads or 1}
+  zonefiles-write: {self.write_seconds}
   rrl-ratelimit: 0
 remote-control:
   control-enable: no
-zone:
-  name: "{self.zone}"
-  zonefile: "{self.path}/zone"
+''' + ''.join(f'''zone:
+  name: "{zone}"
+  zonefile: "{self.path}/{zone}"
   allow-notify: 127.0.0.1 NOKEY
   request-xfr: 127.0.0.1@{self.primary_port} NOKEY
-''')
+''' for zone in self.zones))
         self.spawn(zl.tool('nsd'), '-d', '-c', conf)
 
 
 class Bind(Secondary):
     name, program = 'bind9', 'named'
+    speaks_tls = True
 
     def start(self):
-        conf = self.write('named.conf', f'''options {{ directory "{self.path}"; listen-on port {self.port} {{ 127.0.0.1; }};
-  listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; lock-file none; recursion no;
+        tls, listen = '', ''
+        if self.tls:
+            tls = f'tls own {{ key-file "{self.tls.key}"; cert-file "{self.tls.crt}"; }};\n'
+            listen = f'listen-on port {self.tls_port} tls own {{ 127.0.0.1; }};'
+        conf = self.write('named.conf', f'''{tls}options {{ directory "{self.path}"; listen-on port {self.port} {{ 127.0.0.1; }};
+  {listen} listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; lock-file none; recursion no;
   dnssec-validation no; notify no; }};
 controls {{ }};
-zone "{self.zone}" {{ type secondary; file "zone"; primaries {{ 127.0.0.1 port {self.primary_port}; }}; }};
-''')
+''' + ''.join(f'zone "{zone}" {{ type secondary; file "{zone}"; primaries {{ 127.0.0.1 port {self.primary_port}; }}; }};\n'
+                for zone in self.zones))
         self.spawn(zl.tool('named'), '-g', '-c', conf, *(['-n', self.threads] if self.threads else []))
 
 
@@ -156,12 +206,23 @@ daemon=no
 write-pid=no
 loglevel=4
 ''')
-        with open('/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql') as schema:
-            subprocess.run(['sqlite3', self.path / 'pdns.sqlite'], stdin=schema, check=True)
-        config = f'--config-dir={self.path}'
-        subprocess.run([zl.tool('pdnsutil'), config, 'create-secondary-zone', self.zone,
-                        f'127.0.0.1:{self.primary_port}'], check=True, capture_output=True)
-        self.spawn(zl.tool('pdns_server'), config)
+        if not (self.path / 'pdns.sqlite').exists():
+            zl.pdns_database(self.path)
+            for zone in self.zones:
+                zl.pdnsutil(self.path, 'create-secondary-zone', zone, f'127.0.0.1:{self.primary_port}')
+                zl.pdnsutil(self.path, 'set-meta', zone, 'IXFR', '1')
+        self.spawn(zl.tool('pdns_server'), f'--config-dir={self.path}')
+
+    def files(self):
+        return []
+
+
+class Echo(Secondary):
+    """No server: each datagram goes back as it came. The limit of the machine."""
+    name, program = 'bare echo', 'true'
+
+    def start(self):
+        self.spawn(zl.BIN.parent / 'tests/bin/echo', self.port)
 
 
 ALL = (Ours, Knot, Nsd, Bind, Pdns)
@@ -170,9 +231,34 @@ ALL = (Ours, Knot, Nsd, Bind, Pdns)
 def installed(classes, names=None):
     """Those of the classes that are wanted and there; the others are named."""
     for cls in classes:
-        if cls is not Ours and names and cls.name not in names:
+        if cls not in (Ours, Echo) and names and cls.name not in names:
             continue
         if cls.missing():
             print(f'skipped: {cls.program} is not installed')
         else:
             yield cls
+
+
+@contextlib.contextmanager
+def serving(classes, bench, serials, last, tls=None, threads=None):
+    """Servers of these classes, all at once, when they serve the zones ({zone: serial}) of the bench's primary."""
+    servers = []
+    try:
+        for cls in installed(classes, bench.servers):
+            s = cls(bench.path / f'{cls.program}-s', serials, bench.primary.port, threads, tls)
+            servers.append(s)
+            s.start()
+            asker = measure.Asker(s.port)
+            served = cls is Echo or all(measure.wait_served(asker, zone, serial, last, 60)
+                                        for zone, serial in serials.items())
+            asker.close()
+            if not served:
+                print(f'{s.name} does not serve within a minute and is left out')
+                servers.remove(s)
+                s.stop()
+            else:
+                measure.pin(s.pids())
+        yield servers
+    finally:
+        for s in servers:
+            s.stop()

@@ -28,8 +28,9 @@ class Primary(zl.Knot):
 class Run:
     """One secondary through the same three steps."""
 
-    def __init__(self, cls, path, primary):
-        self.cls, self.path, self.primary = cls, path, primary
+    def __init__(self, cls, bench):
+        self.cls, self.path, self.primary = cls, bench.path, bench.primary
+        self.pause = 0 if bench.brief else 1
         self.seconds, self.cpu = {}, {}
         self.memory = self.journal = None
         self.peaks = []
@@ -61,10 +62,10 @@ class Run:
 
             serial = p.serve(zone.big)
             self.step(s, asker, 'notify', serial, zone.last(), lambda: asker.notify(bigzone.ORIGIN))
-            time.sleep(1)  # what a server does after it answers: NSD still gives up its old processes
+            time.sleep(self.pause)  # what a server does after it answers: NSD still gives up its old processes
             serial = p.serve(zone.big, 2)
             self.step(s, asker, 'change', serial, [], lambda: asker.notify(bigzone.ORIGIN))
-            time.sleep(1)
+            time.sleep(self.pause)
             self.peaks = [(measure.comm(pid), measure.peak_mib(pid)) for pid in s.pids()]
             self.memory = measure.memory_mib(s.pids())
         finally:
@@ -96,10 +97,10 @@ def row(r, ours, records):
             ' + '.join(f'{mib:.0f}' for mib in peaks[:3]), f'{r.memory:.0f}', f'{r.memory * 2**20 / records:.0f}']
 
 
-def run(_build, path, zone, primary, names):
-    runs = []
-    for cls in peers.installed(peers.ALL, names):
-        r = Run(cls, path, primary)
+def run(bench):
+    runs, zone = [], bench.zone
+    for cls in peers.installed(peers.ALL, bench.servers):
+        r = Run(cls, bench)
         try:
             r.steps()
             r.first()

@@ -1,10 +1,10 @@
 /* A generator of queries by UDP that costs less than any server: batches through one connected
  * socket, a bounded number on the way.
  *
- *     flood ADDRESS PORT FILE SECONDS [WINDOW]
+ *     flood ADDRESS PORT FILE SECONDS [WINDOW [do]]
  *
- * FILE has a name and a type in each line, as dnsperf takes them. Prints: queries answered,
- * seconds, lost ones, and answers by rcode 0, 3 and others.
+ * FILE has a name and a type in each line, as dnsperf takes them; "do" asks for signatures. Prints:
+ * queries answered, seconds, lost ones, and answers by rcode 0, 3 and others.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -37,6 +37,7 @@ struct flood {
     size_t next;
     int fd;
     unsigned window;
+    bool dnssec;
     unsigned out; /* on the way */
     uint64_t answered, lost;
     uint64_t rcodes[3];
@@ -56,10 +57,10 @@ static double seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static bool sample_read(struct sample *s, const char *line)
+static bool sample_read(struct sample *s, const char *line, bool dnssec)
 {
     uint8_t wire[MSG_MAX_OCTETS], name[NAME_MAX_OCTETS];
-    struct edns_reply opt = {.udp_size = EDNS_UDP_DEFAULT};
+    struct edns_reply opt = {.udp_size = EDNS_UDP_DEFAULT, .dnssec_ok = dnssec};
     struct msg_query_spec spec = {.qname = name, .qclass = CLASS_IN, .opt = &opt};
     char owner[512], type[32];
     size_t len;
@@ -85,7 +86,7 @@ static void samples_read(struct flood *f, const char *path)
         die(path);
     f->samples = xcalloc(SAMPLES_MAX, sizeof(f->samples[0]));
     while (f->n < SAMPLES_MAX && fgets(line, sizeof(line), in))
-        f->n += sample_read(&f->samples[f->n], line);
+        f->n += sample_read(&f->samples[f->n], line, f->dnssec);
     (void)fclose(in);
     if (f->n == 0)
         die("no queries");
@@ -162,11 +163,12 @@ static void receive_batch(struct flood *f)
 
 int main(int argc, char **argv)
 {
-    struct flood f = {.window = argc > 5 ? (unsigned)atoi(argv[5]) : 500};
+    struct flood f = {.window = argc > 5 ? (unsigned)atoi(argv[5]) : 500,
+                      .dnssec = argc > 6 && strcmp(argv[6], "do") == 0};
     double start, end;
 
     if (argc < 5) {
-        (void)fprintf(stderr, "usage: flood ADDRESS PORT FILE SECONDS [WINDOW]\n");
+        (void)fprintf(stderr, "usage: flood ADDRESS PORT FILE SECONDS [WINDOW [do]]\n");
         return 2;
     }
     samples_read(&f, argv[3]);

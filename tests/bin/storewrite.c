@@ -2,8 +2,7 @@
  *
  *   storewrite fill DIR ZONES RECORDS           z0000000.test. and so on, each with so many records
  *   storewrite change DIR RUN PORT ZONE COUNT   one record at a time in one zone
- *   storewrite rate DIR RUN ZONES RATE SECONDS  so many one-record changes a second over ZONES
- * zones
+ *   storewrite rate DIR RUN ZONES RATE SECONDS  so many one-record changes a second, over ZONES
  *
  * The last two stand where syncd stands: they hold the store's lock and listen on the hand-over
  * socket of RUN, so authd is told of each commit as ever. Their figures are microseconds from the
@@ -18,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/dns/message.h"
 #include "lib/net/handover.h"
@@ -401,6 +401,9 @@ static void change(struct store *s, const char *run_dir, const char *port, const
     }
     series_print(&answered, "answered");
     series_print(&told, "told");
+    zone_unref(t.zone);
+    (void)close(a.fd);
+    (void)close(u.fd);
 }
 
 /* Groups as syncd makes them: what has come while the last commit was on its way. */
@@ -443,6 +446,10 @@ static void rate(struct store *s, const char *run_dir, unsigned zones, unsigned 
     (void)printf("changes %" PRIu64 " commits %" PRIu64 " seconds %.3f\n", done, commits,
                  (double)(now_ns() - begin) / 1e9);
     series_print(&told, "told");
+    for (unsigned i = 0; i < zones; i++)
+        zone_unref(t[i].zone);
+    free(t);
+    (void)close(u.fd);
 }
 
 static unsigned number(const char *text)
@@ -463,6 +470,7 @@ int main(int argc, char **argv)
                               "       storewrite rate DIR RUN ZONES RATE SECONDS\n");
         return 2;
     }
+    log_init("storewrite", LOG_WARNING, LOG_TEXT);
     must(store_open_writer(&s, argv[2], &e), &e);
     if (what[0] == 'f')
         fill(s, number(argv[3]), number(argv[4]));
