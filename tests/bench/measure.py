@@ -75,8 +75,11 @@ def pin(pids):
     if os.cpu_count() == 1:
         return
     for pid in pids:
-        for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-            os.sched_setaffinity(int(task.name), range(os.cpu_count() - 1))
+        try:
+            for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+                os.sched_setaffinity(int(task.name), range(os.cpu_count() - 1))
+        except OSError:
+            continue  # it has ended meanwhile
 
 
 def cpu_parts(pids):

@@ -25,12 +25,12 @@ def flood(bench, s, queries, *options):
     return answered / took, user * per_query, system * per_query, lost
 
 
-def rounds(bench, servers, mixes, one_round):
+def rounds(bench, servers, mixes, one_round, count=ROUNDS):
     """{mix: {server: median of the rounds}}; in turns, so that a noisy minute is everybody's."""
     results = {}
     for mix, file in mixes:
         found = {}
-        for _ in range(1 if bench.brief else ROUNDS):
+        for _ in range(1 if bench.brief else count):
             for s in servers:
                 found.setdefault(s.name, []).append(one_round(s, file))
         results[mix] = {name: [statistics.median(x) for x in zip(*r)] for name, r in found.items()}
