@@ -28,6 +28,7 @@ struct syncd {
     struct replicator *replicator;
     struct replicator_ops ops;
     struct replicator_net *net;
+    struct zone_cache *cache;
     struct xfrout *xfrout;
     struct notify_out *notify;
     struct api *api;
@@ -239,7 +240,8 @@ static enum err start(struct syncd *s, struct errinfo *e)
         return rc;
     s->xfrout = xfrout_new(s->loop, s->config, s->keys, section_of, s);
     s->notify = notify_out_new(s->loop, s->config, s->keys);
-    s->net = replicator_net_new(&s->ops, s->loop, s->committer, c->data_dir);
+    s->cache = zone_cache_new(c->zone_cache_bytes);
+    s->net = replicator_net_new(&s->ops, s->loop, s->committer, c->data_dir, s->cache);
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
         return rc;
     replicator_net_attach(s->net, s->replicator);
@@ -272,6 +274,7 @@ static void stop(struct syncd *s)
     s->journaler = NULL;
     committer_stop(s->committer);
     loop_free(s->loop);
+    zone_cache_free(s->cache); /* threads of the loop have used it */
     keyring_unref(s->keys);
     config_unref(s->config);
     cage_done(&s->cage);

@@ -31,6 +31,8 @@ struct replicator_ops {
     void *(*nsquery)(void *ctx, const struct nsquery_spec *spec, nsquery_done_fn *done, void *arg);
     void (*nsquery_cancel)(void *ctx, void *handle);
     void (*commit)(void *ctx, struct commit_job *job); /* as commit_submit */
+    /* An increment led to `z`, which is served since change `seq`; NULL: nobody wants to know. */
+    void (*keep)(void *ctx, struct zone *z, uint64_t seq);
 
     /* replicator_run must be called at `at`, or before. Replaces the time given before. */
     void (*alarm)(void *ctx, struct mono at);
@@ -99,7 +101,8 @@ struct replicator_net;
 
 /* Probes and transfers by sockets, commits by the committer, rows from the store in data_dir. */
 struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
-                                          struct committer *committer, const char *data_dir);
+                                          struct committer *committer, const char *data_dir,
+                                          struct zone_cache *cache);
 /* After replicator_new, before the loop runs. */
 void replicator_net_attach(struct replicator_net *n, struct replicator *r);
 /* After replicator_free. */

@@ -186,6 +186,8 @@ static void on_version_done(void *ctx, struct commit_job *job)
             log_revived(z);
         else
             log_version(z, w, job);
+        if (job->kind == COMMIT_CHANGE && w->sequences > 0 && w->replicator->ops.keep)
+            w->replicator->ops.keep(w->replicator->ops.ctx, job->new_zone, job->row.seq);
         if (job->kind == COMMIT_WAITING && job->row.expired) {
             submit_revival(w, &job->row); /* it is fresh, whichever version it serves */
             return;

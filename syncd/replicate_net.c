@@ -11,6 +11,7 @@ struct replicator_net {
     struct replicator *replicator;
     struct event *timer;
     char *data_dir;
+    struct zone_cache *cache; /* lent */
 };
 
 static void *net_probe(void *ctx, const struct probe_spec *spec, probe_done_fn *done, void *arg)
@@ -33,6 +34,7 @@ static void *net_transfer(void *ctx, const struct xfrin_spec *spec,
     struct xfrin_spec ours = *spec;
 
     ours.data_dir = n->data_dir; /* whatever a reload says: the store does not move */
+    ours.cache = n->cache;
     return xfrin_start(n->loop, &ours, events, arg);
 }
 
@@ -61,6 +63,13 @@ static void net_commit(void *ctx, struct commit_job *job)
     struct replicator_net *n = ctx;
 
     commit_submit(n->committer, job);
+}
+
+static void net_keep(void *ctx, struct zone *z, uint64_t seq)
+{
+    struct replicator_net *n = ctx;
+
+    zone_cache_put(n->cache, z, seq);
 }
 
 static void net_alarm(void *ctx, struct mono at)
@@ -142,12 +151,14 @@ static enum err net_fetched(void *ctx, const struct store_zone *row, struct seri
 }
 
 struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
-                                          struct committer *committer, const char *data_dir)
+                                          struct committer *committer, const char *data_dir,
+                                          struct zone_cache *cache)
 {
     struct replicator_net *n = xcalloc(1, sizeof(*n));
 
     n->loop = loop;
     n->committer = committer;
+    n->cache = cache;
     n->data_dir = xstrdup(data_dir);
     n->timer = evtimer_new(loop_base(loop), on_timer, n);
     if (!n->timer)
@@ -161,6 +172,7 @@ struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loo
                                    .nsquery = net_nsquery,
                                    .nsquery_cancel = net_nsquery_cancel,
                                    .commit = net_commit,
+                                   .keep = net_keep,
                                    .alarm = net_alarm,
                                    .rows = net_rows,
                                    .fetched = net_fetched};

@@ -16,6 +16,7 @@
 #include "lib/store/store.h"
 #include "syncd/loop.h"
 #include "syncd/refresh.h"
+#include "syncd/zone_cache.h"
 
 struct xfrin_spec {
     uint8_t zone[NAME_MAX_OCTETS];
@@ -31,7 +32,8 @@ struct xfrin_spec {
     bool any_serial;      /* take any serial, and the same one with other content */
     bool has_newest;      /* the newest version we fetched has this serial */
     struct serial newest;
-    bool ixfr; /* ask for what changed since `newest`, which is what is served */
+    bool ixfr;                /* ask for what changed since `newest`, which is what is served */
+    struct zone_cache *cache; /* lent; where `newest` may be kept; NULL: nowhere */
 };
 
 /* What came of it. */

@@ -43,9 +43,11 @@ static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, st
         goto out;
     rc = store_zone_get(s, spec->zone, &out->row, e);
     if (rc == OK && out->row.has_content) {
-        rc = out->row.held ? store_zone_load_waiting(&out->old_zone, s, &out->row, e)
-                           : ERR_NOT_FOUND;
-        if (rc == ERR_NOT_FOUND)
+        if (out->row.held)
+            rc = store_zone_load_waiting(&out->old_zone, s, &out->row, e);
+        else if (spec->cache)
+            out->old_zone = zone_cache_get(spec->cache, spec->zone, out->row.seq);
+        if (rc == ERR_NOT_FOUND || (rc == OK && !out->old_zone))
             rc = store_zone_load(&out->old_zone, s, &out->row, e);
     }
     store_read_end(s);

@@ -139,6 +139,7 @@ struct config {
     uint32_t max_rrset_records;
     uint32_t max_owner_types;
     uint64_t change_log_bytes; /* change sets kept in the store once journaled */
+    uint64_t zone_cache_bytes; /* kept in memory for the next increment */
     uint32_t pool_threads;
     uint32_t probe_rate; /* SOA probes a second, overall */
     char *socket_group;  /* group that may use zonectl; "": the daemon's own */

@@ -164,6 +164,10 @@ static const struct config_item items[] = {
      "Most types at one owner."},
     {"syncd", "change-log", ITEM_OCTETS, 1 << 16, UINT64_C(1) << 40, "256M", AT(change_log_bytes),
      "Change sets kept in the store once the journal has them."},
+    {"syncd", "zone-cache", ITEM_OCTETS, 0, UINT64_C(1) << 40, "128M", AT(zone_cache_bytes),
+     "Zones kept in memory whose primaries send increments, so that the next one needs not the "
+     "whole "
+     "zone from the store."},
     {"syncd", "threads", ITEM_U32, 1, 64, "2", AT(pool_threads),
      "Threads that check and compare transferred zones."},
     {"syncd", "socket-group", ITEM_TEXT, 0, 0, "", AT(socket_group),
