@@ -95,6 +95,17 @@ static bool find_soa(struct soa *soa, struct buf *rdata, const uint8_t *zone,
     return false;
 }
 
+/* Never more than the SOA's own (RFC 7314 4). */
+static void judge_expire(struct probe_report *out, const struct edns_option *o, const uint8_t *wire)
+{
+    out->has_left = o->present && o->len == 4;
+    if (!out->has_left)
+        return;
+    out->left_s = get_u32(wire + o->at);
+    if (out->left_s > out->expire_s)
+        out->left_s = out->expire_s;
+}
+
 void probe_judge(struct probe_report *out, const uint8_t *zone, const struct response *response,
                  const uint8_t *wire, size_t len)
 {
@@ -116,6 +127,7 @@ void probe_judge(struct probe_report *out, const uint8_t *zone, const struct res
         out->refresh_s = soa.refresh_s;
         out->retry_s = soa.retry_s;
         out->expire_s = soa.expire_s;
+        judge_expire(out, &response->layout.edns.expire, wire);
     }
     buf_free(&rdata);
 }
@@ -157,7 +169,9 @@ static void fail(struct probe *p, enum probe_outcome o, const struct errinfo *e)
 /* A new query with an ID of its own. */
 static bool make_query(struct probe *p)
 {
-    struct edns_reply opt = {.udp_size = EDNS_UDP_DEFAULT};
+    static const uint8_t expire[] = {0, OPTION_EXPIRE, 0, 0};
+    struct edns_reply opt = {
+        .udp_size = EDNS_UDP_DEFAULT, .options = expire, .options_len = sizeof(expire)};
     struct msg_query_spec q = {.qname = p->spec.zone, .qtype = RR_SOA, .opt = &opt};
 
     clock_random(loop_clock(p->loop), &q.id, sizeof(q.id));

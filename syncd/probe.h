@@ -38,6 +38,8 @@ struct probe_report {
     enum probe_outcome outcome;
     struct serial serial; /* these only with PROBE_SOA */
     uint32_t refresh_s, retry_s, expire_s;
+    bool has_left; /* the primary is a secondary itself and says how long it vouches (RFC 7314) */
+    uint32_t left_s;
 
     uint32_t ms;
     const char *transport;

@@ -133,7 +133,8 @@ static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cau
 {
     r->cause = cause;
     r->asked = 0;
-    r->current = r->alive = r->missed = r->gained = r->urgent = false;
+    r->current = r->alive = r->missed = r->gained = r->urgent = r->full = false;
+    r->vouched_s = 0;
     r->notifier = cause == CAUSE_NOTIFY ? r->notify_primary : -1;
     r->want_notify = false; /* whatever began the round, it looks later than the NOTIFY came */
     if (cause == CAUSE_REFRESH || cause == CAUSE_RETRANSFER) {
@@ -164,14 +165,24 @@ static void expire_if_due(struct refresh *r, struct refresh_plan *plan, struct m
     }
 }
 
+/* The zone was shown to be current. */
+static void renew(struct refresh *r, struct mono now)
+{
+    struct mono at = refresh_deadline(r, &r->timers, now);
+    struct mono vouched = mono_add_ms(now, (int64_t)r->vouched_s * MS);
+
+    if (r->current && !r->full && mono_cmp(vouched, at) < 0)
+        at = r->has_expiry && mono_cmp(r->expires, vouched) > 0 ? r->expires : vouched;
+    r->has_expiry = true;
+    r->expires = at;
+}
+
 static void round_judge(struct refresh *r, struct mono now)
 {
     /* A primary that is behind proves nothing if another has a newer version that we can't get. */
     if (r->current || (r->alive && !r->missed)) {
-        if (r->has_timers && r->has_content && !r->expired) {
-            r->has_expiry = true;
-            r->expires = refresh_deadline(r, &r->timers, now);
-        }
+        if (r->has_timers && r->has_content && !r->expired)
+            renew(r, now);
     } else {
         r->failed_since_start = true;
     }
@@ -351,6 +362,10 @@ struct refresh_plan refresh_probed(struct refresh *r, const struct probe_report 
                                                 .retry_s = report->retry_s,
                                                 .expire_s = report->expire_s});
         shown_current(r, now);
+        if (!report->has_left)
+            r->full = true;
+        else if (report->left_s > r->vouched_s)
+            r->vouched_s = report->left_s;
         return r->notifier == (int)r->at ? round_end(r, now) : round_next(r, now);
     }
     behind = primary_behind(r, report->serial);
@@ -388,6 +403,7 @@ static struct refresh_plan got_version(struct refresh *r, const struct transfer_
     r->gained = report->outcome == TRANSFER_NEW;
     take_timers(r, &report->timers);
     shown_current(r, now);
+    r->full = true;
     return round_end(r, now);
 }
 

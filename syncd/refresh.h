@@ -28,6 +28,9 @@
  *    is only a hint: it makes us ask sooner or later, never fetch.
  *  - Expiry runs on monotonic time. At start the wall clock may say that a zone expired while we
  *    were away, or lie; the zone is served until a whole round has failed.
+ *  - A primary that is a secondary itself says how long the zone lives on without its own primary
+ *    (RFC 7314); we are content with that, so that a chain of secondaries expires as one. It never
+ *    shortens what we were given before.
  *  - A held zone does not expire: what it serves is an operator's choice, and the silence of a
  *    primary says nothing about it. Its primaries are asked as ever.
  *  - Waits are shortened by up to a tenth, by a hash of the name, so that zones that began together
@@ -138,6 +141,8 @@ struct refresh {
     bool urgent;                 /* a NOTIFY came while the step was queued */
     bool current, alive, missed; /* some primary: has our serial; answered; has what we can't get */
     bool gained;                 /* a new version came in */
+    bool full;                   /* who has our serial vouches for the SOA's whole time of expiry */
+    uint32_t vouched_s;          /* else: for so long at most (RFC 7314) */
 
     /* what came while the step ran, or must wait a little */
     bool want_notify, want_refresh, want_retransfer;

@@ -1,4 +1,5 @@
 """Timers: expiry, revival whatever the serial, restarts, and which primary is asked."""
+import calendar
 import time
 
 import dns.rcode
@@ -176,3 +177,30 @@ def test_timers_outlive_a_restart(peer, node):
     n.restart()
     after = n.zone(ZONE)
     assert after['expires_at'] == before['expires_at'] and after['next_check'] == before['next_check']
+
+
+def deadline(n):
+    at = n.zone(ZONE)['expires_at']
+    return calendar.timegm(time.strptime(at, '%Y-%m-%dT%H:%M:%SZ')) if at else None
+
+
+def test_a_chain_of_secondaries_expires_as_one(peer, node):
+    """The origin dies. Who copies from a copy must not go on for another full time of expiry (RFC 7314)."""
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1, refresh=1, retry=1, expire=300))
+    p.start()
+    near, far = node('near'), node('far')
+    near.secondary_of(ZONE, p, **TIMERS).primary_of(ZONE, far).start()
+    near.wait_serial(ZONE, 1)
+    far.secondary_of(ZONE, near, **TIMERS).start()
+    far.wait_serial(ZONE, 1)
+    p.stop()
+    zl.wait_for(lambda: near.zone(ZONE)['failures'] >= 2, 'the near one to miss its primary')
+    fixed = deadline(near)
+    begin = deadline(far)
+    time.sleep(3)  # what is to be seen is that nothing moves
+    asked = far.zone(ZONE)['last_success']
+    zl.wait_for(lambda: far.zone(ZONE)['last_success'] != asked, 'the far one to be told that it is current')
+    assert deadline(near) == fixed
+    assert deadline(far) <= max(begin, fixed + 1), 'it lives no longer than what it copies'
+    assert far.zone(ZONE)['state'] == 'ok'

@@ -339,9 +339,63 @@ static void test_unreachable(void **state)
     loop_free(loop);
 }
 
+/* What a primary says of the time that is left to it (RFC 7314). */
+static void test_time_left(void **state)
+{
+    static const struct {
+        uint8_t option[10];
+        uint16_t len;
+        bool has;
+        uint32_t left;
+    } words[] = {
+        {{0}, 0, false, 0},
+        {{0, 9, 0, 4, 0, 0, 0, 100}, 8, true, 100},
+        {{0, 9, 0, 4, 0, 0, 0, 0}, 8, true, 0},
+        {{0, 9, 0, 4, 255, 255, 255, 255}, 8, true, 5000}, /* no more than the SOA's own */
+        {{0, 9, 0, 0}, 4, false, 0},
+        {{0, 9, 0, 3, 0, 0, 1}, 7, false, 0},
+        {{0, 9, 0, 5, 0, 0, 0, 1, 0}, 9, false, 0},
+        {{0, 10, 0, 4, 0, 0, 0, 1}, 8, false, 0},
+    };
+    uint8_t query[512], wire[512], rdata[22] = {0};
+    struct msg_query_spec q = {.qname = zone, .qtype = RR_SOA};
+    size_t query_len = msg_build_query(query, sizeof(query), &q);
+
+    (void)state;
+    put_u32(rdata + 14, 5000);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        static struct msg_writer w;
+        struct edns_reply opt = {
+            .udp_size = 1232, .options = words[i].option, .options_len = words[i].len};
+        struct rr soa = {.owner = zone,
+                         .type = RR_SOA,
+                         .rclass = CLASS_IN,
+                         .rdata = rdata,
+                         .rdata_len = sizeof(rdata)};
+        struct probe_report report = {.outcome = PROBE_TIMEOUT};
+        struct response response;
+        size_t len;
+
+        msgw_init(&w);
+        msgw_begin(&w, wire, sizeof(wire), 0, MSG_QR | MSG_AA);
+        assert_true(msgw_question(&w, zone, RR_SOA, CLASS_IN));
+        assert_true(msgw_rr(&w, SECTION_ANSWER, &soa));
+        assert_true(msgw_opt(&w, &opt, RCODE_NOERROR));
+        len = msgw_finish(&w);
+        assert_int_equal(response_check(&response, RESPONSE_SINGLE, query, query_len, wire, len),
+                         RESPONSE_OK);
+        probe_judge(&report, zone, &response, wire, len);
+        assert_int_equal(report.outcome, PROBE_SOA);
+        assert_int_equal(report.expire_s, 5000);
+        assert_int_equal(report.has_left, words[i].has);
+        assert_int_equal(report.left_s, words[i].left);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time_left),
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_unreachable),
     };

@@ -131,6 +131,53 @@ static void test_up_to_date(void **state)
     done(&b);
 }
 
+/* A primary that is a secondary itself, with so much left (RFC 7314 4). */
+static void answer_with_left(struct bench *b, uint32_t serial, uint32_t left_s)
+{
+    struct probe_report report = {.outcome = PROBE_SOA,
+                                  .serial = {serial},
+                                  .refresh_s = 3600,
+                                  .retry_s = 600,
+                                  .expire_s = 604800,
+                                  .has_left = true,
+                                  .left_s = left_s};
+
+    assert_int_equal(b->plan.step, REFRESH_PROBE);
+    refresh_started(&b->r);
+    b->plan = refresh_probed(&b->r, &report, b->now);
+}
+
+static void test_a_primary_that_is_a_secondary(void **state)
+{
+    struct bench b = bench_of(1), two = bench_of(2);
+    struct mono first;
+
+    (void)state;
+    answer_with_left(&b, 10, 600000);
+    assert_int_equal(b.r.expires.ms - b.now.ms, 600000LL * S);
+    first = b.r.expires;
+    wake(&b);
+    answer_with_left(&b, 10, 5); /* nothing is taken away */
+    assert_int_equal(b.r.expires.ms, first.ms);
+    wake(&b);
+    answer_with_left(&b, 10, 604800); /* its own primary has answered */
+    assert_int_equal(b.r.expires.ms - b.now.ms, 604800LL * S);
+    wake(&b);
+    answer_with_left(&b, 11, 7);
+    transferred(&b, TRANSFER_NEW, 11);
+    assert_int_equal(b.r.expires.ms - b.now.ms, 604800LL * S);
+    done(&b);
+
+    answer_with_left(&two, 10, 30000); /* the longest counts, */
+    answer_with_left(&two, 10, 20000);
+    assert_int_equal(two.r.expires.ms - two.now.ms, 30000LL * S);
+    wake(&two);
+    answer_with_left(&two, 10, 20000); /* and the origin's word most of all */
+    answer(&two, 10);
+    assert_int_equal(two.r.expires.ms - two.now.ms, 604800LL * S);
+    done(&two);
+}
+
 static void test_newer_is_fetched(void **state)
 {
     struct bench b = bench_of(1);
@@ -651,6 +698,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_up_to_date),
+        cmocka_unit_test(test_a_primary_that_is_a_secondary),
         cmocka_unit_test(test_newer_is_fetched),
         cmocka_unit_test(test_jitter_shortens_by_a_tenth),
         cmocka_unit_test(test_bounds_of_the_policy),
