@@ -21,15 +21,18 @@ def count(bench, node, out, queries, dnssec):
                '--toggle-collect=on_readable', *node.authd.cmd]
     authd = zl.Process('authd', command, out.with_suffix('.log')).start()
     try:
-        zl.wait_for(lambda: node.serial('plain.test') == 1, 'authd to serve under valgrind', 60)
+        for zone in node.zones:
+            zl.wait_for(lambda z=zone: node.serial(z) == 1, 'authd to serve under valgrind', 60)
         flood = subprocess.run([bench.tool('flood'), '127.0.0.1', str(node.port), queries, '0.5' if bench.brief else str(SECONDS),
                                 '100', *(['do'] if dnssec else [])], capture_output=True, text=True, check=True, timeout=60)
         authd.signal(signal.SIGTERM)
         authd.p.wait(60)
     finally:
         authd.kill()
+    answered, _, _, *rcodes = flood.stdout.split()
+    assert rcodes[2] == '0', f'answers that are neither NOERROR nor NXDOMAIN: {flood.stdout}'
     instructions = int(re.search(r'^(?:summary|totals): (\d+)', pathlib.Path(out).read_text(), re.M).group(1))
-    return instructions / int(flood.stdout.split()[0])
+    return instructions / int(answered)
 
 
 def run(bench):
