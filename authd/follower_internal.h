@@ -6,7 +6,7 @@
 
 #include "authd/expiry.h"
 #include "authd/follower.h"
-#include "authd/namemap.h"
+#include "lib/dns/namemap.h"
 #include "lib/store/store.h"
 
 /* Which list a zone's work stands in. */

@@ -6,6 +6,8 @@
 #include <event2/keyvalq_struct.h>
 #include <jansson.h>
 
+#include "lib/base/mem.h"
+#include "lib/dns/namemap.h"
 #include "syncd/api.h"
 #include "syncd/operate.h"
 #include "syncd/verify.h"
@@ -74,7 +76,18 @@ json_t *api_json_time(struct wall t);
 /* Free text, as people, peers and files gave it: JSON wants UTF-8, so other octets become '?'. */
 json_t *api_json_text(const char *text);
 json_t *api_json_name(const uint8_t *name);
-json_t *api_json_zone(const struct store_zone *z, const struct config *c);
+/* The zones of a configuration by their names, made once for a list; of one zone, if `only` is set.
+ */
+struct api_sections {
+    const struct config *config;
+    struct arena names;
+    struct namemap map;
+};
+void api_sections_init(struct api_sections *s, const struct config *c, const uint8_t *only);
+void api_sections_done(struct api_sections *s);
+
+json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sections);
+json_t *api_json_one_zone(const struct store_zone *z, const struct config *c);
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v);
 json_t *api_json_records(const struct rr_list *list);
 

@@ -65,41 +65,52 @@ static json_t *json_hold(const struct store_zone *z)
                      api_json_text(z->held_reason));
 }
 
-static const struct config_zone *find_config(const struct config *c, const uint8_t *zone)
+/* ---- The sections of the configuration, by name ---- */
+
+void api_sections_init(struct api_sections *s, const struct config *c, const uint8_t *only)
 {
     uint8_t name[NAME_MAX_OCTETS];
 
+    s->config = c;
+    arena_init(&s->names, 0);
+    namemap_init(&s->map, clock_real());
     for (size_t i = 0; i < c->zone_count; i++) {
         if (name_from_text(name, c->zones[i].name, strlen(c->zones[i].name), NULL, NULL) == OK &&
-            name_eq(name, zone))
-            return &c->zones[i];
+            (!only || name_eq(name, only)))
+            namemap_put(&s->map, arena_dup(&s->names, name, name_len(name)), &c->zones[i]);
     }
-    return NULL;
+}
+
+void api_sections_done(struct api_sections *s)
+{
+    namemap_done(&s->map);
+    arena_done(&s->names);
 }
 
 /* The zone's section, or its autoprimary's. */
-static const struct config_zone *config_of(const struct config *c, const struct store_zone *z)
+static const struct config_zone *section_of(const struct api_sections *s,
+                                            const struct store_zone *z)
 {
     const struct config_autoprimary *a =
-        z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(c, z->account) : NULL;
+        z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(s->config, z->account) : NULL;
 
-    return a ? &a->zone : find_config(c, z->name);
+    return a ? &a->zone : namemap_get(&s->map, z->name);
 }
 
-static json_t *json_primaries(const struct store_zone *z, const struct config *c)
+static json_t *json_primaries(const struct store_zone *z, const struct api_sections *s)
 {
-    const struct config_zone *cz = z->kind == ZONE_SECONDARY ? config_of(c, z) : NULL;
+    const struct config_zone *cz = z->kind == ZONE_SECONDARY ? section_of(s, z) : NULL;
     json_t *list = json_array();
 
     for (size_t i = 0; cz && i < cz->primary_count; i++) {
         char text[ADDR_TEXT_MAX];
-        addr_to_text(text, &c->primaries[cz->primaries[i]].address);
+        addr_to_text(text, &s->config->primaries[cz->primaries[i]].address);
         (void)json_array_append_new(list, json_string(text));
     }
     return list;
 }
 
-json_t *api_json_zone(const struct store_zone *z, const struct config *c)
+json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sections)
 {
     bool waits = z->held && z->last_version > z->version;
 
@@ -108,7 +119,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct config *c)
         "s:i, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
-        "state", state_of(z), "masters", json_primaries(z, c), "serial",
+        "state", state_of(z), "masters", json_primaries(z, sections), "serial",
         z->has_content ? json_integer(z->serial.v) : json_null(), "primary_serial",
         z->has_primary_serial ? json_integer(z->primary_serial.v) : json_null(), "version",
         (json_int_t)z->version, "records", (json_int_t)z->records, "hold", json_hold(z), "waiting",
@@ -118,10 +129,21 @@ json_t *api_json_zone(const struct store_zone *z, const struct config *c)
         api_json_text(z->last_error), "last_primary", api_json_text(z->last_primary));
 }
 
+json_t *api_json_one_zone(const struct store_zone *z, const struct config *c)
+{
+    struct api_sections sections;
+    json_t *zone;
+
+    api_sections_init(&sections, c, z->name);
+    zone = api_json_zone(z, &sections);
+    api_sections_done(&sections);
+    return zone;
+}
+
 /* ---- Handlers ---- */
 
 struct zone_list {
-    const struct config *config;
+    struct api_sections sections;
     json_t *array;
 };
 
@@ -130,7 +152,7 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
     struct zone_list *l = ctx;
 
     (void)e;
-    (void)json_array_append_new(l->array, api_json_zone(z, l->config));
+    (void)json_array_append_new(l->array, api_json_zone(z, &l->sections));
     return OK;
 }
 
@@ -152,11 +174,13 @@ enum err api_history(struct history *h, struct store_zone *row, struct api_reque
 void api_get_zones(struct api_request *r)
 {
     struct history h = {0};
-    struct zone_list l = {.config = r->config, .array = json_array()};
+    struct zone_list l = {.array = json_array()};
 
+    api_sections_init(&l.sections, r->config, NULL);
     if ((r->rc = api_history(&h, NULL, r)) == OK)
         r->rc = store_zone_each(h.store, on_zone, &l, &r->error);
     r->result = l.array;
+    api_sections_done(&l.sections);
     history_close(&h);
 }
 
@@ -166,7 +190,7 @@ void api_get_zone(struct api_request *r)
     struct store_zone row;
 
     if ((r->rc = api_history(&h, &row, r)) == OK)
-        r->result = api_json_zone(&row, r->config);
+        r->result = api_json_one_zone(&row, r->config);
     history_close(&h);
 }
 
@@ -178,7 +202,7 @@ struct state_count {
 struct counts {
     struct state_count states[6];
     json_t *trouble; /* zones that need a look, in full */
-    const struct config *config;
+    struct api_sections sections;
     json_int_t zones;
 };
 
@@ -195,7 +219,7 @@ static enum err on_count(void *ctx, const struct store_zone *z, struct errinfo *
     }
     if (strcmp(state, "ok") != 0 && strcmp(state, "removed") != 0 &&
         json_array_size(c->trouble) < 1000)
-        (void)json_array_append_new(c->trouble, api_json_zone(z, c->config));
+        (void)json_array_append_new(c->trouble, api_json_zone(z, &c->sections));
     return OK;
 }
 
@@ -206,13 +230,13 @@ void api_get_status(struct api_request *r)
     struct counts c = {
         .states =
             {{"ok", 0}, {"new", 0}, {"held", 0}, {"failing", 0}, {"expired", 0}, {"removed", 0}},
-        .config = r->config,
         .trouble = json_array()};
     json_t *states = json_object();
     uint64_t last = 0;
     uint64_t first = 0;
     uint64_t behind = 0;
 
+    api_sections_init(&c.sections, r->config, NULL);
     if ((r->rc = api_history(&h, NULL, r)) ||
         (r->rc = store_seq(h.store, &last, &first, &r->error)) ||
         (r->rc = store_unjournaled_count(h.store, &behind, &r->error)) ||
@@ -232,6 +256,7 @@ void api_get_status(struct api_request *r)
                   (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
                   (int)js->failing, "last_error", api_json_text(js->last_error));
 out:
+    api_sections_done(&c.sections);
     history_close(&h);
 }
 

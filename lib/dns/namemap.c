@@ -1,4 +1,4 @@
-#include "authd/namemap.h"
+#include "lib/dns/namemap.h"
 
 #include <stdlib.h>
 #include <string.h>

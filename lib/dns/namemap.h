@@ -1,7 +1,7 @@
 /* A table from names to pointers, for one thread: open addressing, grows, keyed hash. The name is
  * lent by whoever puts it in, and must live as long as it stands here. */
-#ifndef ZL_AUTHD_NAMEMAP_H
-#define ZL_AUTHD_NAMEMAP_H
+#ifndef ZL_DNS_NAMEMAP_H
+#define ZL_DNS_NAMEMAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
