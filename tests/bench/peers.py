@@ -98,6 +98,10 @@ class Ours(Secondary):
     def files(self):
         return []
 
+    def start_authd(self):
+        """What answers, without what replicates."""
+        self.processes.append(self.node.authd.start())
+
     def journal_behind(self):
         return self.node.status()['journal']['behind']
 

@@ -10,7 +10,7 @@ import measure
 import peers
 import zl
 
-RATE, SECONDS, CHANGES = 10000, 8, 1000
+RATE, QUIET, SECONDS, CHANGES = 10000, 4, 12, 1000
 HEAD = ['server', 'while', 'median us', '99 of 100', '99.9 of 100', 'longest', 'lost', 'wrong', "asker's own"]
 PEERS = (peers.Ours, peers.Knot, peers.Nsd, peers.Bind)  # pdns takes longer for a transfer than SECONDS
 
@@ -18,9 +18,9 @@ PEERS = (peers.Ours, peers.Knot, peers.Nsd, peers.Bind)  # pdns takes longer for
 class Latency:
     """The asker, in the background."""
 
-    def __init__(self, bench, port, queries):
+    def __init__(self, bench, port, queries, seconds=SECONDS):
         self.p = subprocess.Popen([*measure.generator(), bench.tool('latency'), str(port), str(RATE),
-                                   str(1 if bench.brief else SECONDS), queries], stdout=subprocess.PIPE, text=True)
+                                   str(1 if bench.brief else seconds), queries], stdout=subprocess.PIPE, text=True)
 
     def row(self, server, what):
         words = self.p.communicate(timeout=60)[0].split()
@@ -40,7 +40,7 @@ def replaced(bench, cls, bodies, queries):
         asker = measure.Asker(s.port)
         if not measure.wait_served(asker, bigzone.ORIGIN, serial, zone.last(), 60):
             raise AssertionError(f'{s.name} does not serve the zone')
-        quiet = Latency(bench, s.port, queries).row(s.name, 'nothing happens')
+        quiet = Latency(bench, s.port, queries, QUIET).row(s.name, 'nothing happens')
         serial = p.serve(zone.big, 1, bodies[1])
         latency = Latency(bench, s.port, queries)
         asker.notify(bigzone.ORIGIN)
@@ -62,12 +62,12 @@ def changing(bench):
     queries = path / 'queries'
     queries.write_text(''.join(f'h{i * 7919 % (bench.records - 2) + 2:07d}.z0000000.test A\n' for i in range(100000)))
     node.authd.start()
-    seconds = 1 if bench.brief else SECONDS
-    with subprocess.Popen([bench.tool('storewrite'), 'rate', node.data, node.path, '1', str(CHANGES), str(seconds + 2)],
+    seconds = 1 if bench.brief else 9
+    with subprocess.Popen([bench.tool('storewrite'), 'rate', node.data, node.path, '1', str(CHANGES), str(seconds + 1)],
                           stdout=subprocess.PIPE, text=True) as changes:
         try:
             zl.wait_for(lambda: node.serial('z0000000.test') > 100, 'changes to be answered', 60)
-            row = Latency(bench, node.port, queries).row('zoneledger', f'{CHANGES:,} changes a second')
+            row = Latency(bench, node.port, queries, 8).row('zoneledger', f'{CHANGES:,} changes a second')
             done, told = changes.communicate(timeout=60)[0].strip().split('\n')
             print(f'{done}; microseconds from a commit to authd\'s word that it serves it: {told[5:]}')
         finally:
