@@ -19,4 +19,14 @@ struct access_client {
 MUST_USE enum err access_transfer(const struct config *c, const struct config_zone *z,
                                   const struct access_client *who, struct errinfo *e);
 
+/* May it change the zone by UPDATE at all? Yes, if one of the zone's policies is for it. */
+MUST_USE enum err access_update(const struct config *c, const struct config_zone *z,
+                                const struct access_client *who, struct errinfo *e);
+/* May it change records of this owner and type? Yes, if one of the policies that are for it says
+ * so.
+ */
+bool access_update_record(const struct config *c, const struct config_zone *z,
+                          const struct access_client *who, const uint8_t *apex,
+                          const uint8_t *owner, uint16_t type);
+
 #endif

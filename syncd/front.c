@@ -17,7 +17,15 @@ struct conn {
     struct event *event;
     bool updater;
     struct stats *stats; /* an updater's; NULL: it passed none that we can read */
+    struct front_later *owed;
     struct conn *next;
+};
+
+/* An answer that is owed. */
+struct front_later {
+    struct conn *conn; /* NULL: gone */
+    uint64_t id;
+    struct front_later *next, **at; /* the connection's list */
 };
 
 struct ask {
@@ -41,6 +49,9 @@ struct front {
     unsigned conn_count;
     struct ask *asks;
     uint64_t next_id;
+    struct conn *asking; /* whose message is looked at, */
+    uint64_t asked;      /* and its id */
+    bool later;          /* its answer comes later */
     uint8_t frame[HO_FRAME_MAX];
 };
 
@@ -102,17 +113,52 @@ void front_ask(struct front *f, const uint8_t *zone, uint32_t timeout_ms, front_
 
 /* ---- Frames from authd ---- */
 
+struct front_later *front_later(struct front *f)
+{
+    struct front_later *l = xcalloc(1, sizeof(*l));
+    struct conn *c = f->asking;
+
+    *l = (struct front_later){.conn = c, .id = f->asked, .next = c->owed, .at = &c->owed};
+    if (c->owed)
+        c->owed->at = &l->next;
+    c->owed = l;
+    f->later = true;
+    return l;
+}
+
+static enum err reply(const struct conn *c, uint64_t id, const uint8_t *wire, size_t len,
+                      struct errinfo *e)
+{
+    struct ho_frame r = {.type = HO_REPLY, .id = id, .wire = wire, .wire_len = (uint32_t)len};
+
+    return ho_send(c->fd, &r, e);
+}
+
+void front_answer(struct front_later *l, const uint8_t *wire, size_t len)
+{
+    if (l->conn) {
+        (void)!reply(l->conn, l->id, wire, len, NULL); /* as lost as any datagram may be */
+        *l->at = l->next;
+        if (l->next)
+            l->next->at = l->at;
+    }
+    free(l);
+}
+
 static enum err on_message(struct conn *c, const struct ho_frame *m, struct errinfo *e)
 {
-    struct buf reply = BUF_INIT;
-    struct ho_frame r = {.type = HO_REPLY, .id = m->id};
-    enum err rc;
+    struct front *f = c->front;
+    struct buf answer = BUF_INIT;
+    enum err rc = OK;
 
-    c->front->events.message(c->front->ctx, m, &reply);
-    r.wire = reply.data;
-    r.wire_len = (uint32_t)reply.len;
-    rc = ho_send(c->fd, &r, e);
-    buf_free(&reply);
+    f->asking = c;
+    f->asked = m->id;
+    f->later = false;
+    f->events.message(f->ctx, m, &answer);
+    f->asking = NULL;
+    if (!f->later)
+        rc = reply(c, m->id, answer.data, answer.len, e);
+    buf_free(&answer);
     /* A full socket loses one answer; the client asks again, as with any lost datagram. */
     return rc == ERR_BUSY ? OK : rc;
 }
@@ -192,6 +238,8 @@ static void conn_close(struct conn *c)
         at = &(*at)->next;
     *at = c->next;
     c->front->conn_count--;
+    for (struct front_later *l = c->owed; l; l = l->next)
+        l->conn = NULL;
     if (c->event)
         event_free(c->event);
     (void)close(c->fd);

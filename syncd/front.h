@@ -10,8 +10,15 @@
 
 struct front;
 
-/* A client's message. The answer, if any, is appended to `reply` (empty: the client gets none). */
+/* A client's message. The answer, if any, is appended to `reply` (empty: the client gets none),
+ * unless front_later was called. */
 typedef void front_message_fn(void *ctx, const struct ho_frame *message, struct buf *reply);
+
+/* From within a front_message_fn: the answer comes later, by front_answer, which must be called
+ * once. By then the client, or the front, may be gone. */
+struct front_later;
+struct front_later *front_later(struct front *f);
+void front_answer(struct front_later *l, const uint8_t *wire, size_t len); /* len 0: none */
 
 /* A connection on which a transfer is asked for; fd becomes the callee's. */
 typedef void front_stream_fn(void *ctx, const struct ho_frame *stream, int fd);

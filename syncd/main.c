@@ -13,6 +13,7 @@
 #include "lib/net/config_check.h"
 #include "syncd/api.h"
 #include "syncd/notify_out.h"
+#include "syncd/updates.h"
 #include "syncd/xfrout.h"
 
 struct syncd {
@@ -31,6 +32,7 @@ struct syncd {
     struct zone_cache *cache;
     struct xfrout *xfrout;
     struct notify_out *notify;
+    struct updates *updates;
     struct api *api;
     struct event *signals[3];
 };
@@ -69,12 +71,65 @@ static void on_committed(void *ctx, uint64_t seq, const struct commit_job *jobs)
         journaler_wake(s->journaler);
 }
 
+static bool is_update(const struct ho_frame *m)
+{
+    return m->wire_len >= MSG_HEADER_OCTETS &&
+           (get_u16(m->wire + 2) & MSG_OPCODE_MASK) == OPCODE_UPDATE << 11;
+}
+
 static void on_message(void *ctx, const struct ho_frame *message, struct buf *reply)
 {
     struct syncd *s = ctx;
 
-    if (!xfrout_datagram(s->xfrout, message, reply))
+    if (is_update(message))
+        updates_message(s->updates, message, reply);
+    else if (!xfrout_datagram(s->xfrout, message, reply))
         replicator_message(s->replicator, message, reply);
+}
+
+/* ---- Updates ---- */
+
+static void update_commit(void *ctx, struct commit_job *job)
+{
+    struct syncd *s = ctx;
+
+    commit_submit(s->committer, job);
+}
+
+static struct front_later *update_later(void *ctx)
+{
+    struct syncd *s = ctx;
+
+    return front_later(s->front);
+}
+
+static bool update_row(void *ctx, const uint8_t *zone, struct store_zone *out)
+{
+    struct syncd *s = ctx;
+
+    return replicator_row(s->replicator, zone, out, NULL) == OK;
+}
+
+static void update_changed(void *ctx, const struct store_zone *row)
+{
+    struct syncd *s = ctx;
+
+    replicator_row_changed(s->replicator, row);
+}
+
+static struct updates *start_updates(struct syncd *s)
+{
+    struct updates_ops ops = {.ctx = s,
+                              .loop = s->loop,
+                              .cache = s->cache,
+                              .data_dir = s->config->data_dir,
+                              .commit = update_commit,
+                              .later = update_later,
+                              .row = update_row,
+                              .section = section_of,
+                              .changed = update_changed};
+
+    return updates_new(&ops, s->config, s->keys);
 }
 
 static void on_served(void *ctx, uint64_t seq)
@@ -141,6 +196,7 @@ static void reload(struct syncd *s)
     replicator_reload(s->replicator, config, keys);
     xfrout_reload(s->xfrout, config, keys);
     notify_out_reload(s->notify, config, keys);
+    updates_reload(s->updates, config, keys);
     api_set_config(s->api, config);
     config_unref(s->config);
     keyring_unref(s->keys);
@@ -245,6 +301,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
         return rc;
     replicator_net_attach(s->net, s->replicator);
+    s->updates = start_updates(s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &events, s, e)) || (rc = start_api(s, e)))
         return rc;
     replicator_each(s->replicator, tell_of_row, s);
@@ -259,6 +316,7 @@ static void stop(struct syncd *s)
     api_stop(s->api);
     s->front = NULL; /* no more hints */
     front_stop(front);
+    updates_free(s->updates);
     replicator_free(s->replicator);
     notify_out_free(s->notify);
     s->notify = NULL;

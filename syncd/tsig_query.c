@@ -1,7 +1,6 @@
 #include "syncd/tsig_query.h"
 
 #include "lib/dns/message_build.h"
-#include "lib/dns/query.h"
 
 /* One on its way. */
 struct signed_query {
@@ -24,16 +23,21 @@ static size_t reply_limit(const struct signed_query *s)
     return limit > s->udp_payload ? s->udp_payload : limit;
 }
 
-/* Header, question, OPT, and the signature or the TSIG error. */
-static void put_short(struct signed_query *s, uint16_t rcode, uint16_t flags, struct buf *reply)
+void tsig_query_reply(struct tsig *t, const struct query *q, uint16_t rcode, uint16_t flags,
+                      uint32_t udp_payload, struct wall now, struct buf *reply)
 {
     uint8_t wire[2 * MSG_UDP_MIN_OCTETS]; /* for two long names and a MAC */
-    struct edns_reply opt = {.udp_size = s->udp_payload, .dnssec_ok = s->q.edns.dnssec_ok};
+    struct edns_reply opt = {.udp_size = (uint16_t)udp_payload, .dnssec_ok = q->edns.dnssec_ok};
     size_t len =
-        msg_build_reply(wire, sizeof(wire), &s->q, rcode, flags, s->q.edns.present ? &opt : NULL);
+        msg_build_reply(wire, sizeof(wire), q, rcode, flags, q->edns.present ? &opt : NULL);
 
-    if (len && tsig_sign_response(&s->tsig, wire, &len, sizeof(wire), s->now))
+    if (len && tsig_sign_response(t, wire, &len, sizeof(wire), now))
         buf_put(reply, wire, len);
+}
+
+static void put_short(struct signed_query *s, uint16_t rcode, uint16_t flags, struct buf *reply)
+{
+    tsig_query_reply(&s->tsig, &s->q, rcode, flags, s->udp_payload, s->now, reply);
 }
 
 /* The ready answer with a signature; false if it has no room for one. */

@@ -4,6 +4,7 @@
 #ifndef ZL_SYNCD_TSIG_QUERY_H
 #define ZL_SYNCD_TSIG_QUERY_H
 
+#include "lib/dns/query.h"
 #include "lib/net/handover.h"
 #include "syncd/keyring.h"
 
@@ -16,5 +17,10 @@ void tsig_query_answer(const struct keyring *keys, const struct ho_frame *m, uin
 /* The short reply with this rcode to any request, signed if the request was signed well. */
 void tsig_query_refuse(const struct keyring *keys, const struct ho_frame *m, uint16_t rcode,
                        uint32_t udp_payload, struct wall now, struct buf *reply);
+
+/* The short reply to a request that was read and whose signature was checked: header, question,
+ * OPT, and the signature or the TSIG error. */
+void tsig_query_reply(struct tsig *t, const struct query *q, uint16_t rcode, uint16_t flags,
+                      uint32_t udp_payload, struct wall now, struct buf *reply);
 
 #endif

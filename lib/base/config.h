@@ -41,6 +41,20 @@ struct config_secondary {
     bool notify;
 };
 
+/* Who may change what by UPDATE, in the zones that name it. */
+struct config_update_policy {
+    char *name;
+    int line;
+    int *keys; /* indices into keys; none: unsigned too */
+    size_t key_count;
+    struct addr_prefix *from; /* none: from anywhere */
+    size_t from_count;
+    char **names; /* as in a zone file; "*.x": all below x; none: all */
+    size_t name_count;
+    char **types; /* none: all but SOA, NS, RRSIG, NSEC, NSEC3 */
+    size_t type_count;
+};
+
 struct config_zone {
     char *name; /* presentation form */
     int line;   /* in the file, for messages */
@@ -58,6 +72,8 @@ struct config_zone {
     size_t transfer_key_count;
     struct addr_prefix *transfer_from; /* from there anybody may transfer */
     size_t transfer_from_count;
+    int *updates; /* indices into config.update_policies */
+    size_t update_count;
 
     uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
     uint32_t retry_min_s, retry_max_s;
@@ -152,6 +168,8 @@ struct config {
     size_t secondary_count;
     struct config_autoprimary *autoprimaries;
     size_t autoprimary_count;
+    struct config_update_policy *update_policies;
+    size_t update_policy_count;
     struct config_zone *zones;
     size_t zone_count;
 };

@@ -207,6 +207,18 @@ static const struct config_item items[] = {
      "New zones in an hour."},
     ZONE_ITEMS("autoprimary"),
 
+    {"update-policy", "keys", ITEM_NAMES, 0, 0, "", NONE,
+     "Who signs with one of these TSIG keys may change what follows, in zones that name this "
+     "policy."},
+    {"update-policy", "from", ITEM_NAMES, 0, 0, "", NONE,
+     "Only from these networks, ADDRESS or ADDRESS/BITS. A policy has keys, or networks, or both."},
+    {"update-policy", "names", ITEM_NAMES, 0, 0, "", NONE,
+     "Only these owners, written as in the zone; \"*.x\": all below x. Empty: all."},
+    {"update-policy", "types", ITEM_NAMES, 0, 0, "", NONE,
+     "Only these types. Empty: all but SOA, NS, RRSIG, NSEC, NSEC3."},
+
+    {"zone", "update", ITEM_NAMES, 0, 0, "", NONE,
+     "Policies by which a zone of our own may be changed by UPDATE (RFC 2136). Empty: by nobody."},
     {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},
     ZONE_ITEMS("zone"),
 };

@@ -52,6 +52,15 @@ static int secondary_index(const struct config *c, const char *name)
     return -1;
 }
 
+static int update_policy_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->update_policy_count; i++) {
+        if (strcmp(c->update_policies[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
 static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
 {
     unsigned n = cfg_size(cfg, "key");
@@ -155,18 +164,18 @@ static enum err take_names(struct config *c, cfg_t *sec, const char *item, const
     return OK;
 }
 
-static enum err take_transfer_from(const struct config *c, struct config_zone *z, cfg_t *sec,
-                                   struct errinfo *e)
+/* A list of networks. */
+static enum err take_networks(const struct config *c, cfg_t *sec, const char *item,
+                              struct addr_prefix **out, size_t *count, struct errinfo *e)
 {
-    unsigned n = cfg_size(sec, "transfer-from");
+    unsigned n = cfg_size(sec, item);
 
-    z->transfer_from = xcalloc(n, sizeof(*z->transfer_from));
+    *out = xcalloc(n, sizeof(**out));
     for (unsigned i = 0; i < n; i++) {
-        if (addr_prefix_from_text(&z->transfer_from[i], cfg_getnstr(sec, "transfer-from", i), e) !=
-            OK)
-            return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s': transfer-from",
-                            config_file_of(sec, c->path), sec->line, cfg_name(sec), cfg_title(sec));
-        z->transfer_from_count++;
+        if (addr_prefix_from_text(&(*out)[i], cfg_getnstr(sec, item, i), e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s': %s", config_file_of(sec, c->path),
+                            sec->line, cfg_name(sec), cfg_title(sec), item);
+        (*count)++;
     }
     return OK;
 }
@@ -184,7 +193,8 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
                          &z->secondary_count, e)) ||
         (rc = take_names(c, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
                          &z->transfer_key_count, e)) ||
-        (rc = take_transfer_from(c, z, sec, e)))
+        (rc =
+             take_networks(c, sec, "transfer-from", &z->transfer_from, &z->transfer_from_count, e)))
         return rc;
     return OK;
 }
@@ -224,13 +234,17 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
         struct config_zone *z = &c->zones[c->zone_count++];
 
         z->name = xstrdup(cfg_title(sec));
-        if ((rc = take_zone(c, z, sec, e)))
+        if ((rc = take_zone(c, z, sec, e)) ||
+            (rc = take_names(c, sec, "update", "update-policy", update_policy_index, &z->updates,
+                             &z->update_count, e)))
             return rc;
         if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
-            !z->transfer_from_count)
+            !z->transfer_from_count && !z->update_count)
             return fail_at(c, sec, e,
                            "needs primaries; a zone of our own is made by zonectl import, and may "
                            "stand here with secondaries");
+        if (z->primary_count && z->update_count)
+            return fail_at(c, sec, e, "a zone with primaries is changed at its primary, not here");
     }
     return OK;
 }
@@ -242,6 +256,29 @@ static void take_texts(char ***out, size_t *count, cfg_t *sec, const char *item)
     *out = xcalloc(n, sizeof(char *));
     for (unsigned i = 0; i < n; i++)
         (*out)[(*count)++] = xstrdup(cfg_getnstr(sec, item, i));
+}
+
+static enum err take_update_policies(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    unsigned n = cfg_size(cfg, "update-policy");
+    enum err rc;
+
+    c->update_policies = xcalloc(n, sizeof(*c->update_policies));
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *sec = cfg_getnsec(cfg, "update-policy", i);
+        struct config_update_policy *p = &c->update_policies[c->update_policy_count++];
+
+        p->name = xstrdup(cfg_title(sec));
+        p->line = sec->line;
+        take_texts(&p->names, &p->name_count, sec, "names");
+        take_texts(&p->types, &p->type_count, sec, "types");
+        if ((rc = take_names(c, sec, "keys", "key", key_index, &p->keys, &p->key_count, e)) ||
+            (rc = take_networks(c, sec, "from", &p->from, &p->from_count, e)))
+            return rc;
+        if (!p->key_count && !p->from_count)
+            return fail_at(c, sec, e, "needs keys, or from: else everybody could change the zone");
+    }
+    return OK;
 }
 
 static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo *e)
@@ -278,7 +315,8 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     enum err rc;
 
     if ((rc = take_keys(c, cfg, e)) || (rc = take_primaries(c, cfg, e)) ||
-        (rc = take_secondaries(c, cfg, e)) || (rc = take_autoprimaries(c, cfg, e)))
+        (rc = take_secondaries(c, cfg, e)) || (rc = take_autoprimaries(c, cfg, e)) ||
+        (rc = take_update_policies(c, cfg, e)))
         return rc;
     return take_zones(c, cfg, e);
 }
@@ -291,6 +329,7 @@ static void zone_done(struct config_zone *z)
     free(z->secondaries);
     free(z->transfer_keys);
     free(z->transfer_from);
+    free(z->updates);
 }
 
 static void texts_free(char **texts, size_t n)
@@ -319,6 +358,16 @@ void config_free_zones(struct config *c)
         texts_free(a->suffixes, a->suffix_count);
         zone_done(&a->zone);
     }
+    for (size_t i = 0; i < c->update_policy_count; i++) {
+        struct config_update_policy *p = &c->update_policies[i];
+
+        free(p->name);
+        free(p->keys);
+        free(p->from);
+        texts_free(p->names, p->name_count);
+        texts_free(p->types, p->type_count);
+    }
+    free(c->update_policies);
     for (size_t i = 0; i < c->zone_count; i++)
         zone_done(&c->zones[i]);
     free(c->autoprimaries);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-#include "lib/dns/name.h"
+#include "lib/dns/rr.h"
 #include "lib/dns/tsig.h"
 
 struct seen {
@@ -80,12 +80,37 @@ static enum err check_autoprimaries(const struct config *c, struct errinfo *e)
     return OK;
 }
 
+static enum err check_update_policies(const struct config *c, struct errinfo *e)
+{
+    for (size_t i = 0; i < c->update_policy_count; i++) {
+        const struct config_update_policy *p = &c->update_policies[i];
+
+        for (size_t k = 0; k < p->name_count; k++) {
+            uint8_t name[NAME_MAX_OCTETS];
+
+            if (name_from_text(name, p->names[k], strlen(p->names[k]), NULL, e) != OK)
+                return err_wrap(ERR_FORMAT, e, "%s:%d: update-policy '%s': names", c->path, p->line,
+                                p->name);
+        }
+        for (size_t k = 0; k < p->type_count; k++) {
+            uint16_t type;
+
+            if (!type_from_text(&type, p->types[k], strlen(p->types[k])) || !type_is_data(type))
+                return err_set(ERR_FORMAT, e,
+                               "%s:%d: update-policy '%s': types: '%s' is no type of a zone",
+                               c->path, p->line, p->name, p->types[k]);
+        }
+    }
+    return OK;
+}
+
 enum err config_check(const struct config *c, struct errinfo *e)
 {
     struct seen *seen = xcalloc(c->zone_count, sizeof(*seen));
     enum err rc;
 
-    if (!(rc = check_keys(c, e)) && !(rc = check_autoprimaries(c, e)))
+    if (!(rc = check_keys(c, e)) && !(rc = check_autoprimaries(c, e)) &&
+        !(rc = check_update_policies(c, e)))
         rc = check_zones(c, seen, e);
     free(seen);
     return rc;
