@@ -57,7 +57,8 @@ static bool each_record(struct update *u, enum section section, record_fn *f)
         if (!name_within(rr.owner, zone_apex(u->zone)))
             return no(u, RCODE_NOTZONE, &rr, "it is outside the zone");
         u->rdata.len = 0;
-        if (rr.rdlen > 0 && rdata_read(&u->rdata, &rr.rdata, rr.type, rr.rdlen, NULL) != OK)
+        if ((rr.rdlen > 0 || rr.rclass == CLASS_IN) &&
+            rdata_read(&u->rdata, &rr.rdata, rr.type, rr.rdlen, NULL) != OK)
             return no(u, RCODE_FORMERR, &rr, "its data is broken");
         if (!f(u, &rr))
             return false;

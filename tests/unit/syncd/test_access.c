@@ -1,4 +1,4 @@
-/* Who may transfer: every kind of rule against every kind of client. */
+/* Who may transfer, and who may change: every kind of rule against every kind of client. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "lib/dns/rr.h"
 #include "syncd/access.h"
 #include "tests/tools/config_fixture.h"
 
@@ -16,6 +17,12 @@ static const char text[] =
     "secondary \"plain\" { address = \"192.0.2.1\" }\n"
     "secondary \"keyed\" { address = \"192.0.2.2@5353\" key = \"one\" }\n"
     "secondary \"six\" { address = \"2001:db8::1\" key = \"two\" }\n"
+    "update-policy \"key\" { keys = {\"one\", \"two\"} types = {\"A\", \"NS\"} }\n"
+    "update-policy \"net\" { from = {\"192.0.2.0/24\", \"2001:db8::/32\"} "
+    "names = {\"@\", \"www\", \"*.dyn\", \"abs.up.test.\"} }\n"
+    "update-policy \"both\" { keys = {\"three\"} from = {\"192.0.2.9\"} }\n"
+    "zone \"up.test\" { update = {\"key\", \"net\"} }\n"
+    "zone \"both.test\" { update = {\"both\"} }\n"
     "zone \"all.test\" { secondaries = {\"plain\", \"keyed\", \"six\"} }\n"
     "zone \"keys.test\" { transfer-keys = {\"two\", \"three\"} }\n"
     "zone \"net.test\" { transfer-from = {\"198.51.100.0/24\", \"2001:db8:1::/48\"} }\n"
@@ -88,10 +95,64 @@ static void test_transfer(void **state)
     config_unref(c);
 }
 
+static const struct {
+    const char *zone, *source;
+    int key;
+    const char *owner, *type;
+    bool may, client; /* change this; change anything */
+} changes[] = {
+    {"up.test", "203.0.113.1", ONE, "any.up.test.", "A", true, true},
+    {"up.test", "203.0.113.1", TWO, "up.test.", "NS", true, true},
+    {"up.test", "203.0.113.1", ONE, "any.up.test.", "TXT", false, true},
+    {"up.test", "203.0.113.1", THREE, "any.up.test.", "A", false, false},
+    {"up.test", "203.0.113.1", NONE, "any.up.test.", "A", false, false},
+    {"up.test", "192.0.2.1", NONE, "WWW.up.test.", "TXT", true, true},
+    {"up.test", "192.0.2.1", NONE, "x.www.up.test.", "TXT", false, true},
+    {"up.test", "192.0.2.1", THREE, "up.test.", "MX", true, true}, /* signed where it need not be */
+    {"up.test", "192.0.2.1", NONE, "up.test.", "SOA", false, true},
+    {"up.test", "192.0.2.1", NONE, "up.test.", "NS", false, true},
+    {"up.test", "192.0.2.1", NONE, "www.up.test.", "RRSIG", false, true},
+    {"up.test", "2001:db8::7", NONE, "a.b.dyn.up.test.", "A", true, true},
+    {"up.test", "2001:db8::7", NONE, "dyn.up.test.", "A", false, true},
+    {"up.test", "2001:db8::7", NONE, "abs.up.test.", "A", true, true},
+    {"up.test", "192.0.2.1", ONE, "other.up.test.", "A", true, true}, /* two policies are for it */
+    {"both.test", "192.0.2.9", THREE, "x.both.test.", "A", true, true},
+    {"both.test", "192.0.2.9", NONE, "x.both.test.", "A", false, false},
+    {"both.test", "192.0.2.8", THREE, "x.both.test.", "A", false, false},
+    {"all.test", "192.0.2.1", ONE, "x.all.test.", "A", false, false},
+};
+
+static void test_update(void **state)
+{
+    struct config *c = text_config(text);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        struct access_client who = {.key = changes[i].key};
+        const struct config_zone *z = section_of(c, changes[i].zone);
+        uint8_t apex[NAME_MAX_OCTETS], owner[NAME_MAX_OCTETS];
+        struct errinfo e = {0};
+        uint16_t type = 0;
+
+        assert_int_equal(addr_from_text(&who.source, changes[i].source, 1, NULL), OK);
+        assert_int_equal(name_from_text(apex, changes[i].zone, strlen(changes[i].zone), NULL, NULL),
+                         OK);
+        assert_int_equal(
+            name_from_text(owner, changes[i].owner, strlen(changes[i].owner), NULL, NULL), OK);
+        assert_true(type_from_text(&type, changes[i].type, strlen(changes[i].type)));
+        if ((access_update(c, z, &who, &e) == OK) != changes[i].client ||
+            access_update_record(c, z, &who, apex, owner, type) != changes[i].may)
+            fail_msg("case %zu: %s", i, e.text);
+    }
+    assert_int_equal(access_update(c, NULL, &(struct access_client){.key = ONE}, NULL), ERR_DENIED);
+    config_unref(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_update),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
