@@ -11,6 +11,7 @@
 #include "syncd/sched.h"
 #include "syncd/tsig_query.h"
 #include "syncd/update.h"
+#include "syncd/update_forward.h"
 
 #define TRIES_MAX 5 /* of one that meets somebody else's change again and again */
 
@@ -31,6 +32,7 @@ struct updates {
     struct queue *queues;
     unsigned count;
     struct token_bucket denials; /* lines of the log */
+    struct forwarder *forwarder;
 };
 
 struct job {
@@ -49,6 +51,7 @@ struct job {
     enum ho_transport transport;
     struct mono began;
     unsigned tries;
+    bool forward; /* for its primary, not for us */
 
     /* What the pool works out. */
     char *data_dir;
@@ -70,6 +73,7 @@ struct updates *updates_new(const struct updates_ops *ops, struct config *config
     u->config = config_ref(config);
     u->keys = keyring_ref(keys);
     namemap_init(&u->zones, clock_real());
+    u->forwarder = forwarder_new(ops->loop);
     token_bucket_init(&u->denials, 10, 100, clock_mono(loop_clock(ops->loop)));
     return u;
 }
@@ -123,6 +127,7 @@ void updates_free(struct updates *u)
         u->queues = q->next;
         free(q);
     }
+    forwarder_free(u->forwarder);
     namemap_done(&u->zones);
     config_unref(u->config);
     keyring_unref(u->keys);
@@ -353,6 +358,25 @@ static bool has_room(struct updates *u, const uint8_t *zone)
     return u->count < UPDATES_MAX && (!q || q->count < UPDATES_PER_ZONE_MAX);
 }
 
+/* For a zone of somebody else. */
+static uint16_t look_at_forward(struct updates *u, struct job *j)
+{
+    if (!j->section->forward_updates) {
+        (void)err_set(ERR_DENIED, &j->error, "the zone is changed at its primaries, not here");
+        return RCODE_REFUSED;
+    }
+    if (!j->q.tsig) {
+        (void)err_set(ERR_DENIED, &j->error, "only signed updates are passed on");
+        return RCODE_REFUSED;
+    }
+    if (!forwarder_has_room(u->forwarder)) {
+        (void)err_set(ERR_BUSY, &j->error, "too many updates are being passed on");
+        return RCODE_SERVFAIL;
+    }
+    j->forward = true;
+    return RCODE_NOERROR;
+}
+
 /* What is wrong with it before anything is looked up. */
 static uint16_t first_look(struct updates *u, struct job *j)
 {
@@ -363,17 +387,19 @@ static uint16_t first_look(struct updates *u, struct job *j)
         (void)err_set(ERR_FORMAT, &j->error, "the zone section is not one SOA of class IN");
         return RCODE_FORMERR; /* RFC 2136 3.1.1 */
     }
+    j->section = u->ops.section(u->ops.ctx, j->q.qname);
+    if (!u->ops.row(u->ops.ctx, j->q.qname, &row) || row.removed) {
+        (void)err_set(ERR_NOT_FOUND, &j->error, "there is no such zone");
+        return RCODE_NOTAUTH;
+    }
+    if (row.kind == ZONE_SECONDARY && j->section && j->section->primary_count > 0)
+        return look_at_forward(u, j);
     rcode = tsig_rcode(keyring_verify(u->keys, &j->tsig, j->wire, j->len, j->q.tsig,
                                       clock_wall(loop_clock(u->ops.loop)), &j->who.key));
     if (rcode != RCODE_NOERROR) {
         (void)err_set(ERR_DENIED, &j->error, "its signature is not good");
         return rcode;
     }
-    if (!u->ops.row(u->ops.ctx, j->q.qname, &row) || row.removed) {
-        (void)err_set(ERR_NOT_FOUND, &j->error, "there is no such zone");
-        return RCODE_NOTAUTH;
-    }
-    j->section = u->ops.section(u->ops.ctx, j->q.qname);
     if (access_update(u->config, j->section, &j->who, &j->error) != OK)
         return RCODE_REFUSED;
     if (!has_room(u, j->q.qname)) {
@@ -381,6 +407,18 @@ static uint16_t first_look(struct updates *u, struct job *j)
         return RCODE_SERVFAIL;
     }
     return RCODE_NOERROR;
+}
+
+static void pass_on(struct updates *u, struct job *j, const struct ho_frame *m)
+{
+    struct buf servfail = BUF_INIT;
+
+    tsig_query_reply(&j->tsig, &j->q, RCODE_SERVFAIL, 0, u->config->udp_payload,
+                     clock_wall(loop_clock(u->ops.loop)), &servfail);
+    forwarder_pass(u->forwarder, m, j->config, j->section, servfail.data, servfail.len,
+                   u->ops.later(u->ops.ctx));
+    buf_free(&servfail);
+    job_free(j);
 }
 
 void updates_message(struct updates *u, const struct ho_frame *m, struct buf *reply)
@@ -411,6 +449,10 @@ void updates_message(struct updates *u, const struct ho_frame *m, struct buf *re
     case QUERY_OK:
         rcode = first_look(u, j);
         break;
+    }
+    if (rcode == RCODE_NOERROR && j->forward) {
+        pass_on(u, j, m);
+        return;
     }
     if (rcode == RCODE_NOERROR) {
         j->later = u->ops.later(u->ops.ctx);

@@ -74,6 +74,7 @@ struct config_zone {
     size_t transfer_from_count;
     int *updates; /* indices into config.update_policies */
     size_t update_count;
+    bool forward_updates;
 
     uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
     uint32_t retry_min_s, retry_max_s;

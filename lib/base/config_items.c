@@ -29,6 +29,10 @@
          NONE,                                                                                     \
          "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands "       \
          "here."},                                                                                 \
+        {section,   "forward-updates",                                                             \
+         ITEM_FLAG, 0,                                                                             \
+         0,         "no",                                                                          \
+         NONE,      "Pass signed UPDATEs on to the zone's primary, which checks the signature."},  \
         {section,      "refresh-min",                                                              \
          ITEM_SECONDS, 1,                                                                          \
          28 * DAY,     "30s",                                                                      \

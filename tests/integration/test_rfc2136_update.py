@@ -1,5 +1,6 @@
 """UPDATE (RFC 2136) of zones of our own: by key, network, name and type; strict, durable, told on at once."""
 import signal
+import socket
 import subprocess
 import threading
 
@@ -48,6 +49,14 @@ def change(n, key=None, tcp=True, **records):
     for name, (ttl, rdtype, text) in records.items():
         u.add(name.replace('_dot_', '.'), ttl, rdtype, text)
     return send(n, u, tcp).rcode()
+
+
+def raw(port, wire):
+    """The octets of the answer: one that isn't signed, to a question that was, is no message for dnspython."""
+    with socket.create_connection(('127.0.0.1', port), timeout=10) as s:
+        s.sendall(len(wire).to_bytes(2, 'big') + wire)
+        with s.makefile('rb') as f:
+            return f.read(int.from_bytes(f.read(2), 'big'))
 
 
 def by(key):
@@ -241,3 +250,36 @@ def test_mistakes_in_the_configuration_are_named(node):
         n.write_config()
         r = subprocess.run([zl.BIN / 'syncd', '--check-config', '-c', n.conf], capture_output=True, text=True)
         assert r.returncode != 0 and words in r.stderr and 'zl.conf:' in r.stderr, (extra, r.stderr)
+
+
+def test_a_secondary_passes_updates_on(home, node):
+    """The client knows the key of the primary; the node between knows nothing, and asks whom it can reach."""
+    n = home(FULL, '{"full"}')
+    near, dead = node('near'), zl.free_port()
+    near.secondary_of(ZONE, n, **{'forward-updates': 'yes'})
+    near.primaries['gone'] = (f'127.0.0.1@{dead}', None)
+    near.zones[ZONE].insert(0, 'gone')
+    n.secondaries['near'] = near
+    n.zone_options[ZONE]['secondaries'] = '{"near"}'
+    n.write_config()
+    n.syncd.signal(signal.SIGHUP)
+    zl.wait_for(lambda: 'configuration reloaded' in n.syncd.text(), 'the reload')
+    near.start()
+    near.wait_serial(ZONE, 1)
+    for tcp in (True, False):
+        assert change(near, n.full, tcp, **{f'far{int(tcp)}': (60, 'TXT', 'x')}) == dns.rcode.NOERROR, 'signed by the primary'
+    near.wait_serial(ZONE, 3)
+    assert near.ask(f'far1.{ZONE}', 'TXT').answer
+    u = by(n.full)
+    u.absent('www')
+    assert send(near, u).rcode() == dns.rcode.YXDOMAIN
+    assert change(near, None, x=(60, 'TXT', 'x')) == dns.rcode.REFUSED, 'unsigned ones stay here'
+    assert n.log(ZONE)[0]['who'].startswith('127.0.0.1@')
+
+    n.kill()
+    u = by(n.full)
+    u.add('x', 60, 'TXT', 'y')
+    wire = u.to_wire()
+    assert dns.message.from_wire(raw(near.port, wire)).rcode() == dns.rcode.SERVFAIL
+    assert 'an update cannot be forwarded' in near.syncd.text()
+    n.restart()
