@@ -241,7 +241,6 @@ void answer_look_ahead(struct answer_ahead *out, const struct zonedb *db, const 
                        size_t len)
 {
     size_t at = MSG_HEADER_OCTETS;
-    struct zone_path path;
 
     out->known = false;
     while (at < len && query[at] != 0 && query[at] <= LABEL_MAX_OCTETS)
@@ -250,10 +249,39 @@ void answer_look_ahead(struct answer_ahead *out, const struct zonedb *db, const 
         return; /* query_parse will say what is wrong */
     out->known = true;
     name_steps_init(&out->steps, zonedb_key(db), query + MSG_HEADER_OCTETS);
-    out->zone = zonedb_find(db, &out->steps, 0);
-    out->hint = (struct zone_hint){.view = NULL};
-    if (out->zone && zone_path_init(&path, out->zone->zone, &out->steps))
-        zone_hint_init(&out->hint, &path);
+    zonedb_fetch_slots(db, &out->steps);
+}
+
+static void fetch_path(struct answer_ahead *x, const struct zonedb *db)
+{
+    struct zone_path path;
+
+    x->zone = zonedb_find(db, &x->steps, 0);
+    x->hint = (struct zone_hint){.view = NULL};
+    if (x->zone && zone_path_init(&path, x->zone->zone, &x->steps))
+        zone_hint_init(&x->hint, &path);
+}
+
+/* Each round reads what the one before has sent for. */
+void answer_fetch(struct answer_ahead *list, const size_t *at, size_t n, const struct zonedb *db)
+{
+    for (size_t k = 0; k < n; k++) {
+        struct answer_ahead *x = &list[at[k]];
+
+        x->zone = x->known ? zonedb_fetch_zone(db, &x->steps) : NULL;
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (list[at[k]].zone)
+            zone_fetch(list[at[k]].zone->zone);
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (list[at[k]].known)
+            fetch_path(&list[at[k]], db);
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (list[at[k]].known)
+            zone_hint_next(&list[at[k]].hint);
+    }
 }
 
 /* Takes the name apart and gives the deepest zone for it, unless that was done ahead. */

@@ -135,16 +135,12 @@ struct answer_ahead {
     struct zone_hint hint;
 };
 
-/* A look at a message: takes its name apart and begins to fetch what finds it. The same grace
+/* A look at a message: takes its name apart and begins to fetch what finds its zone. The same grace
  * period must last until the answer. */
 void answer_look_ahead(struct answer_ahead *out, const struct zonedb *db, const uint8_t *query,
                        size_t len);
-/* Some time later: begins to fetch the records. */
-static inline void answer_fetch(const struct answer_ahead *x)
-{
-    if (x->known)
-        zone_hint_next(&x->hint);
-}
+/* Goes on with `n` of them, whose places in `list` are in `at`: all zones, then all records. */
+void answer_fetch(struct answer_ahead *list, const size_t *at, size_t n, const struct zonedb *db);
 
 /* Heap memory; free() it. */
 struct answerer *answerer_new(const struct zonedb *db);

@@ -8,6 +8,7 @@
 #include "authd/server.h"
 #include "authd/tls_front.h"
 #include "lib/base/log.h"
+#include "lib/base/mem.h"
 #include "lib/net/config_check.h"
 
 static const struct option long_options[] = {
@@ -162,6 +163,7 @@ int main(int argc, char **argv)
     }
     if (check)
         return report_check(config);
+    mem_one_heap(); /* the updater's; workers allocate for connections alone */
     block_signals(&signals);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     log_init("authd", config->log_level, config->log_format);

@@ -111,8 +111,7 @@ static size_t take_all(struct udp_socket *s, struct udp_batch *b, size_t n)
         answer_look_ahead(&b->ahead[i], db, b->message[i].wire, b->message[i].len);
         b->taken[taken++] = i;
     }
-    for (size_t k = 0; k < taken; k++)
-        answer_fetch(&b->ahead[b->taken[k]]);
+    answer_fetch(b->ahead, b->taken, taken, db);
     return taken;
 }
 

@@ -154,6 +154,44 @@ const struct served_zone *zonedb_find(const struct zonedb *db, const struct name
     return NULL;
 }
 
+#define SLOTS_AT_HAND 1024 /* a table that the cache holds */
+
+/* The table, if look-ups in it wait for memory. */
+static struct table *far_table(const struct zonedb *db)
+{
+    struct table *t = atomic_load_explicit(&db->table, memory_order_acquire);
+
+    return t->mask >= SLOTS_AT_HAND ? t : NULL;
+}
+
+void zonedb_fetch_slots(const struct zonedb *db, const struct name_steps *name)
+{
+    const struct table *t = far_table(db);
+
+    for (unsigned step = 0; t && step <= name->labels; step++) {
+        if (atomic_load_explicit(&db->depths[name->labels - step], memory_order_relaxed) > 0)
+            __builtin_prefetch(&t->slots[(size_t)name->hash[step] & t->mask]);
+    }
+}
+
+const struct served_zone *zonedb_fetch_zone(const struct zonedb *db, const struct name_steps *name)
+{
+    const struct table *t = far_table(db);
+
+    for (unsigned step = 0; t && step <= name->labels; step++) {
+        const struct slot *s = &t->slots[(size_t)name->hash[step] & t->mask];
+        const struct served_zone *z = atomic_load_explicit(&s->zone, memory_order_acquire);
+
+        if (!z || z == &removed_mark ||
+            atomic_load_explicit(&s->tag, memory_order_relaxed) !=
+                (uint32_t)(name->hash[step] >> 32))
+            continue;
+        __builtin_prefetch(z);
+        return z;
+    }
+    return NULL;
+}
+
 /* ---- The writer ---- */
 
 void zonedb_count_in(struct zonedb *db, struct stats *stats)

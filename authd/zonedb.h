@@ -78,6 +78,12 @@ const struct name_key *zonedb_key(const struct zonedb *db);
 /* The deepest zone whose apex is the name at step `from` or above it; NULL if there is none. */
 const struct served_zone *zonedb_find(const struct zonedb *db, const struct name_steps *name,
                                       unsigned from);
+/* For many look-ups at once, each of which waits for memory: begins to fetch what the next step
+ * reads. Slots of the table first; then the zone that zonedb_find will find, most likely (NULL:
+ * none, or the table is small enough to be at hand). */
+void zonedb_fetch_slots(const struct zonedb *db, const struct name_steps *name);
+const struct served_zone *zonedb_fetch_zone(const struct zonedb *db, const struct name_steps *name);
+
 /* The zone with this very apex, in any case. */
 const struct served_zone *zonedb_get(const struct zonedb *db, const uint8_t *apex);
 

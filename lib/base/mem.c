@@ -87,6 +87,12 @@ void *xgrow(void *p, size_t *cap, size_t need, size_t size)
     return xrealloc(p, bytes);
 }
 
+void mem_one_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TOP_PAD, 1 << 20);
+}
+
 void mem_give_back(void)
 {
     (void)malloc_trim(0);

@@ -27,6 +27,10 @@ void *xgrow(void *p, size_t *cap, size_t need, size_t size) __attribute__((retur
  * Cost: some milliseconds. Threads: any. */
 void mem_give_back(void);
 
+/* For who allocates in one thread mostly: all threads share one heap, which grows in large steps.
+ * Before any thread is started. */
+void mem_one_heap(void);
+
 struct arena_chunk;
 
 struct arena {

@@ -108,6 +108,8 @@ enum err zone_from_table(struct zone **out, const uint8_t *apex, struct table *t
     z->apex_labels = (uint8_t)name_labels(apex);
     z->table = *t;
     *t = (struct table){0};
+    if (z->table.pages == 1)
+        z->only = z->table.chunks[0]->entries[0].page;
     look_at_apex(z);
     *out = z;
     return OK;

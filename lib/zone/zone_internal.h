@@ -187,8 +187,9 @@ struct zone {
     struct rrset soa; /* if has_soa */
     uint32_t negative_ttl_s;
     struct table table;
+    struct page *only;                /* the page of a zone that has but one; NULL: it has more */
     _Atomic(struct zone_view *) view; /* what the index shows of it; NULL: there is none */
-    uint8_t apex[]; /* lower case */
+    uint8_t apex[];                   /* lower case */
 };
 
 /* zone_look by search, of a relative name (lower case) below the apex. For ZONE_HAS_BELOW, `node`

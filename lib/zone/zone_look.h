@@ -50,7 +50,9 @@ struct zone_hint {
     uint32_t hash;
 };
 
-/* Begins to fetch the index's cache line. */
+/* Begins to fetch what zone_path_init and zone_hint_init read. */
+void zone_fetch(const struct zone *z);
+/* Begins to fetch the index's cache line, or the page of a zone that has but one. */
 void zone_hint_init(struct zone_hint *h, const struct zone_path *p);
 /* That is there by now: begins to fetch the records. */
 void zone_hint_next(const struct zone_hint *h);

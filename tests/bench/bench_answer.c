@@ -124,13 +124,15 @@ __attribute__((noinline)) size_t answer_batch(struct answerer *a, const struct s
 {
     static const struct addr source = {.family = 4, .ip = {192, 0, 2, 99}, .port = 4711};
     static struct answer_ahead ahead[BATCH];
+    size_t at[BATCH];
     struct answer_client client = {.transport = HO_UDP, .source = &source};
     size_t octets = 0;
 
-    for (size_t i = 0; i < BATCH; i++)
+    for (size_t i = 0; i < BATCH; i++) {
         answer_look_ahead(&ahead[i], a->db, s[i].wire, s[i].len);
-    for (size_t i = 0; i < BATCH; i++)
-        answer_fetch(&ahead[i]);
+        at[i] = i;
+    }
+    answer_fetch(ahead, at, BATCH, a->db);
     for (size_t i = 0; i < BATCH; i++) {
         client.ahead = &ahead[i];
         octets +=
