@@ -2,6 +2,8 @@
  * have their room reserved, as EXPIRE and ZONEVERSION have; what the answer's end decides (an
  * extended error, padding) takes what is left. So an answer that is complete without options is not
  * cut for the sake of one that nobody has to have.
+ *
+ * Of a query with a later version of EDNS no options are known (edns_read), so none are answered.
  */
 #include <string.h>
 
@@ -77,6 +79,16 @@ static size_t later_octets(const struct edns *e)
     return n;
 }
 
+/* Keeps room for OPT with what is written by now, and for so many octets more. */
+static bool keep_room(struct answerer *a, size_t later)
+{
+    size_t room = EDNS_OPT_OCTETS + a->options_writer.pos + later;
+    bool ok = msgw_reserve(&a->w, room);
+
+    a->options_room = ok ? room : 0;
+    return ok;
+}
+
 void options_begin(struct answerer *a, const struct config *c)
 {
     const struct edns *e = &a->query.edns;
@@ -84,23 +96,21 @@ void options_begin(struct answerer *a, const struct config *c)
     size_t without;
 
     *w = writer_of(a->options, sizeof(a->options));
-    a->options_room = 0;
-    if (e->version == 0) {
-        if (has_cookie(a))
-            edns_put_option(w, OPTION_COOKIE, a->cookie_reply, COOKIE_OCTETS);
-        if (e->tcp_keepalive.present && a->stream)
-            put_keepalive(w, c);
+    if (e->options_len == 0) {
+        (void)keep_room(a, 0);
+        return;
     }
+    if (has_cookie(a))
+        edns_put_option(w, OPTION_COOKIE, a->cookie_reply, COOKIE_OCTETS);
+    if (e->tcp_keepalive.present && a->stream)
+        put_keepalive(w, c);
     without = w->pos;
-    if (e->nsid.present && e->version == 0)
+    if (e->nsid.present)
         put_nsid(w, c);
-    a->options_room = EDNS_OPT_OCTETS + w->pos + later_octets(e);
-    if (msgw_reserve(&a->w, a->options_room))
+    if (keep_room(a, later_octets(e)))
         return;
     w->pos = without; /* a long name and a long identity in 512 octets */
-    a->options_room = EDNS_OPT_OCTETS + w->pos + later_octets(e);
-    if (!msgw_reserve(&a->w, a->options_room))
-        a->options_room = 0;
+    (void)keep_room(a, later_octets(e));
 }
 
 /* Octets of data that one more option may have; false: not even none. */
@@ -184,16 +194,14 @@ void options_finish(struct answerer *a, const struct config *c)
         .udp_size = (uint16_t)c->udp_payload, .dnssec_ok = a->dnssec, .options = a->options};
 
     msgw_release(&a->w, a->options_room);
-    if (e->version == 0) {
-        if (a->authoritative && a->served && e->expire.present)
-            put_expire(a);
-        if (a->served && e->zoneversion.present)
-            put_zoneversion(a);
-        if (a->extended_error != EDE_NONE)
-            put_error(a);
-        if (a->tls && e->padding.present)
-            put_padding(a);
-    }
+    if (e->expire.present && a->authoritative && a->served)
+        put_expire(a);
+    if (e->zoneversion.present && a->served)
+        put_zoneversion(a);
+    if (a->extended_error != EDE_NONE)
+        put_error(a);
+    if (e->padding.present && a->tls)
+        put_padding(a);
     opt.options_len = (uint16_t)a->options_writer.pos;
     if (!msgw_opt(&a->w, &opt, a->rcode) && opt.options_len > 0) {
         opt.options_len = 0;

@@ -31,9 +31,10 @@ def ask(where, name, rdtype, *options, tcp=False, source=None, **kw):
     return f(query(name, rdtype, *options, **kw), '127.0.0.1', port=where.port, timeout=10, source=source)
 
 
-def raw(where, wire):
+def raw(where, wire, source='127.0.0.1'):
     """Octets by UDP, octets back."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((source, 0))
         s.connect(('127.0.0.1', where.port))
         s.settimeout(10)
         s.send(wire)

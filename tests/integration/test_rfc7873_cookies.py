@@ -9,6 +9,7 @@ import dns.query
 import dns.rcode
 import edns
 import pytest
+import test_proxy
 import zl
 from edns import COOKIE, ZONE
 
@@ -90,6 +91,21 @@ def test_a_question_for_the_cookie_alone(node):
     q = empty(CLIENT)
     q.use_edns(0)
     assert dns.message.from_wire(edns.raw(n, q.to_wire())).rcode() == dns.rcode.FORMERR, 'nothing is wanted'
+
+
+@pytest.mark.parametrize('clients', [('192.0.2.1', '192.0.2.2'), ('2001:db8::1', '2001:db8::2')], ids=['ipv4', 'ipv6'])
+def test_behind_a_balancer_it_is_for_the_client(node, clients):
+    n = edns.imported(node(authd='proxy-from = {"127.0.0.2"}'))
+
+    def through(client, data):
+        there = '2001:db8::53' if ':' in client else '198.51.100.7'
+        front = test_proxy.header((client, 4097), (there, 53), test_proxy.DATAGRAM)
+        wire = edns.raw(n, front + edns.query('www.' + ZONE, 'A', (COOKIE, data)).to_wire(), source='127.0.0.2')
+        return edns.options(dns.message.from_wire(wire))[COOKIE]
+    mine, theirs = (through(c, CLIENT) for c in clients)
+    assert mine[16:] != theirs[16:]
+    assert through(clients[0], mine) == mine and through(clients[1], mine) != mine
+    assert counted(n)['cookies_good'] == 1 and counted(n)['cookies_bad'] == 1
 
 
 def flood(n, options, source='127.0.0.1'):
