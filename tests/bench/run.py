@@ -26,6 +26,7 @@ PARTS = {
     'signed': 'queries with DO in zones with NSEC and with NSEC3',
     'streams': 'queries by TCP and by TLS',
     'zones': '100,000 zones of ten records',
+    'fleet': '1,000 zones that appear by themselves, by NOTIFY, and follow changes',
     'instructions': 'instructions a query, counted by callgrind',
 }
 ON_DEMAND = {'million': 'a million zones'}  # only if named: minutes, and gigabytes

@@ -1,4 +1,5 @@
-"""Every part of `make bench` still runs: with small zones, for moments, and nothing is said about its figures."""
+"""Parts of `make bench` still run: with small zones, for moments, and nothing is said about their figures. Not here: those
+that need a port of their own (fleet), or minutes."""
 import os
 import pathlib
 import subprocess
