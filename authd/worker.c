@@ -185,15 +185,23 @@ enum message_outcome worker_message(struct worker *w, const struct message *m, u
     return MESSAGE_ANSWERED;
 }
 
+size_t worker_refuse(struct worker *w, const struct ho_frame *stream, uint16_t rcode, uint8_t *out,
+                     size_t cap)
+{
+    size_t len = answer_short(w->answerer, worker_config(w), rcode, out, cap);
+
+    count_answer(w->counters, way_of(&stream->source, stream->transport), rcode, len);
+    return len;
+}
+
 bool worker_give(struct worker *w, const struct ho_frame *stream, int connection, uint8_t *out,
                  size_t cap, size_t *len)
 {
     count_one(&w->counters->handed_transfer);
     if (handover_client_give(w->handover, stream, connection))
         return true;
-    *len = answer_short(w->answerer, worker_config(w), RCODE_SERVFAIL, out, cap);
+    *len = worker_refuse(w, stream, RCODE_SERVFAIL, out, cap);
     count_one(&w->counters->handover_failures);
-    count_answer(w->counters, way_of(&stream->source, stream->transport), RCODE_SERVFAIL, *len);
     return false;
 }
 

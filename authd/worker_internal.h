@@ -87,6 +87,11 @@ static inline const struct config *worker_config(const struct worker *w)
 enum message_outcome worker_message(struct worker *w, const struct message *m, uint8_t *out,
                                     size_t cap, size_t *len);
 
+/* The answer to a message that asks for a transfer and gets none; counts it and gives its length.
+ */
+size_t worker_refuse(struct worker *w, const struct ho_frame *stream, uint16_t rcode, uint8_t *out,
+                     size_t cap);
+
 /* Gives syncd a connection whose next message, at the beginning of `octets`, asks for a transfer.
  * False: syncd is away, or busy; SERVFAIL to that message is in `out` then (empty: it is none). */
 bool worker_give(struct worker *w, const struct ho_frame *stream, int connection, uint8_t *out,

@@ -279,6 +279,11 @@ const char *tls_stream_version(const struct tls_stream *t)
     return SSL_get_version(t->ssl);
 }
 
+bool tls_stream_is_13(const struct tls_stream *t)
+{
+    return SSL_version(t->ssl) >= TLS1_3_VERSION;
+}
+
 enum tls_result tls_stream_read(struct tls_stream *t, void *buf, size_t cap, size_t *n)
 {
     ERR_clear_error();

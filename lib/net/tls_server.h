@@ -52,6 +52,8 @@ enum tls_result tls_stream_handshake(struct tls_stream *t, struct errinfo *e);
 bool tls_stream_resumed(const struct tls_stream *t);
 /* "TLSv1.3" */
 const char *tls_stream_version(const struct tls_stream *t);
+/* TLS 1.3 or later. */
+bool tls_stream_is_13(const struct tls_stream *t);
 
 /* At most cap octets; *n with TLS_OK only. */
 enum tls_result tls_stream_read(struct tls_stream *t, void *buf, size_t cap, size_t *n);

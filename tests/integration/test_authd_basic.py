@@ -434,21 +434,6 @@ def test_serves_while_syncd_is_away_and_follows_when_it_is_back(node, zone_text)
     n.verify()
 
 
-def test_tsig_signed_query_is_signed(node, peer, zone_text):
-    """A secondary's signed SOA probe: syncd verifies and signs the answer that authd made."""
-    key = zl.Key()
-    knot = peer('knot', key)
-    knot.load('example.', '$ORIGIN example.\n' + zone_text(1))
-    knot.start()
-    n = node().secondary_of('example.', knot).start()
-    n.wait_serial('example.', 1)
-    q = dns.message.make_query('example.', 'SOA')
-    q.use_tsig(key.ring(), key.name + '.')
-    for ask in (dns.query.udp, dns.query.tcp):
-        r = ask(q, '127.0.0.1', port=n.port, timeout=5)
-        assert r.had_tsig and r.rcode() == dns.rcode.NOERROR and r.answer
-
-
 CORNERS = """$ORIGIN example.test.
 $TTL 3600
 @ SOA ns1 host 7 3600 900 604800 300
