@@ -101,8 +101,8 @@ static void made_up(uint8_t *label, uint8_t len, unsigned make_up)
     label[make_up < 2 ? len : 1] ^= make_up % 2 ? len : 0;
 }
 
-/* A flood begins with two labels that can stand for each other: with sixteen of them in a name there
- * are 65,536 names that share a hash. */
+/* A flood begins with two labels that can stand for each other: with sixteen of them in a name
+ * there are 65,536 names that share a hash. */
 static void test_chosen_collisions(void **state)
 {
     enum { LABELS = 12, NAMES = 1 << LABELS };
