@@ -168,7 +168,7 @@ static enum err load_config(struct config **config, struct keyring **keys, const
         return rc;
     if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
         for (size_t i = 0; i < c->key_count; i++)
-            rc = cage_explain(rc, cage, c->keys[i].secret_file, e);
+            (void)!cage_explain(rc, cage, c->keys[i].secret_file, e); /* gives rc back */
         config_unref(c);
         return rc;
     }

@@ -1,4 +1,5 @@
 /* Checks a page that came from outside: every octet is looked at once, nothing is believed. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ static __attribute__((noinline)) enum err node_error(const struct parse *p, stru
     uint8_t name[NAME_MAX_OCTETS];
     char text[NAME_TEXT_MAX];
 
+    assert(p->owner); /* it has been read */
     memcpy(name, p->owner, p->owner_len);
     memcpy(name + p->owner_len, p->apex, p->apex_len);
     (void)name_to_text(text, name);

@@ -167,7 +167,8 @@ enum zone_has zone_look_wildcard(const struct zone_path *p, unsigned step, struc
 
     if (s->len - s->at[step] + 2 > NAME_MAX_OCTETS)
         return ZONE_HAS_NOTHING;
-    memcpy(rel, "\1*", 2);
+    rel[0] = 1;
+    rel[1] = '*';
     memcpy(rel + 2, s->name + s->at[step], above);
     if (v)
         hash = name_hash_label(&v->index->key, s->hash[step], rel);
