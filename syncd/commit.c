@@ -122,6 +122,8 @@ static void merge_row(struct commit_job *job, const struct store_zone *stored)
     row->kind = want.kind;
     row->source = want.source;
     memcpy(row->account, want.account, sizeof(row->account));
+    memcpy(row->catalog, want.catalog, sizeof(row->catalog));
+    memcpy(row->member, want.member, sizeof(row->member));
     row->expired = want.expired;
     row->removed = want.removed;
     row->held = want.held;

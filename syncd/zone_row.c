@@ -14,10 +14,23 @@ void zone_row_text(char **field, const char *text)
     *field = copy;
 }
 
+void zone_row_catalog(struct zone_row *row, const uint8_t *catalog, const uint8_t *member)
+{
+    free(row->catalog);
+    free(row->member);
+    row->catalog = row->member = NULL;
+    if (catalog && !name_is_root(catalog))
+        row->catalog = xmemdup(catalog, name_len(catalog));
+    if (member && member[0])
+        row->member = xmemdup(member, 1u + member[0]);
+}
+
 void zone_row_done(struct zone_row *row)
 {
     free(row->name);
     free(row->account);
+    free(row->catalog);
+    free(row->member);
     free(row->held_by);
     free(row->held_reason);
     free(row->last_error);
@@ -51,6 +64,7 @@ void zone_row_set(struct zone_row *to, const struct store_zone *from)
                             .next_check = from->next_check,
                             .expires_at = from->expires_at};
     memcpy(to->tip_oid, from->tip_oid, sizeof(to->tip_oid));
+    zone_row_catalog(to, from->catalog, from->member);
     zone_row_text(&to->account, from->account);
     zone_row_text(&to->held_by, from->held_by);
     zone_row_text(&to->held_reason, from->held_reason);
@@ -87,6 +101,10 @@ void zone_row_get(struct store_zone *to, const struct zone_row *from)
                               .next_check = from->next_check,
                               .expires_at = from->expires_at};
     (void)name_copy(to->name, from->name);
+    if (from->catalog)
+        (void)name_copy(to->catalog, from->catalog);
+    if (from->member)
+        memcpy(to->member, from->member, 1u + from->member[0]);
     memcpy(to->tip_oid, from->tip_oid, sizeof(to->tip_oid));
     put_text(to->account, sizeof(to->account), from->account);
     put_text(to->held_by, sizeof(to->held_by), from->held_by);

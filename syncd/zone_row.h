@@ -22,7 +22,9 @@ struct zone_row {
     struct wall last_check, last_success, next_check, expires_at;
     uint8_t tip_oid[STORE_OID_BYTES];
 
-    char *account; /* NULL is "", as for all that follow */
+    uint8_t *catalog; /* NULL: none */
+    uint8_t *member;  /* NULL: none */
+    char *account;    /* NULL is "", as for all that follow */
     char *held_by, *held_reason;
     char *last_error, *last_primary;
 };
@@ -31,6 +33,9 @@ struct zone_row {
 void zone_row_set(struct zone_row *to, const struct store_zone *from);
 void zone_row_get(struct store_zone *to, const struct zone_row *from);
 void zone_row_done(struct zone_row *row);
+
+/* Its catalog and the label there (copied); NULL, the root name, an empty label: none. */
+void zone_row_catalog(struct zone_row *row, const uint8_t *catalog, const uint8_t *member);
 
 /* Sets one of the texts; cut to what struct store_zone has room for when it gets there. */
 void zone_row_text(char **field, const char *text);

@@ -49,6 +49,8 @@ struct store_zone {
     enum zone_kind kind;
     enum zone_source source;
     char account[64];
+    uint8_t catalog[NAME_MAX_OCTETS]; /* that lists the zone; the root name: none */
+    uint8_t member[64];               /* its label there: the first octet is the length; 0: none */
 
     bool has_content;      /* a version is stored and served */
     struct serial serial;  /* of the served version */

@@ -119,7 +119,14 @@ static const char *const step_2[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}};
+/* The catalog zone that lists the zone, and the label under which it does (RFC 9432 4.1). */
+static const char *const step_3[] = {
+    "ALTER TABLE zone ADD COLUMN catalog BLOB CHECK (length(catalog) BETWEEN 1 AND 255)",
+    "ALTER TABLE zone ADD COLUMN member BLOB CHECK (length(member) BETWEEN 1 AND 63)",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}};
 
 unsigned schema_count(void)
 {

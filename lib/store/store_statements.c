@@ -4,7 +4,8 @@
 #define ZONE_COLUMNS                                                                               \
     "id, name, kind, source, account, serial, version, last_version, seq, records, tip_oid, "      \
     "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
-    "last_success, next_check, expires_at, failures, last_error, last_primary, renewal"
+    "last_success, next_check, expires_at, failures, last_error, last_primary, renewal, "          \
+    "catalog, member"
 #define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
 
 #define SELECT_CHANGE                                                                              \
@@ -48,14 +49,16 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_ZONE_INSERT] =
         "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, expires_at,"
         " failures, last_error, last_primary, kind, source, account, expired, removed,"
-        " held_version, held_at, held_by, held_reason, version, last_version, seq, records)"
+        " held_version, held_at, held_by, held_reason, catalog, member, version, last_version,"
+        " seq, records)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-        " 0, 0, 0, 0)",
+        " ?19, ?20, 0, 0, 0, 0)",
     [ST_ZONE_UPDATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4,"
         " next_check = ?5, expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
         " kind = ?10, source = ?11, account = ?12, expired = ?13, removed = ?14,"
-        " held_version = ?15, held_at = ?16, held_by = ?17, held_reason = ?18," RENEWAL(
+        " held_version = ?15, held_at = ?16, held_by = ?17, held_reason = ?18,"
+        " catalog = ?19, member = ?20," RENEWAL(
             "expires_at <> ?6 OR (held_version IS NULL) <> (?15 IS NULL)") " WHERE name = ?1",
     [ST_ZONE_UPDATE_STATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = ?5,"

@@ -5,6 +5,21 @@
 
 #include "lib/store/store_internal.h"
 
+/* A label, or NULL for none. */
+static void col_label(sqlite3_stmt *st, int i, uint8_t label[64], bool *bad)
+{
+    const void *p = sqlite3_column_blob(st, i);
+    int n = sqlite3_column_bytes(st, i);
+
+    label[0] = 0;
+    if (n > LABEL_MAX_OCTETS)
+        *bad = true;
+    if (!p || n <= 0 || n > LABEL_MAX_OCTETS)
+        return;
+    label[0] = (uint8_t)n;
+    memcpy(label + 1, p, (size_t)n);
+}
+
 static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo *e)
 {
     bool bad = false;
@@ -40,6 +55,9 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
     col_text(st, 23, z->last_error, sizeof(z->last_error), &bad);
     col_text(st, 24, z->last_primary, sizeof(z->last_primary), &bad);
     z->renewal = col_u64(st, 25);
+    if (!col_is_null(st, 26))
+        col_name(st, 26, z->catalog, &bad);
+    col_label(st, 27, z->member, &bad);
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);
@@ -150,7 +168,7 @@ static void bind_state(sqlite3_stmt *st, const struct store_zone *z)
     bind_text(st, 9, z->last_primary);
 }
 
-/* Parameters 10 to 18: what the zone is. */
+/* Parameters 10 to 20: what the zone is. */
 static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
 {
     bind_i64(st, 10, z->kind);
@@ -165,6 +183,14 @@ static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
     bind_i64(st, 16, z->held_at.s);
     bind_text(st, 17, z->held_by);
     bind_text(st, 18, z->held_reason);
+    if (name_is_root(z->catalog))
+        bind_null(st, 19);
+    else
+        bind_name(st, 19, z->catalog);
+    if (z->member[0] == 0)
+        bind_null(st, 20);
+    else
+        bind_blob(st, 20, z->member + 1, z->member[0]);
 }
 
 static enum err zone_write(struct store *s, enum stmt_id id, const struct store_zone *z,

@@ -162,40 +162,58 @@ static void test_schema_1(void **state)
     temp_dir_free(dir);
 }
 
-static const char *const step_3[] = {"CREATE TABLE later (a INTEGER) STRICT",
+static const char *const next_1[] = {"CREATE TABLE later (a INTEGER) STRICT",
                                      "INSERT INTO later VALUES (1)", NULL};
-static const char *const step_4[] = {"ALTER TABLE later ADD COLUMN b TEXT",
+static const char *const next_2[] = {"ALTER TABLE later ADD COLUMN b TEXT",
                                      "UPDATE later SET b = 'x'", NULL};
 static const char *const step_bad[] = {"CREATE TABLE half (a)", "INSERT INTO missing VALUES (1)",
                                        NULL};
 
+#define STEPS_MAX 16
+
+/* Today's steps, and two more. */
+static unsigned with_later(struct schema_step out[STEPS_MAX], const char *const *last)
+{
+    unsigned n = schema_count();
+
+    assert_true(n + 2 <= STEPS_MAX);
+    memcpy(out, schema_steps, n * sizeof(out[0]));
+    out[n] = (struct schema_step){next_1};
+    out[n + 1] = (struct schema_step){last};
+    return n;
+}
+
 /* From a store of today's schema that holds a zone, forward by two steps at once. */
 static void test_migration(void **state)
 {
-    const struct schema_step good[] = {schema_steps[0], schema_steps[1], {step_3}, {step_4}};
-    const struct schema_step bad[] = {schema_steps[0], schema_steps[1], {step_3}, {step_bad}};
+    struct schema_step good[STEPS_MAX];
+    struct schema_step bad[STEPS_MAX];
+    unsigned n = with_later(good, next_2);
     char *dir = temp_dir_new();
     struct store *s = must_open_writer(dir);
     struct store_zone z = plain_row(example);
+    char words[32];
 
     (void)state;
+    (void)with_later(bad, step_bad);
     assert_int_equal(store_begin(s, &e), OK);
     assert_int_equal(store_zone_put(s, &z, &e), OK);
     assert_int_equal(store_commit(s, &e), OK);
 
-    assert_int_not_equal(schema_migrate(s, bad, 4, &e), OK);
-    assert_non_null(strstr(e.text, "schema step 4"));
-    assert_int_equal(ask(s, "PRAGMA user_version"), 2);
+    assert_int_not_equal(schema_migrate(s, bad, n + 2, &e), OK);
+    (void)snprintf(words, sizeof(words), "schema step %u", n + 2);
+    assert_non_null(strstr(e.text, words));
+    assert_int_equal(ask(s, "PRAGMA user_version"), n);
     assert_int_equal(ask(s, "SELECT count(*) FROM sqlite_schema WHERE name IN ('later', 'half')"),
                      0);
 
     s->broken = false; /* an error in SQL text counts as "stop" */
-    assert_int_equal(schema_migrate(s, good, 4, &e), OK);
-    assert_int_equal(ask(s, "PRAGMA user_version"), 4);
+    assert_int_equal(schema_migrate(s, good, n + 2, &e), OK);
+    assert_int_equal(ask(s, "PRAGMA user_version"), n + 2);
     assert_int_equal(ask(s, "SELECT count(*) FROM later WHERE b = 'x'"), 1);
     assert_int_equal(store_zone_get(s, example, &z, &e), OK);
-    assert_int_equal(schema_migrate(s, good, 4, &e), OK); /* nothing to do */
-    assert_int_equal(schema_migrate(s, good, 3, &e), ERR_UNSUPPORTED);
+    assert_int_equal(schema_migrate(s, good, n + 2, &e), OK); /* nothing to do */
+    assert_int_equal(schema_migrate(s, good, n + 1, &e), ERR_UNSUPPORTED);
     store_close(s);
     temp_dir_free(dir);
 }
@@ -207,6 +225,8 @@ static struct store_zone full_row(const uint8_t *name)
     z.kind = ZONE_LOCAL;
     z.source = SOURCE_OPERATOR;
     (void)snprintf(z.account, sizeof(z.account), "O'Brien\"; DROP TABLE zone; --");
+    memcpy(z.catalog, "\3cat\4test", 10);
+    memcpy(z.member, "\3a\0Z", 4); /* any octets, case is kept */
     z.expired = z.removed = z.held = true;
     z.held_version = 3;
     z.held_at.s = 1790000000;
@@ -253,6 +273,8 @@ static void test_zone_row(void **state)
     assert_memory_equal(&got, &z, sizeof(z));
 
     z.held = z.removed = z.has_primary_serial = false;
+    memset(z.catalog, 0, sizeof(z.catalog));
+    memset(z.member, 0, sizeof(z.member));
     z.held_version = z.primary_serial.v = 0;
     same = z;
     put_row(s, &z);
