@@ -56,8 +56,9 @@ struct config_update_policy {
 };
 
 struct config_zone {
-    char *name; /* presentation form */
-    int line;   /* in the file, for messages */
+    char *name;                           /* presentation form */
+    int line;                             /* in the file, for messages */
+    const struct config_catalog *catalog; /* the section, if this is a catalog zone; else NULL */
 
     int *primaries; /* indices into config.primaries, in order of preference */
     size_t primary_count;
@@ -92,6 +93,34 @@ struct config_autoprimary {
     uint32_t zones_max;
     uint32_t zones_per_hour;
     struct config_zone zone; /* what its zones are configured as; without a name */
+};
+
+/* What zones of a catalog's group are configured as. */
+struct config_template {
+    char *name;
+    struct config_zone zone; /* without a name */
+};
+
+/* A group of a catalog zone, and its template. */
+struct config_group {
+    char *name;
+    int template; /* index into config.templates */
+};
+
+/* A catalog zone (RFC 9432) that we follow: its zones appear and go with it. The zone itself is one
+ * of config.zones. */
+struct config_catalog {
+    char *name; /* presentation form */
+    int line;
+    char *account;           /* of its zones; "": none */
+    struct config_zone zone; /* what its zones are configured as; without a name */
+    struct config_group *groups;
+    size_t group_count;
+    bool hold_unknown; /* zones with groups, none of them above, wait for the operator */
+    char **suffixes;
+    size_t suffix_count;
+    uint32_t zones_max;
+    uint32_t removals_free, removals_percent; /* more in an hour wait for the operator */
 };
 
 struct config {
@@ -171,7 +200,11 @@ struct config {
     size_t autoprimary_count;
     struct config_update_policy *update_policies;
     size_t update_policy_count;
-    struct config_zone *zones;
+    struct config_template *templates;
+    size_t template_count;
+    struct config_catalog *catalogs;
+    size_t catalog_count;
+    struct config_zone *zones; /* those of catalogs too */
     size_t zone_count;
 };
 

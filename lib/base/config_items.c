@@ -221,6 +221,32 @@ static const struct config_item items[] = {
     {"update-policy", "types", ITEM_NAMES, 0, 0, "", NONE,
      "Only these types. Empty: all but SOA, NS, RRSIG, NSEC, NSEC3."},
 
+    {"template", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name."},
+    ZONE_ITEMS("template"),
+
+    {"catalog", "primaries", ITEM_NAMES, 0, 0, "", NONE,
+     "Primaries of the catalog zone (RFC 9432), and of its zones unless `members` says otherwise."},
+    {"catalog", "members", ITEM_TEXT, 0, 0, "", NONE,
+     "Template of its zones. Empty: they are as this section says."},
+    {"catalog", "groups", ITEM_NAMES, 0, 0, "", NONE,
+     "Templates for groups, \"GROUP=TEMPLATE\": a zone gets the first one that it has a group "
+     "for."},
+    {"catalog", "unknown-group", ITEM_TEXT, 0, 0, "hold", NONE,
+     "A zone whose groups are all unknown: hold (it is not provisioned, and shown by `zonectl "
+     "catalog show`) or ignore (it is as zones without a group are). Where no groups are "
+     "configured, they are ignored."},
+    {"catalog", "account", ITEM_TEXT, 0, 0, "", NONE, "Account of its zones."},
+    {"catalog", "suffixes", ITEM_NAMES, 0, 0, "", NONE,
+     "Only zones at or below one of these. Empty: any."},
+    {"catalog", "zones-max", ITEM_U32, 0, 100000000, "1000000", NONE,
+     "Zones that may come from here."},
+    {"catalog", "removals-free", ITEM_U32, 0, 100000000, "10", NONE,
+     "So many zones may always be removed in an hour, if others stay."},
+    {"catalog", "removals-percent", ITEM_U32, 0, 100, "10", NONE,
+     "More than those, and more than so many per cent of the catalog's zones, wait until `zonectl "
+     "catalog approve` says that they may go."},
+    ZONE_ITEMS("catalog"),
+
     {"zone", "update", ITEM_NAMES, 0, 0, "", NONE,
      "Policies by which a zone of our own may be changed by UPDATE (RFC 2136). Empty: by nobody."},
     {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},

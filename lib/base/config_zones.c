@@ -199,7 +199,7 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
     return OK;
 }
 
-static uint32_t number_of(cfg_t *sec, const char *name)
+uint32_t config_number_of(cfg_t *sec, const char *name)
 {
     union config_value v = {0};
 
@@ -209,15 +209,14 @@ static uint32_t number_of(cfg_t *sec, const char *name)
     return (uint32_t)v.number;
 }
 
-/* All that zones have, whichever kind of section it stands in. */
-static enum err take_zone(struct config *c, struct config_zone *z, cfg_t *sec, struct errinfo *e)
+enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, struct errinfo *e)
 {
     z->line = sec->line;
-    z->refresh_min_s = number_of(sec, "refresh-min");
-    z->refresh_max_s = number_of(sec, "refresh-max");
-    z->retry_min_s = number_of(sec, "retry-min");
-    z->retry_max_s = number_of(sec, "retry-max");
-    z->expire_max_s = number_of(sec, "expire-max");
+    z->refresh_min_s = config_number_of(sec, "refresh-min");
+    z->refresh_max_s = config_number_of(sec, "refresh-max");
+    z->retry_min_s = config_number_of(sec, "retry-min");
+    z->retry_max_s = config_number_of(sec, "retry-max");
+    z->expire_max_s = config_number_of(sec, "expire-max");
     z->forward_updates = flag_of(sec, "forward-updates");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
         return fail_at(c, sec, e, "a minimum is above its maximum");
@@ -229,13 +228,13 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     unsigned n = cfg_size(cfg, "zone");
     enum err rc;
 
-    c->zones = xcalloc(n, sizeof(*c->zones));
+    c->zones = xcalloc(n + cfg_size(cfg, "catalog"), sizeof(*c->zones));
     for (unsigned i = 0; i < n; i++) {
         cfg_t *sec = cfg_getnsec(cfg, "zone", i);
         struct config_zone *z = &c->zones[c->zone_count++];
 
         z->name = xstrdup(cfg_title(sec));
-        if ((rc = take_zone(c, z, sec, e)) ||
+        if ((rc = config_take_zone(c, z, sec, e)) ||
             (rc = take_names(c, sec, "update", "update-policy", update_policy_index, &z->updates,
                              &z->update_count, e)))
             return rc;
@@ -250,7 +249,7 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     return OK;
 }
 
-static void take_texts(char ***out, size_t *count, cfg_t *sec, const char *item)
+void config_take_texts(char ***out, size_t *count, cfg_t *sec, const char *item)
 {
     unsigned n = cfg_size(sec, item);
 
@@ -271,8 +270,8 @@ static enum err take_update_policies(struct config *c, cfg_t *cfg, struct errinf
 
         p->name = xstrdup(cfg_title(sec));
         p->line = sec->line;
-        take_texts(&p->names, &p->name_count, sec, "names");
-        take_texts(&p->types, &p->type_count, sec, "types");
+        config_take_texts(&p->names, &p->name_count, sec, "names");
+        config_take_texts(&p->types, &p->type_count, sec, "types");
         if ((rc = take_names(c, sec, "keys", "key", key_index, &p->keys, &p->key_count, e)) ||
             (rc = take_networks(c, sec, "from", &p->from, &p->from_count, e)))
             return rc;
@@ -294,11 +293,11 @@ static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo 
 
         a->account = xstrdup(cfg_title(sec));
         a->line = sec->line;
-        a->zones_max = number_of(sec, "zones-max");
-        a->zones_per_hour = number_of(sec, "zones-per-hour");
-        take_texts(&a->nameservers, &a->nameserver_count, sec, "nameservers");
-        take_texts(&a->suffixes, &a->suffix_count, sec, "suffixes");
-        if ((rc = take_zone(c, &a->zone, sec, e)))
+        a->zones_max = config_number_of(sec, "zones-max");
+        a->zones_per_hour = config_number_of(sec, "zones-per-hour");
+        config_take_texts(&a->nameservers, &a->nameserver_count, sec, "nameservers");
+        config_take_texts(&a->suffixes, &a->suffix_count, sec, "suffixes");
+        if ((rc = config_take_zone(c, &a->zone, sec, e)))
             return rc;
         if (!a->account[0] || strlen(a->account) > 63)
             return fail_at(c, sec, e, "its name is an account, 1 to 63 octets long");
@@ -319,10 +318,12 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
         (rc = take_secondaries(c, cfg, e)) || (rc = take_autoprimaries(c, cfg, e)) ||
         (rc = take_update_policies(c, cfg, e)))
         return rc;
-    return take_zones(c, cfg, e);
+    if ((rc = take_zones(c, cfg, e)))
+        return rc;
+    return config_take_catalogs(c, cfg, e);
 }
 
-static void zone_done(struct config_zone *z)
+void config_zone_done(struct config_zone *z)
 {
     free(z->name);
     free(z->primaries);
@@ -333,7 +334,7 @@ static void zone_done(struct config_zone *z)
     free(z->updates);
 }
 
-static void texts_free(char **texts, size_t n)
+void config_free_texts(char **texts, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         free(texts[i]);
@@ -355,9 +356,9 @@ void config_free_zones(struct config *c)
         struct config_autoprimary *a = &c->autoprimaries[i];
 
         free(a->account);
-        texts_free(a->nameservers, a->nameserver_count);
-        texts_free(a->suffixes, a->suffix_count);
-        zone_done(&a->zone);
+        config_free_texts(a->nameservers, a->nameserver_count);
+        config_free_texts(a->suffixes, a->suffix_count);
+        config_zone_done(&a->zone);
     }
     for (size_t i = 0; i < c->update_policy_count; i++) {
         struct config_update_policy *p = &c->update_policies[i];
@@ -365,12 +366,13 @@ void config_free_zones(struct config *c)
         free(p->name);
         free(p->keys);
         free(p->from);
-        texts_free(p->names, p->name_count);
-        texts_free(p->types, p->type_count);
+        config_free_texts(p->names, p->name_count);
+        config_free_texts(p->types, p->type_count);
     }
+    config_free_catalogs(c);
     free(c->update_policies);
     for (size_t i = 0; i < c->zone_count; i++)
-        zone_done(&c->zones[i]);
+        config_zone_done(&c->zones[i]);
     free(c->autoprimaries);
     free(c->keys);
     free(c->primaries);

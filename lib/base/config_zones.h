@@ -7,6 +7,21 @@
 #include "lib/base/config.h"
 
 MUST_USE enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e);
+
+/* All that zones have, whichever kind of section it stands in; z is zeroed. */
+MUST_USE enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec,
+                                   struct errinfo *e);
+void config_zone_done(struct config_zone *z);
+/* A list of texts as it is; a number that was checked when it was read. */
+void config_take_texts(char ***out, size_t *count, cfg_t *sec, const char *item);
+void config_free_texts(char **texts, size_t n);
+uint32_t config_number_of(cfg_t *sec, const char *name);
+
+/* config_catalogs.c: templates, and catalogs, whose own zones it appends to c->zones (which has
+ * room). */
+MUST_USE enum err config_take_catalogs(struct config *c, cfg_t *cfg, struct errinfo *e);
+void config_free_catalogs(struct config *c);
+
 void config_free_zones(struct config *c);
 
 #endif

@@ -54,15 +54,17 @@ static enum err check_zones(const struct config *c, struct seen *seen, struct er
     return OK;
 }
 
-static enum err check_names(const struct config *c, const struct config_autoprimary *a,
-                            char *const *names, size_t n, const char *item, struct errinfo *e)
+/* `section` is its kind. */
+static enum err check_names(const struct config *c, const char *section, const char *title,
+                            int line, char *const *names, size_t n, const char *item,
+                            struct errinfo *e)
 {
     for (size_t i = 0; i < n; i++) {
         uint8_t name[NAME_MAX_OCTETS];
 
         if (name_from_text(name, names[i], strlen(names[i]), NULL, e) != OK)
-            return err_wrap(ERR_FORMAT, e, "%s:%d: autoprimary '%s': %s", c->path, a->line,
-                            a->account, item);
+            return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s': %s", c->path, line, section, title,
+                            item);
     }
     return OK;
 }
@@ -73,8 +75,23 @@ static enum err check_autoprimaries(const struct config *c, struct errinfo *e)
         const struct config_autoprimary *a = &c->autoprimaries[i];
         enum err rc;
 
-        if ((rc = check_names(c, a, a->nameservers, a->nameserver_count, "nameservers", e)) ||
-            (rc = check_names(c, a, a->suffixes, a->suffix_count, "suffixes", e)))
+        if ((rc = check_names(c, "autoprimary", a->account, a->line, a->nameservers,
+                              a->nameserver_count, "nameservers", e)) ||
+            (rc = check_names(c, "autoprimary", a->account, a->line, a->suffixes, a->suffix_count,
+                              "suffixes", e)))
+            return rc;
+    }
+    return OK;
+}
+
+static enum err check_catalogs(const struct config *c, struct errinfo *e)
+{
+    for (size_t i = 0; i < c->catalog_count; i++) {
+        const struct config_catalog *k = &c->catalogs[i];
+        enum err rc = check_names(c, "catalog", k->name, k->line, k->suffixes, k->suffix_count,
+                                  "suffixes", e);
+
+        if (rc)
             return rc;
     }
     return OK;
@@ -110,7 +127,7 @@ enum err config_check(const struct config *c, struct errinfo *e)
     enum err rc;
 
     if (!(rc = check_keys(c, e)) && !(rc = check_autoprimaries(c, e)) &&
-        !(rc = check_update_policies(c, e)))
+        !(rc = check_catalogs(c, e)) && !(rc = check_update_policies(c, e)))
         rc = check_zones(c, seen, e);
     free(seen);
     return rc;

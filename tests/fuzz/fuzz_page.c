@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/zone/catalog.h"
 #include "lib/zone/zone.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,6 +33,21 @@ static struct zone *rebuilt(const struct zone *z)
     must(report.duplicates == 0 && report.ttls_changed == 0);
     zone_builder_free(b);
     return out;
+}
+
+/* Whatever is in the zone: a list that finds its members, or none. */
+static void check_catalog(const struct zone *z)
+{
+    struct catalog *c = NULL;
+    struct catalog_member m, found;
+
+    if (catalog_parse(&c, z, NULL) != OK)
+        return;
+    for (size_t i = 0; i < catalog_count(c); i++) {
+        catalog_at(c, i, &m);
+        must(catalog_find(c, m.zone, &found) && found.label == m.label);
+    }
+    catalog_free(c);
 }
 
 static void check_owners(const struct zone *z)
@@ -65,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     must(zone_from_pages(&z, apex, &p, 1, NULL) == OK);
     check_owners(z);
+    check_catalog(z);
     again = rebuilt(z);
     must(zone_records(again) == zone_records(z));
     zone_sha256(a, z);
