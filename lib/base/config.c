@@ -164,7 +164,8 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
         syncd_opts[CONFIG_ITEMS_MAX], key_opts[CONFIG_ITEMS_MAX], primary_opts[CONFIG_ITEMS_MAX],
         secondary_opts[CONFIG_ITEMS_MAX], autoprimary_opts[CONFIG_ITEMS_MAX],
         policy_opts[CONFIG_ITEMS_MAX], template_opts[CONFIG_ITEMS_MAX],
-        catalog_opts[CONFIG_ITEMS_MAX], zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+        catalog_opts[CONFIG_ITEMS_MAX], producer_opts[CONFIG_ITEMS_MAX],
+        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
     int got;
@@ -180,6 +181,7 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
     section_opts(policy_opts, "update-policy");
     section_opts(template_opts, "template");
     section_opts(catalog_opts, "catalog");
+    section_opts(producer_opts, "producer");
     section_opts(zone_opts, "zone");
     section_opts(root_opts, "root");
     while (root_opts[n].name)
@@ -201,6 +203,8 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
                                         CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("catalog", catalog_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("producer", producer_opts,
+                                        CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("zone", zone_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] = (cfg_opt_t)CFG_FUNC("include", &cfg_include);

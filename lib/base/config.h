@@ -56,9 +56,10 @@ struct config_update_policy {
 };
 
 struct config_zone {
-    char *name;                           /* presentation form */
-    int line;                             /* in the file, for messages */
-    const struct config_catalog *catalog; /* the section, if this is a catalog zone; else NULL */
+    char *name;                             /* presentation form */
+    int line;                               /* in the file, for messages */
+    const struct config_catalog *catalog;   /* the section, if this is a catalog zone; else NULL */
+    const struct config_producer *producer; /* the section, if it is a catalog that we make */
 
     int *primaries; /* indices into config.primaries, in order of preference */
     size_t primary_count;
@@ -76,6 +77,8 @@ struct config_zone {
     int *updates; /* indices into config.update_policies */
     size_t update_count;
     bool forward_updates;
+    const struct config_producer *member_of; /* the catalog of ours that lists it, or NULL */
+    char *catalog_group;                     /* its group there; "": none */
 
     uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
     uint32_t retry_min_s, retry_max_s;
@@ -121,6 +124,14 @@ struct config_catalog {
     size_t suffix_count;
     uint32_t zones_max;
     uint32_t removals_free, removals_percent; /* more in an hour wait for the operator */
+};
+
+/* A catalog zone (RFC 9432) that we make, of the zones that name it. The zone itself is one of
+ * config.zones. */
+struct config_producer {
+    char *name; /* presentation form */
+    int line;
+    uint32_t coo_s; /* a zone that moved to another catalog stays listed so long (4.3.1) */
 };
 
 struct config {
@@ -204,7 +215,9 @@ struct config {
     size_t template_count;
     struct config_catalog *catalogs;
     size_t catalog_count;
-    struct config_zone *zones; /* those of catalogs too */
+    struct config_producer *producers;
+    size_t producer_count;
+    struct config_zone *zones; /* those of catalogs and producers too */
     size_t zone_count;
 };
 

@@ -6,29 +6,29 @@
 #define NONE CONFIG_NO_OFFSET
 #define DAY 86400u
 
+/* Who is told of a zone's changes, and may have it. */
+#define TRANSFER_ITEMS(section)                                                                    \
+    {section,    "secondaries",                                                                    \
+     ITEM_NAMES, 0,                                                                                \
+     0,          "",                                                                               \
+     NONE,       "Secondaries by name: told of each change, and allowed to transfer."},            \
+        {section,    "transfer-keys",                                                              \
+         ITEM_NAMES, 0,                                                                            \
+         0,          "",                                                                           \
+         NONE,       "Keys that allow transfers from any address."},                               \
+    {                                                                                              \
+        section, "transfer-from", ITEM_NAMES, 0, 0, "", NONE,                                      \
+            "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands "    \
+            "here."                                                                                \
+    }
+
 /* What a zone may have, its own or one that its autoprimary's section gives it. */
 #define ZONE_ITEMS(section)                                                                        \
     {section,    "notify-keys",                                                                    \
      ITEM_NAMES, 0,                                                                                \
      0,          "",                                                                               \
      NONE,       "Keys whose NOTIFY is accepted from any address."},                               \
-        {section,    "secondaries",                                                                \
-         ITEM_NAMES, 0,                                                                            \
-         0,          "",                                                                           \
-         NONE,       "Secondaries by name: told of each change, and allowed to transfer."},        \
-        {section,    "transfer-keys",                                                              \
-         ITEM_NAMES, 0,                                                                            \
-         0,          "",                                                                           \
-         NONE,       "Keys that allow transfers from any address."},                               \
-        {section,                                                                                  \
-         "transfer-from",                                                                          \
-         ITEM_NAMES,                                                                               \
-         0,                                                                                        \
-         0,                                                                                        \
-         "",                                                                                       \
-         NONE,                                                                                     \
-         "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands "       \
-         "here."},                                                                                 \
+        TRANSFER_ITEMS(section),                                                                   \
         {section,   "forward-updates",                                                             \
          ITEM_FLAG, 0,                                                                             \
          0,         "no",                                                                          \
@@ -41,6 +41,12 @@
          28 * DAY, "1d",          NONE,         "Longest refresh interval."},                      \
         {section, "retry-min", ITEM_SECONDS, 1, 28 * DAY, "5s", NONE, "Shortest retry interval."}, \
         {section, "retry-max", ITEM_SECONDS, 1, 28 * DAY, "2h", NONE, "Longest retry interval."},  \
+        {section, "catalog", ITEM_TEXT, 0,                                                         \
+         0,       "",        NONE,      "The producer section whose catalog zone lists it."},      \
+        {section,   "catalog-group",                                                               \
+         ITEM_TEXT, 0,                                                                             \
+         0,         "",                                                                            \
+         NONE,      "Its group in that catalog (RFC 9432 4.3.2)."},                                \
     {                                                                                              \
         section, "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,                              \
             "Longest time without a primary before the zone expires; 0: as the SOA says."          \
@@ -246,6 +252,11 @@ static const struct config_item items[] = {
      "More than those, and more than so many per cent of the catalog's zones, wait until `zonectl "
      "catalog approve` says that they may go."},
     ZONE_ITEMS("catalog"),
+
+    TRANSFER_ITEMS("producer"),
+    {"producer", "coo-time", ITEM_SECONDS, 1, 366 * DAY, "7d", NONE,
+     "A zone that moves to another catalog of ours stays listed here for so long, with a word of "
+     "where it went, so that consumers hand it over."},
 
     {"zone", "update", ITEM_NAMES, 0, 0, "", NONE,
      "Policies by which a zone of our own may be changed by UPDATE (RFC 2136). Empty: by nobody."},

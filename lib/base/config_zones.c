@@ -180,6 +180,21 @@ static enum err take_networks(const struct config *c, cfg_t *sec, const char *it
     return OK;
 }
 
+enum err config_take_transfers(struct config *c, struct config_zone *z, cfg_t *sec,
+                               struct errinfo *e)
+{
+    enum err rc;
+
+    if ((rc = take_names(c, sec, "secondaries", "secondary", secondary_index, &z->secondaries,
+                         &z->secondary_count, e)) ||
+        (rc = take_names(c, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
+                         &z->transfer_key_count, e)) ||
+        (rc =
+             take_networks(c, sec, "transfer-from", &z->transfer_from, &z->transfer_from_count, e)))
+        return rc;
+    return OK;
+}
+
 static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *sec,
                                 struct errinfo *e)
 {
@@ -189,14 +204,9 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
                          &z->primary_count, e)) ||
         (rc = take_names(c, sec, "notify-keys", "key", key_index, &z->notify_keys,
                          &z->notify_key_count, e)) ||
-        (rc = take_names(c, sec, "secondaries", "secondary", secondary_index, &z->secondaries,
-                         &z->secondary_count, e)) ||
-        (rc = take_names(c, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
-                         &z->transfer_key_count, e)) ||
-        (rc =
-             take_networks(c, sec, "transfer-from", &z->transfer_from, &z->transfer_from_count, e)))
+        (rc = config_take_transfers(c, z, sec, e)))
         return rc;
-    return OK;
+    return config_take_membership(c, z, sec, e);
 }
 
 uint32_t config_number_of(cfg_t *sec, const char *name)
@@ -228,7 +238,7 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     unsigned n = cfg_size(cfg, "zone");
     enum err rc;
 
-    c->zones = xcalloc(n + cfg_size(cfg, "catalog"), sizeof(*c->zones));
+    c->zones = xcalloc(n + cfg_size(cfg, "catalog") + cfg_size(cfg, "producer"), sizeof(*c->zones));
     for (unsigned i = 0; i < n; i++) {
         cfg_t *sec = cfg_getnsec(cfg, "zone", i);
         struct config_zone *z = &c->zones[c->zone_count++];
@@ -239,7 +249,7 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
                              &z->update_count, e)))
             return rc;
         if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
-            !z->transfer_from_count && !z->update_count)
+            !z->transfer_from_count && !z->update_count && !z->member_of)
             return fail_at(c, sec, e,
                            "needs primaries; a zone of our own is made by zonectl import, and may "
                            "stand here with secondaries");
@@ -315,12 +325,13 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
     enum err rc;
 
     if ((rc = take_keys(c, cfg, e)) || (rc = take_primaries(c, cfg, e)) ||
-        (rc = take_secondaries(c, cfg, e)) || (rc = take_autoprimaries(c, cfg, e)) ||
-        (rc = take_update_policies(c, cfg, e)))
+        (rc = take_secondaries(c, cfg, e)))
         return rc;
-    if ((rc = take_zones(c, cfg, e)))
+    config_take_producers(c, cfg); /* which zones of any kind may name */
+    if ((rc = take_autoprimaries(c, cfg, e)) || (rc = take_update_policies(c, cfg, e)) ||
+        (rc = take_zones(c, cfg, e)) || (rc = config_take_catalogs(c, cfg, e)))
         return rc;
-    return config_take_catalogs(c, cfg, e);
+    return config_take_producer_zones(c, cfg, e);
 }
 
 void config_zone_done(struct config_zone *z)
@@ -332,6 +343,7 @@ void config_zone_done(struct config_zone *z)
     free(z->transfer_keys);
     free(z->transfer_from);
     free(z->updates);
+    free(z->catalog_group);
 }
 
 void config_free_texts(char **texts, size_t n)
@@ -370,6 +382,7 @@ void config_free_zones(struct config *c)
         config_free_texts(p->types, p->type_count);
     }
     config_free_catalogs(c);
+    config_free_producers(c);
     free(c->update_policies);
     for (size_t i = 0; i < c->zone_count; i++)
         config_zone_done(&c->zones[i]);

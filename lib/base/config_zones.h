@@ -11,6 +11,9 @@ MUST_USE enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo
 /* All that zones have, whichever kind of section it stands in; z is zeroed. */
 MUST_USE enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec,
                                    struct errinfo *e);
+/* Who may have the zone, and is told of its changes. */
+MUST_USE enum err config_take_transfers(struct config *c, struct config_zone *z, cfg_t *sec,
+                                        struct errinfo *e);
 void config_zone_done(struct config_zone *z);
 /* A list of texts as it is; a number that was checked when it was read. */
 void config_take_texts(char ***out, size_t *count, cfg_t *sec, const char *item);
@@ -21,6 +24,15 @@ uint32_t config_number_of(cfg_t *sec, const char *name);
  * room). */
 MUST_USE enum err config_take_catalogs(struct config *c, cfg_t *cfg, struct errinfo *e);
 void config_free_catalogs(struct config *c);
+
+/* config_producers.c: the catalogs that we make, before the zones that name them, and their own
+ * zones, which are appended to c->zones as well. */
+void config_take_producers(struct config *c, cfg_t *cfg);
+MUST_USE enum err config_take_producer_zones(struct config *c, cfg_t *cfg, struct errinfo *e);
+void config_free_producers(struct config *c);
+/* Which of them lists the zone. */
+MUST_USE enum err config_take_membership(struct config *c, struct config_zone *z, cfg_t *sec,
+                                         struct errinfo *e);
 
 void config_free_zones(struct config *c);
 

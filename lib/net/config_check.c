@@ -121,13 +121,33 @@ static enum err check_update_policies(const struct config *c, struct errinfo *e)
     return OK;
 }
 
+/* What stands in front of a catalog's name: "group", a label of 32, "zones". */
+#define PRODUCER_ROOM (1 + 5 + 1 + 32 + 1 + 5)
+
+static enum err check_producers(const struct config *c, struct errinfo *e)
+{
+    for (size_t i = 0; i < c->producer_count; i++) {
+        const struct config_producer *p = &c->producers[i];
+        uint8_t name[NAME_MAX_OCTETS];
+
+        if (name_from_text(name, p->name, strlen(p->name), NULL, e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: producer '%s'", c->path, p->line, p->name);
+        if (name_is_root(name) || name_len(name) + PRODUCER_ROOM > NAME_MAX_OCTETS)
+            return err_set(ERR_FORMAT, e, "%s:%d: producer '%s': is no name for a catalog zone: %s",
+                           c->path, p->line, p->name,
+                           name_is_root(name) ? "it is the root" : "it is too long");
+    }
+    return OK;
+}
+
 enum err config_check(const struct config *c, struct errinfo *e)
 {
     struct seen *seen = xcalloc(c->zone_count, sizeof(*seen));
     enum err rc;
 
     if (!(rc = check_keys(c, e)) && !(rc = check_autoprimaries(c, e)) &&
-        !(rc = check_catalogs(c, e)) && !(rc = check_update_policies(c, e)))
+        !(rc = check_catalogs(c, e)) && !(rc = check_producers(c, e)) &&
+        !(rc = check_update_policies(c, e)))
         rc = check_zones(c, seen, e);
     free(seen);
     return rc;

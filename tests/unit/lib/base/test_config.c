@@ -128,6 +128,10 @@ static const struct bad bads[] = {
     {"primary \"p\" { address = \"::1\" }\nzone \"z\" { primaries = {\"p\"} retry-min = 2h "
      "retry-max = 1h }\n",
      2, "a minimum is above its maximum"},
+    {"zone \"z\" { catalog = \"c\" }\n", 1, "there is no producer with this name"},
+    {"producer \"c\" { }\nzone \"z\" { catalog-group = \"g\" }\n", 2, "needs a catalog"},
+    {"producer \"c\" { secondaries = {\"nobody\"} }\n", 1, "there is no secondary 'nobody'"},
+    {"producer \"c\" {\n coo-time = 0 }\n", 2, "outside 1 to"},
     {"zone \"z\" {\n", 2, ""},
     {"log { level = \"debug\n", 2, ""},
     {"log = debug\n", 1, ""},
@@ -147,6 +151,31 @@ static void each_mistake_is_named_with_file_and_line(void **state)
         if (!strstr(e.text, where) || !strstr(e.text, bads[i].says))
             fail_msg("case %zu: '%s' should have '%s' and '%s'", i, e.text, where, bads[i].says);
     }
+}
+
+/* Its zone stands behind the others, and zones find it by its name in any case. */
+static void zones_name_the_catalog_that_lists_them(void **state)
+{
+    struct config *c = NULL;
+    struct errinfo e = {{0}};
+
+    (void)state;
+    put_file("key \"k\" { secret-file = \"/x\" }\n"
+             "producer \"cat.test\" { transfer-keys = {\"k\"} coo-time = 2h }\n"
+             "zone \"a.test\" { catalog = \"CAT.test\" catalog-group = \"gold\" }\n"
+             "zone \"b.test\" { transfer-keys = {\"k\"} }\n");
+    assert_int_equal(config_load(&c, path, &e), OK);
+    assert_int_equal(c->producer_count, 1);
+    assert_int_equal(c->producers[0].coo_s, 7200);
+    assert_int_equal(c->zone_count, 3);
+    assert_ptr_equal(c->zones[0].member_of, &c->producers[0]);
+    assert_string_equal(c->zones[0].catalog_group, "gold");
+    assert_null(c->zones[1].member_of);
+    assert_string_equal(c->zones[1].catalog_group, "");
+    assert_string_equal(c->zones[2].name, "cat.test");
+    assert_ptr_equal(c->zones[2].producer, &c->producers[0]);
+    assert_int_equal(c->zones[2].transfer_key_count, 1);
+    config_unref(c);
 }
 
 static void a_file_that_is_not_there_is_named(void **state)
@@ -197,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_read),
         cmocka_unit_test(each_mistake_is_named_with_file_and_line),
+        cmocka_unit_test(zones_name_the_catalog_that_lists_them),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(the_reference_in_docs_is_the_table),
     };
