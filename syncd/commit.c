@@ -99,6 +99,8 @@ void commit_copy_state(struct store_zone *to, const struct store_zone *from)
     to->next_check = from->next_check;
     to->expires_at = from->expires_at;
     to->failures = from->failures;
+    to->unserved_since = from->unserved_since;
+    to->orphan = from->orphan;
     memcpy(to->last_error, from->last_error, sizeof(to->last_error));
     memcpy(to->last_primary, from->last_primary, sizeof(to->last_primary));
 }
@@ -124,6 +126,7 @@ static void merge_row(struct commit_job *job, const struct store_zone *stored)
     memcpy(row->account, want.account, sizeof(row->account));
     memcpy(row->catalog, want.catalog, sizeof(row->catalog));
     memcpy(row->member, want.member, sizeof(row->member));
+    memcpy(row->nameserver, want.nameserver, sizeof(row->nameserver));
     row->expired = want.expired;
     row->removed = want.removed;
     row->held = want.held;
@@ -156,6 +159,8 @@ static enum err job_do(struct committer *c, struct commit_job *job)
     struct wall now = clock_wall(c->clock);
     enum err rc;
 
+    if (job->kind == COMMIT_WRITE)
+        return job->write(job->write_ctx, c->store, &job->error);
     if (job->kind != COMMIT_STATE && (rc = job_guard(c, job)))
         return rc;
     /* A zone that is new to the store gets its row first. */
@@ -172,6 +177,10 @@ static enum err job_do(struct committer *c, struct commit_job *job)
         return store_zone_put_state(c->store, &job->row, &job->error);
     case COMMIT_SERVED:
         return store_zone_put_served(c->store, &job->row, now, &job->seq, &job->error);
+    case COMMIT_MARK:
+        return store_mark_put(c->store, &job->row, &job->origin, now, &job->seq, &job->error);
+    case COMMIT_WRITE:
+        break; /* done above */
     }
     return ERR_UNSUPPORTED;
 }

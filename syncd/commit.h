@@ -21,11 +21,15 @@ enum commit_kind {
     COMMIT_WAITING, /* new content fetched while the zone is held */
     COMMIT_STATE,   /* replication state of the row only: cheap, authd isn't told */
     COMMIT_SERVED,  /* zone row with something authd must see (expired, held, removed, new) */
+    COMMIT_MARK,  /* the zone is taken away, or brought back, with the content it has: a version */
+    COMMIT_WRITE, /* no zone: `write` does it */
 };
 
 /* Runs in the loop thread, once. job->row holds the row as it is stored now; on an error it is as
  * it was. The job is freed behind it. */
 typedef void commit_done_fn(void *ctx, struct commit_job *job);
+
+typedef enum err commit_write_fn(void *ctx, struct store *s, struct errinfo *e);
 
 struct commit_job {
     enum commit_kind kind;
@@ -36,6 +40,8 @@ struct commit_job {
     struct zone *new_zone;     /* owned */
     struct changeset *changes; /* owned */
     struct origin origin;
+    commit_write_fn *write; /* of COMMIT_WRITE: called in the writer's thread, in a transaction */
+    void *write_ctx;
 
     commit_done_fn *done;
     void *ctx;

@@ -112,6 +112,7 @@ enum err replicator_new(struct replicator **out, const struct replicator_ops *op
 static void entry_free(struct zone_entry *z)
 {
     zone_row_done(&z->row);
+    free(z->removal);
     free(z);
 }
 
@@ -226,6 +227,10 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
             has_newest = replicate_newest(z, &newest);
     }
     zone_row_set(&z->row, &merged);
+    if (row->removed && !was.removed)
+        replicate_gone(z);
+    else if (was.removed && !row->removed)
+        replicate_back(z);
     if (z->scheduled && !replicate_row_fits(z)) {
         replicate_unschedule(z);
     } else if (z->scheduled) {

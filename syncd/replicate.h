@@ -73,6 +73,17 @@ MUST_USE enum err replicator_retransfer(struct replicator *r, const uint8_t *zon
 /* An operator's change to the zone is committed; `row` is as stored now. */
 void replicator_row_changed(struct replicator *r, const struct store_zone *row);
 
+/* Takes away a zone that came by itself (its source is an autoprimary or a catalog). Its history
+ * gets a version with the content it has and this origin, whose kind becomes ORIGIN_REMOVE: `who`
+ * did it (an operator, the primary's address), `source` is by what (a catalog's name), `reason` in
+ * words. The row keeps account, catalog and primary, the content stays in the store, and an
+ * undelete brings all of it back. Its place in its autoprimary's zones-max is free again. Returns
+ * before it is stored: what fails then is logged, and the zone stays; ask again. Once is enough
+ * while it is on its way. ERR_NOT_FOUND if it is not here, or removed already; ERR_CONFLICT if it
+ * stands in the configuration, or was imported. */
+MUST_USE enum err replicator_remove(struct replicator *r, const uint8_t *zone,
+                                    const struct origin *origin, struct errinfo *e);
+
 /* The row as the replicator knows it, with state that may not be stored yet. ERR_NOT_FOUND. */
 MUST_USE enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_zone *out,
                                  struct errinfo *e);

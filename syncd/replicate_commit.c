@@ -34,8 +34,7 @@ void replicate_full_row(struct store_zone *out, const struct zone_entry *z)
         out->last_success = refresh_wall(f->last_current, now, wall);
 }
 
-/* The stored row comes back: everything but the timers is as it says. */
-static void take_row(struct zone_entry *z, const struct store_zone *stored)
+void replicate_take_row(struct zone_entry *z, const struct store_zone *stored)
 {
     struct store_zone row = *stored;
     struct store_zone ours;
@@ -47,7 +46,7 @@ static void take_row(struct zone_entry *z, const struct store_zone *stored)
 
 /* ---- Waiting for a commit ---- */
 
-static struct commit_wait *wait_new(struct zone_entry *z)
+struct commit_wait *replicate_wait_new(struct zone_entry *z)
 {
     struct replicator *r = z->replicator;
     struct commit_wait *w = xcalloc(1, sizeof(*w));
@@ -61,8 +60,7 @@ static struct commit_wait *wait_new(struct zone_entry *z)
     return w;
 }
 
-/* Leaves the list; false if the replicator is gone. */
-static bool wait_end(struct commit_wait *w)
+bool replicate_wait_end(struct commit_wait *w)
 {
     struct replicator *r = w->replicator;
 
@@ -84,7 +82,7 @@ void replicate_abandon_commits(struct replicator *r)
     r->waits = NULL;
 }
 
-static void submit(struct replicator *r, struct commit_job *job, commit_done_fn *done, void *ctx)
+void replicate_submit(struct replicator *r, struct commit_job *job, commit_done_fn *done, void *ctx)
 {
     job->done = done;
     job->ctx = ctx;
@@ -151,7 +149,7 @@ static void submit_revival(struct commit_wait *w, const struct store_zone *row)
     job->row.expired = false;
     set_deadline(&job->row, w);
     w->revive = true;
-    submit(w->replicator, job, on_version_done, w);
+    replicate_submit(w->replicator, job, on_version_done, w);
 }
 
 /* Tells the schedule, unless it began anew while the commit was on its way. */
@@ -159,7 +157,7 @@ static void version_over(struct commit_wait *w, const struct commit_job *job)
 {
     struct zone_entry *z = w->zone;
 
-    (void)wait_end(w);
+    (void)replicate_wait_end(w);
     z->committing = false;
     if (z->commit == w) {
         z->commit = NULL;
@@ -181,7 +179,7 @@ static void on_version_done(void *ctx, struct commit_job *job)
         return;
     }
     if (job->rc == OK) {
-        take_row(z, &job->row);
+        replicate_take_row(z, &job->row);
         if (w->revive)
             log_revived(z);
         else
@@ -230,7 +228,7 @@ static void warn_odd_serial(const struct zone_entry *z, const struct xfrin_resul
 void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
 {
     struct replicator *r = z->replicator;
-    struct commit_wait *w = wait_new(z);
+    struct commit_wait *w = replicate_wait_new(z);
     struct commit_job *job;
 
     w->report = result->report;
@@ -254,7 +252,7 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     result->changes = NULL;
     set_origin(&job->origin, z, result->incremental);
     set_deadline(&job->row, w);
-    submit(r, job, on_version_done, w);
+    replicate_submit(r, job, on_version_done, w);
 }
 
 /* ---- Expiry ---- */
@@ -264,7 +262,7 @@ static void expired_stored(struct zone_entry *z, const struct store_zone *stored
     struct serial newest = z->row.serial;
     bool has;
 
-    take_row(z, stored);
+    replicate_take_row(z, stored);
     if (!z->scheduled)
         return;
     /* A reload may have begun the schedule anew meanwhile, from a row that was not expired yet. */
@@ -277,7 +275,7 @@ static void on_expired_done(void *ctx, struct commit_job *job)
     struct commit_wait *w = ctx;
     struct zone_entry *z = w->zone;
 
-    if (wait_end(w)) {
+    if (replicate_wait_end(w)) {
         z->expiring = false;
         if (job->rc == OK)
             expired_stored(z, &job->row);
@@ -306,7 +304,7 @@ void replicate_commit_expired(struct zone_entry *z)
     job->row.expired = true;
     job->row.expires_at = (struct wall){0};
     z->expiring = true;
-    submit(z->replicator, job, on_expired_done, wait_new(z));
+    replicate_submit(z->replicator, job, on_expired_done, replicate_wait_new(z));
 }
 
 void replicate_retry_expired(struct zone_entry *z)
@@ -353,7 +351,7 @@ static void on_row_done(void *ctx, struct commit_job *job)
     struct zone_entry *z = w->zone;
     struct replicator *r = w->replicator;
 
-    if (!wait_end(w)) {
+    if (!replicate_wait_end(w)) {
         free(w);
         return;
     }
@@ -361,7 +359,7 @@ static void on_row_done(void *ctx, struct commit_job *job)
     r->rows_under_way--;
     z->row_busy = false;
     if (job->rc == OK) {
-        take_row(z, &job->row);
+        replicate_take_row(z, &job->row);
         log_row(z);
     } else if (job->rc != ERR_CONFLICT) {
         log_error(say("a zone cannot be stored"), kv_err(&job->error));
@@ -389,7 +387,7 @@ static void submit_row(struct zone_entry *z)
         job->row.removed = true;
     }
     z->replicator->rows_under_way++;
-    submit(z->replicator, job, on_row_done, wait_new(z));
+    replicate_submit(z->replicator, job, on_row_done, replicate_wait_new(z));
 }
 
 void replicate_submit_rows(struct replicator *r)
@@ -444,6 +442,6 @@ void replicate_flush(struct replicator *r, bool all)
         if (z->row.id == 0)
             continue;
         replicate_full_row(&row, z);
-        submit(r, commit_job_new(COMMIT_STATE, &row), on_state_done, NULL);
+        replicate_submit(r, commit_job_new(COMMIT_STATE, &row), on_state_done, NULL);
     }
 }

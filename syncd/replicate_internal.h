@@ -4,6 +4,7 @@
  *   replicate_run.c      from plans to work, and from results to plans
  *   replicate_commit.c   what goes to the store
  *   replicate_provision.c  zones that appear by themselves
+ *   replicate_remove.c   and go again
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
@@ -39,7 +40,8 @@ struct zone_entry {
     bool expiring; /* the store is being told that the zone has expired */
     bool row_busy; /* a row job is queued or on its way */
     struct zone_entry *next_row;
-    bool dirty; /* state that is not stored yet */
+    struct origin *removal; /* it is being removed, for this reason; NULL: it is not */
+    bool dirty;             /* state that is not stored yet */
     struct zone_entry *next_dirty;
 };
 
@@ -130,6 +132,13 @@ void replicate_announced(struct replicator *r, const uint8_t *zone, const struct
 /* A new configuration is in force: counts anew; what was under way is forgotten. */
 void replicate_provision_reset(struct replicator *r);
 
+/* ---- replicate_remove.c ---- */
+
+/* The zone's row says since now that it is removed: nobody looks after it any more. */
+void replicate_gone(struct zone_entry *z);
+/* ... and since now that it is there again: its autoprimary's section holds for it. */
+void replicate_back(struct zone_entry *z);
+
 /* ---- replicate_run.c ---- */
 
 /* Begins, or begins anew, to look after a zone whose row fits. */
@@ -163,6 +172,14 @@ void replicate_dirty(struct zone_entry *z);
 void replicate_flush(struct replicator *r, bool all);
 /* Has row jobs submitted, a bounded number at a time. */
 void replicate_submit_rows(struct replicator *r);
+/* For who submits a job of his own: what waits for it; the end of waiting, false if the replicator
+ * is gone (free it then); the job itself; and the row that comes back with it, of which everything
+ * but the timers is taken. */
+struct commit_wait *replicate_wait_new(struct zone_entry *z);
+bool replicate_wait_end(struct commit_wait *w);
+void replicate_submit(struct replicator *r, struct commit_job *job, commit_done_fn *done,
+                      void *ctx);
+void replicate_take_row(struct zone_entry *z, const struct store_zone *stored);
 /* Waiting commits don't come back to the replicator any more. */
 void replicate_abandon_commits(struct replicator *r);
 /* The row with its timers as they are now. */

@@ -31,6 +31,7 @@ void zone_row_done(struct zone_row *row)
     free(row->account);
     free(row->catalog);
     free(row->member);
+    free(row->nameserver);
     free(row->held_by);
     free(row->held_reason);
     free(row->last_error);
@@ -49,6 +50,7 @@ void zone_row_set(struct zone_row *to, const struct store_zone *from)
                             .expired = from->expired,
                             .removed = from->removed,
                             .held = from->held,
+                            .orphan = from->orphan,
                             .has_primary_serial = from->has_primary_serial,
                             .serial = from->serial,
                             .primary_serial = from->primary_serial,
@@ -62,9 +64,12 @@ void zone_row_set(struct zone_row *to, const struct store_zone *from)
                             .last_check = from->last_check,
                             .last_success = from->last_success,
                             .next_check = from->next_check,
-                            .expires_at = from->expires_at};
+                            .expires_at = from->expires_at,
+                            .unserved_since = from->unserved_since};
     memcpy(to->tip_oid, from->tip_oid, sizeof(to->tip_oid));
     zone_row_catalog(to, from->catalog, from->member);
+    if (!name_is_root(from->nameserver))
+        to->nameserver = xmemdup(from->nameserver, name_len(from->nameserver));
     zone_row_text(&to->account, from->account);
     zone_row_text(&to->held_by, from->held_by);
     zone_row_text(&to->held_reason, from->held_reason);
@@ -86,6 +91,7 @@ void zone_row_get(struct store_zone *to, const struct zone_row *from)
                               .expired = from->expired,
                               .removed = from->removed,
                               .held = from->held,
+                              .orphan = from->orphan,
                               .has_primary_serial = from->has_primary_serial,
                               .serial = from->serial,
                               .primary_serial = from->primary_serial,
@@ -99,10 +105,13 @@ void zone_row_get(struct store_zone *to, const struct zone_row *from)
                               .last_check = from->last_check,
                               .last_success = from->last_success,
                               .next_check = from->next_check,
-                              .expires_at = from->expires_at};
+                              .expires_at = from->expires_at,
+                              .unserved_since = from->unserved_since};
     (void)name_copy(to->name, from->name);
     if (from->catalog)
         (void)name_copy(to->catalog, from->catalog);
+    if (from->nameserver)
+        (void)name_copy(to->nameserver, from->nameserver);
     if (from->member)
         memcpy(to->member, from->member, 1u + from->member[0]);
     memcpy(to->tip_oid, from->tip_oid, sizeof(to->tip_oid));

@@ -12,19 +12,20 @@ struct zone_row {
     uint8_t *name;
     enum zone_kind kind;
     enum zone_source source;
-    bool has_content, expired, removed, held;
+    bool has_content, expired, removed, held, orphan;
     bool has_primary_serial;
     struct serial serial;
     struct serial primary_serial;
     uint32_t failures;
     uint64_t version, last_version, seq, records, held_version;
     struct wall held_at;
-    struct wall last_check, last_success, next_check, expires_at;
+    struct wall last_check, last_success, next_check, expires_at, unserved_since;
     uint8_t tip_oid[STORE_OID_BYTES];
 
-    uint8_t *catalog; /* NULL: none */
-    uint8_t *member;  /* NULL: none */
-    char *account;    /* NULL is "", as for all that follow */
+    uint8_t *catalog;    /* NULL: none */
+    uint8_t *member;     /* NULL: none */
+    uint8_t *nameserver; /* NULL: none */
+    char *account;       /* NULL is "", as for all that follow */
     char *held_by, *held_reason;
     char *last_error, *last_primary;
 };

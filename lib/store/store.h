@@ -51,6 +51,7 @@ struct store_zone {
     char account[64];
     uint8_t catalog[NAME_MAX_OCTETS]; /* that lists the zone; the root name: none */
     uint8_t member[64];               /* its label there: the first octet is the length; 0: none */
+    uint8_t nameserver[NAME_MAX_OCTETS]; /* of the autoprimary row that brought it; root: none */
 
     bool has_content;      /* a version is stored and served */
     struct serial serial;  /* of the served version */
@@ -75,9 +76,11 @@ struct store_zone {
     struct wall last_check;       /* last probe that got an answer */
     struct wall last_success;     /* last probe or transfer that proved us current */
     struct wall next_check;
-    struct wall expires_at; /* unless it is held */
-    uint64_t renewal;       /* grows when expires_at or held changes; given by the store */
-    uint32_t failures;      /* in a row */
+    struct wall expires_at;     /* unless it is held */
+    uint64_t renewal;           /* grows when expires_at or held changes; given by the store */
+    uint32_t failures;          /* in a row */
+    struct wall unserved_since; /* all its primaries say that they do not serve it, since then */
+    bool orphan;                /* ... for so long that it is called an orphan */
     char last_error[512];
     char last_primary[128];
 };
@@ -92,6 +95,8 @@ enum origin_kind {
     ORIGIN_UPDATE,
     ORIGIN_API,
     ORIGIN_CATALOG,
+    ORIGIN_REMOVE,   /* same content, but not served any more */
+    ORIGIN_UNDELETE, /* served again */
 };
 
 struct origin {
@@ -277,6 +282,13 @@ MUST_USE enum err store_waiting_put(struct store *s, struct store_zone *z,
                                     const struct origin *origin, struct wall at, uint64_t *seq,
                                     struct errinfo *e);
 
+/* A version with the content of the one before it: what happened is that the zone was taken away,
+ * or brought back (origin->kind is ORIGIN_REMOVE or ORIGIN_UNDELETE, and z->removed says it too).
+ * The row's columns are taken from *z as in store_zone_put. A zone without content gets a change of
+ * state alone. ERR_CONFLICT as in store_change_put. */
+MUST_USE enum err store_mark_put(struct store *s, struct store_zone *z, const struct origin *origin,
+                                 struct wall at, uint64_t *seq, struct errinfo *e);
+
 /* After the journal made its commits durable: the ids into version and zone rows, in any order; the
  * zone's tip only moves forward. ERR_NOT_FOUND. */
 MUST_USE enum err store_journaled_put(struct store *s, uint64_t seq,
@@ -298,6 +310,35 @@ MUST_USE enum err store_meta_get(struct store *s, const char *key, struct buf *v
                                  struct errinfo *e);
 MUST_USE enum err store_meta_put(struct store *s, const char *key, const char *value,
                                  struct errinfo *e);
+
+/* ---- Autoprimaries that an operator added ---- */
+
+/* One row of `autoprimary`: whoever speaks from `ip` may bring zones with `nameserver` among their
+ * NS records. Rows of one nameserver and account belong together: each address is a primary of
+ * their zones, and the limits are the same in all of them. */
+struct store_autoprimary {
+    char ip[64]; /* ADDRESS, or ADDRESS@PORT */
+    uint8_t nameserver[NAME_MAX_OCTETS];
+    char account[64];
+    char key[256]; /* TSIG key's name; "": none */
+    uint32_t zones_max, zones_per_hour;
+    char suffixes[1024]; /* names with a space between; "": any zone */
+    struct wall added_at;
+    char added_by[64];
+};
+
+typedef enum err store_autoprimary_fn(void *ctx, const struct store_autoprimary *a,
+                                      struct errinfo *e);
+/* In the order of nameserver, account, ip. */
+MUST_USE enum err store_autoprimary_each(struct store *s, store_autoprimary_fn *f, void *ctx,
+                                         struct errinfo *e);
+/* Adds a row; the limits hold for all rows of this nameserver and account from now on. ERR_EXISTS
+ * if there is one with this ip and nameserver. Writer only. */
+MUST_USE enum err store_autoprimary_put(struct store *s, const struct store_autoprimary *a,
+                                        struct errinfo *e);
+/* ERR_NOT_FOUND. Writer only. */
+MUST_USE enum err store_autoprimary_remove(struct store *s, const char *ip,
+                                           const uint8_t *nameserver, struct errinfo *e);
 
 /* ---- Checking (zonectl verify) ---- */
 

@@ -379,6 +379,48 @@ enum err store_waiting_put(struct store *s, struct store_zone *z, const struct z
     return wrap_zone(rc, z, e);
 }
 
+/* A version like the one before it. */
+static enum err version_again(struct store *s, const struct store_zone *stored,
+                              const struct origin *origin, struct wall at, uint64_t *seq,
+                              struct errinfo *e)
+{
+    struct changeset *nothing = changeset_new(stored->name);
+    struct store_version v = {.version = stored->last_version + 1,
+                              .has_from = true,
+                              .from = stored->serial,
+                              .serial = stored->serial,
+                              .at = at,
+                              .origin = *origin,
+                              .records = stored->records};
+    enum err rc;
+
+    nothing->has_from = true;
+    nothing->from = nothing->to = stored->serial;
+    if (!(rc = version_put(s, stored->id, nothing, &v, e)))
+        rc = zone_set_served(s, stored->id, &v, e);
+    changeset_free(nothing);
+    if (!rc)
+        *seq = v.seq;
+    return rc;
+}
+
+/* The change of state comes first: who reads only so far finds the row as it is now. */
+enum err store_mark_put(struct store *s, struct store_zone *z, const struct origin *origin,
+                        struct wall at, uint64_t *seq, struct errinfo *e)
+{
+    struct store_zone stored;
+    uint64_t n = 0;
+    enum err rc;
+
+    if ((rc = zone_row_at(s, z, &stored, e)) || (rc = seq_next(s, &n, e)) ||
+        (rc = change_insert(s, stored.id, CHANGE_STATE, 0, at, NULL, n, e)) ||
+        (stored.has_content && (rc = version_again(s, &stored, origin, at, &n, e))) ||
+        (rc = store_zone_put(s, z, e)))
+        return wrap_zone(rc, z, e);
+    *seq = n;
+    return OK;
+}
+
 /* ---- The journal's answer ---- */
 
 struct seq_version {

@@ -59,6 +59,10 @@ enum stmt_id {
     ST_VERSION_NEWEST_WAITING,
     ST_VERSION_SERVED_BEFORE,
     ST_VERSION_SET_OID,
+    ST_AUTOPRIMARY_EACH,
+    ST_AUTOPRIMARY_INSERT,
+    ST_AUTOPRIMARY_LIMITS,
+    ST_AUTOPRIMARY_DELETE,
     ST_COUNT,
 };
 
@@ -164,8 +168,8 @@ MUST_USE enum err pages_put(struct store *s, int64_t zone_id, const struct zone 
 /* store_version.c: the columns of a version in every statement that reads one, in this order. */
 #define VERSION_COLUMNS                                                                            \
     "v.version, v.seq, v.from_serial, v.serial, v.at, v.origin, v.who, v.source, v.key_name, "     \
-    "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid"
-#define VERSION_COLUMN_COUNT 17
+    "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid, v.act"
+#define VERSION_COLUMN_COUNT 18
 MUST_USE enum err version_read(sqlite3_stmt *st, int first, struct store_version *out,
                                struct errinfo *e);
 MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,

@@ -126,7 +126,30 @@ static const char *const step_3[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}};
+/* Autoprimaries that an operator added. `zone.nameserver` names the rows that brought a zone,
+ * together with its account. `version.act` tells of versions that changed no content: 1 took the
+ * zone away, 2 brought it back. */
+static const char *const step_4[] = {
+    "CREATE TABLE autoprimary ("
+    " nameserver BLOB NOT NULL CHECK (length(nameserver) BETWEEN 1 AND 255),"
+    " account TEXT NOT NULL,"
+    " ip TEXT NOT NULL,"
+    " key_name TEXT NOT NULL,"
+    " zones_max INTEGER NOT NULL CHECK (zones_max " U32 "),"
+    " zones_per_hour INTEGER NOT NULL CHECK (zones_per_hour " U32 "),"
+    " suffixes TEXT NOT NULL,"
+    " added_at INTEGER NOT NULL,"
+    " added_by TEXT NOT NULL,"
+    " PRIMARY KEY (nameserver, ip)"
+    ") STRICT, WITHOUT ROWID",
+    "ALTER TABLE zone ADD COLUMN nameserver BLOB CHECK (length(nameserver) BETWEEN 1 AND 255)",
+    "ALTER TABLE zone ADD COLUMN unserved_since INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE zone ADD COLUMN orphan INTEGER NOT NULL DEFAULT 0 CHECK (orphan IN (0, 1))",
+    "ALTER TABLE version ADD COLUMN act INTEGER NOT NULL DEFAULT 0 CHECK (act IN (0, 1, 2))",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}};
 
 unsigned schema_count(void)
 {

@@ -5,7 +5,7 @@
     "id, name, kind, source, account, serial, version, last_version, seq, records, tip_oid, "      \
     "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
     "last_success, next_check, expires_at, failures, last_error, last_primary, renewal, "          \
-    "catalog, member"
+    "catalog, member, nameserver, unserved_since, orphan"
 #define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
 
 #define SELECT_CHANGE                                                                              \
@@ -45,25 +45,25 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_ZONE_BY_ID] = SELECT_ZONE "WHERE id = ?1",
     [ST_ZONE_EACH] = SELECT_ZONE "ORDER BY id",
     [ST_ZONE_RENEWED] = SELECT_ZONE "WHERE renewal > ?1 ORDER BY renewal LIMIT ?2",
-    /* Parameters 1 to 9 are the same in the next three. */
+    /* Parameters 1 to 11 are the same in the next three. */
     [ST_ZONE_INSERT] =
         "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, expires_at,"
-        " failures, last_error, last_primary, kind, source, account, expired, removed,"
-        " held_version, held_at, held_by, held_reason, catalog, member, version, last_version,"
-        " seq, records)"
+        " failures, last_error, last_primary, unserved_since, orphan, kind, source, account,"
+        " expired, removed, held_version, held_at, held_by, held_reason, catalog, member,"
+        " nameserver, version, last_version, seq, records)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-        " ?19, ?20, 0, 0, 0, 0)",
+        " ?19, ?20, ?21, ?22, ?23, 0, 0, 0, 0)",
     [ST_ZONE_UPDATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4,"
         " next_check = ?5, expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
-        " kind = ?10, source = ?11, account = ?12, expired = ?13, removed = ?14,"
-        " held_version = ?15, held_at = ?16, held_by = ?17, held_reason = ?18,"
-        " catalog = ?19, member = ?20," RENEWAL(
-            "expires_at <> ?6 OR (held_version IS NULL) <> (?15 IS NULL)") " WHERE name = ?1",
+        " unserved_since = ?10, orphan = ?11, kind = ?12, source = ?13, account = ?14,"
+        " expired = ?15, removed = ?16, held_version = ?17, held_at = ?18, held_by = ?19,"
+        " held_reason = ?20, catalog = ?21, member = ?22, nameserver = ?23," RENEWAL(
+            "expires_at <> ?6 OR (held_version IS NULL) <> (?17 IS NULL)") " WHERE name = ?1",
     [ST_ZONE_UPDATE_STATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = ?5,"
-        " expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9," RENEWAL(
-            "expires_at <> ?6") " WHERE name = ?1",
+        " expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
+        " unserved_since = ?10, orphan = ?11," RENEWAL("expires_at <> ?6") " WHERE name = ?1",
     [ST_ZONE_SET_SERVED] = "UPDATE zone SET serial = ?2, version = ?3, last_version = ?3, seq = ?4,"
                            " records = ?5, expired = 0 WHERE id = ?1",
     [ST_ZONE_SET_LAST_VERSION] = "UPDATE zone SET last_version = ?2 WHERE id = ?1",
@@ -104,8 +104,8 @@ const char *const statement_texts[ST_COUNT] = {
 
     [ST_VERSION_INSERT] =
         "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
-        " key_name, transport, reason, added, removed, records, waiting)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        " key_name, transport, reason, added, removed, records, waiting, act)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     [ST_VERSION_EACH] =
         SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version < ?2 ORDER BY v.version DESC LIMIT ?3",
     [ST_VERSION_GET] = SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version = ?2",
@@ -122,4 +122,15 @@ const char *const statement_texts[ST_COUNT] = {
     "WHERE v.zone_id = ?1 AND v.version < ?2 AND v.waiting = 0 ORDER BY v.version DESC LIMIT 1",
     [ST_VERSION_SET_OID] = "UPDATE version SET oid = ?3, content_oid = ?4"
                            " WHERE zone_id = ?1 AND version = ?2",
+
+    [ST_AUTOPRIMARY_EACH] = "SELECT ip, nameserver, account, key_name, zones_max, zones_per_hour,"
+                            " suffixes, added_at, added_by FROM autoprimary"
+                            " ORDER BY nameserver, account, ip",
+    [ST_AUTOPRIMARY_INSERT] =
+        "INSERT INTO autoprimary (ip, nameserver, account, key_name, zones_max, zones_per_hour,"
+        " suffixes, added_at, added_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " ON CONFLICT (nameserver, ip) DO NOTHING",
+    [ST_AUTOPRIMARY_LIMITS] = "UPDATE autoprimary SET zones_max = ?3, zones_per_hour = ?4,"
+                              " suffixes = ?5 WHERE nameserver = ?1 AND account = ?2",
+    [ST_AUTOPRIMARY_DELETE] = "DELETE FROM autoprimary WHERE ip = ?1 AND nameserver = ?2",
 };

@@ -22,13 +22,32 @@ const char *origin_name(enum origin_kind kind)
         return "api";
     case ORIGIN_CATALOG:
         return "catalog";
+    case ORIGIN_REMOVE:
+        return "remove";
+    case ORIGIN_UNDELETE:
+        return "undelete";
     }
     return "unknown";
 }
 
+/* What `act` holds. The column `origin` was made for the kinds up to ORIGIN_CATALOG; the others are
+ * an operator's or this node's doing, by whatever way. */
+enum { ACT_NONE, ACT_REMOVE, ACT_UNDELETE };
+
+static int act_of(enum origin_kind kind)
+{
+    return kind == ORIGIN_REMOVE ? ACT_REMOVE : kind == ORIGIN_UNDELETE ? ACT_UNDELETE : ACT_NONE;
+}
+
+static enum origin_kind kind_of(int origin, int act)
+{
+    return act == ACT_REMOVE     ? ORIGIN_REMOVE
+           : act == ACT_UNDELETE ? ORIGIN_UNDELETE
+                                 : (enum origin_kind)origin;
+}
+
 static void origin_read(sqlite3_stmt *st, int first, struct origin *o, bool *bad)
 {
-    o->kind = (enum origin_kind)sqlite3_column_int(st, first);
     col_text(st, first + 1, o->who, sizeof(o->who), bad);
     col_text(st, first + 2, o->source, sizeof(o->source), bad);
     col_text(st, first + 3, o->key, sizeof(o->key), bad);
@@ -54,6 +73,8 @@ enum err version_read(sqlite3_stmt *st, int first, struct store_version *out, st
     out->waiting = sqlite3_column_int(st, first + 14) != 0;
     out->journaled = col_oid(st, first + 15, out->oid, &bad);
     (void)col_oid(st, first + 16, out->content_oid, &bad);
+    out->origin.kind =
+        kind_of(sqlite3_column_int(st, first + 5), sqlite3_column_int(st, first + 17));
     if (bad)
         return err_set(ERR_CORRUPT, e, "the row of version %llu (seq %llu) cannot be read",
                        (unsigned long long)out->version, (unsigned long long)out->seq);
@@ -74,7 +95,7 @@ enum err version_insert(struct store *s, int64_t zone_id, const struct store_ver
     bind_serial(st, 4, v->has_from, v->from);
     bind_i64(st, 5, v->serial.v);
     bind_i64(st, 6, v->at.s);
-    bind_i64(st, 7, v->origin.kind);
+    bind_i64(st, 7, act_of(v->origin.kind) ? ORIGIN_API : v->origin.kind);
     bind_text(st, 8, v->origin.who);
     bind_text(st, 9, v->origin.source);
     bind_text(st, 10, v->origin.key);
@@ -84,6 +105,7 @@ enum err version_insert(struct store *s, int64_t zone_id, const struct store_ver
     bind_u64(st, 14, v->removed);
     bind_u64(st, 15, v->records);
     bind_i64(st, 16, v->waiting);
+    bind_i64(st, 17, act_of(v->origin.kind));
     rc = stmt_run(s, st, NULL, e);
     stmt_end(s, ST_VERSION_INSERT, st);
     return rc;

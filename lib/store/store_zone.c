@@ -58,6 +58,10 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
     if (!col_is_null(st, 26))
         col_name(st, 26, z->catalog, &bad);
     col_label(st, 27, z->member, &bad);
+    if (!col_is_null(st, 28))
+        col_name(st, 28, z->nameserver, &bad);
+    z->unserved_since.s = sqlite3_column_int64(st, 29);
+    z->orphan = sqlite3_column_int(st, 30) != 0;
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);
@@ -154,7 +158,7 @@ enum err store_renewal_each(struct store *s, uint64_t after, uint32_t max, store
     return rc;
 }
 
-/* Parameters 1 to 9 of three statements: the name, and the replication state. */
+/* Parameters 1 to 11 of three statements: the name, and the replication state. */
 static void bind_state(sqlite3_stmt *st, const struct store_zone *z)
 {
     bind_name(st, 1, z->name);
@@ -166,31 +170,40 @@ static void bind_state(sqlite3_stmt *st, const struct store_zone *z)
     bind_i64(st, 7, z->failures);
     bind_text(st, 8, z->last_error);
     bind_text(st, 9, z->last_primary);
+    bind_i64(st, 10, z->unserved_since.s);
+    bind_i64(st, 11, z->orphan);
 }
 
-/* Parameters 10 to 20: what the zone is. */
+/* A name, or NULL for the root. */
+static void bind_name_or_null(sqlite3_stmt *st, int i, const uint8_t *name)
+{
+    if (name_is_root(name))
+        bind_null(st, i);
+    else
+        bind_name(st, i, name);
+}
+
+/* Parameters 12 to 23: what the zone is. */
 static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
 {
-    bind_i64(st, 10, z->kind);
-    bind_i64(st, 11, z->source);
-    bind_text(st, 12, z->account);
-    bind_i64(st, 13, z->expired);
-    bind_i64(st, 14, z->removed);
+    bind_i64(st, 12, z->kind);
+    bind_i64(st, 13, z->source);
+    bind_text(st, 14, z->account);
+    bind_i64(st, 15, z->expired);
+    bind_i64(st, 16, z->removed);
     if (z->held)
-        bind_u64(st, 15, z->held_version);
+        bind_u64(st, 17, z->held_version);
     else
-        bind_null(st, 15);
-    bind_i64(st, 16, z->held_at.s);
-    bind_text(st, 17, z->held_by);
-    bind_text(st, 18, z->held_reason);
-    if (name_is_root(z->catalog))
-        bind_null(st, 19);
-    else
-        bind_name(st, 19, z->catalog);
+        bind_null(st, 17);
+    bind_i64(st, 18, z->held_at.s);
+    bind_text(st, 19, z->held_by);
+    bind_text(st, 20, z->held_reason);
+    bind_name_or_null(st, 21, z->catalog);
     if (z->member[0] == 0)
-        bind_null(st, 20);
+        bind_null(st, 22);
     else
-        bind_blob(st, 20, z->member + 1, z->member[0]);
+        bind_blob(st, 22, z->member + 1, z->member[0]);
+    bind_name_or_null(st, 23, z->nameserver);
 }
 
 static enum err zone_write(struct store *s, enum stmt_id id, const struct store_zone *z,

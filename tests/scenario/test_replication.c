@@ -73,8 +73,8 @@ struct world {
     struct peer peers[PEERS];
     struct stored *zones; /* the store */
     size_t zone_count, zone_cap;
-    uint64_t commits[4]; /* by kind */
-    bool full;           /* the store's disk: nothing is taken */
+    uint64_t commits[COMMIT_WRITE + 1]; /* by kind */
+    bool full;                          /* the store's disk: nothing is taken */
 
     unsigned probes_total;
     unsigned most_in_a_second, in_this_second;

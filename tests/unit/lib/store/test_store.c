@@ -227,6 +227,9 @@ static struct store_zone full_row(const uint8_t *name)
     (void)snprintf(z.account, sizeof(z.account), "O'Brien\"; DROP TABLE zone; --");
     memcpy(z.catalog, "\3cat\4test", 10);
     memcpy(z.member, "\3a\0Z", 4); /* any octets, case is kept */
+    memcpy(z.nameserver, "\3ns1\4test", 10);
+    z.unserved_since.s = 1780000000;
+    z.orphan = true;
     z.expired = z.removed = z.held = true;
     z.held_version = 3;
     z.held_at.s = 1790000000;
@@ -275,6 +278,7 @@ static void test_zone_row(void **state)
     z.held = z.removed = z.has_primary_serial = false;
     memset(z.catalog, 0, sizeof(z.catalog));
     memset(z.member, 0, sizeof(z.member));
+    memset(z.nameserver, 0, sizeof(z.nameserver));
     z.held_version = z.primary_serial.v = 0;
     same = z;
     put_row(s, &z);
@@ -300,12 +304,14 @@ static void test_zone_row_state(void **state)
     old = z;
     (void)must_commit(s, &z, NULL, a, 10);
     old.failures = 7;
+    old.orphan = true;
     (void)snprintf(old.account, sizeof(old.account), "nobody");
     assert_int_equal(store_begin(s, &e), OK);
     assert_int_equal(store_zone_put_state(s, &old, &e), OK);
     assert_int_equal(store_commit(s, &e), OK);
     assert_int_equal(store_zone_get(s, example, &got, &e), OK);
     assert_int_equal(got.failures, 7);
+    assert_true(got.orphan);
     assert_string_equal(got.account, "");
     assert_int_equal(got.version, 1);
     put_row(s, &old);

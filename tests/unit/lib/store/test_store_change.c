@@ -240,6 +240,110 @@ static void test_state_change(void **state)
     assert_int_equal(t->z.seq, 3);
 }
 
+/* ---- Taken away and brought back ---- */
+
+static uint64_t last_seq(struct store *s)
+{
+    uint64_t last = 0, first = 0;
+
+    assert_int_equal(store_seq(s, &last, &first, &e), OK);
+    return last;
+}
+
+static void mark(struct setup *t, enum origin_kind kind, int64_t at)
+{
+    const struct origin origin = {.kind = kind, .who = "alice", .reason = "moved"};
+    uint64_t seq = 0;
+
+    t->z.removed = kind == ORIGIN_REMOVE;
+    assert_int_equal(store_begin(t->s, &e), OK);
+    assert_int_equal(store_mark_put(t->s, &t->z, &origin, (struct wall){at}, &seq, &e), OK);
+    assert_int_equal(store_commit(t->s, &e), OK);
+    assert_int_equal(seq, last_seq(t->s));
+}
+
+/* The row is told of before the version: who has read only so far must not serve it. */
+static enum err mark_row(void *ctx, const struct store_change *c, struct errinfo *err)
+{
+    int *rows = ctx;
+
+    (void)err;
+    assert_int_equal(c->kind, *rows % 2 ? CHANGE_DELTA : CHANGE_STATE);
+    if (c->changes)
+        assert_int_equal(c->changes->added.n + c->changes->removed.n, 0);
+    ++*rows;
+    return OK;
+}
+
+static void test_mark(void **state)
+{
+    struct setup *t = *state;
+    struct store_version v;
+    struct changeset *cs = NULL;
+    struct zone *got = NULL;
+    int rows = 0;
+
+    put_versions(t, 1, 2);
+    t->z.expired = true; /* stays as the row has it */
+    mark(t, ORIGIN_REMOVE, 3);
+    assert_true(t->z.removed && t->z.expired);
+    assert_int_equal(t->z.version, 3);
+    assert_int_equal(t->z.serial.v, 2);
+    assert_int_equal(store_version_get(t->s, t->z.id, 3, &v, &e), OK);
+    assert_int_equal(v.origin.kind, ORIGIN_REMOVE);
+    assert_string_equal(v.origin.reason, "moved");
+    assert_int_equal(v.records, HOSTS + 2);
+    t->z.expired = false;
+    mark(t, ORIGIN_UNDELETE, 4);
+    assert_false(t->z.removed || t->z.expired);
+    assert_int_equal(store_version_get(t->s, t->z.id, 4, &v, &e), OK);
+    assert_int_equal(v.origin.kind, ORIGIN_UNDELETE);
+    assert_int_equal(store_change_each(t->s, 2, 10, mark_row, &rows, &e), OK);
+    assert_int_equal(rows, 4);
+    must_commit(t->s, &t->z, t->v[2], t->v[3], 5);
+    for (uint64_t i = 1; i <= 5; i++) { /* each content is found, across the marks */
+        assert_int_equal(store_zone_load_version(&got, t->s, &t->z, i, &e), OK);
+        assert_true(same_content(got, t->v[i == 1 ? 1 : i == 5 ? 3 : 2]));
+        zone_unref(got);
+    }
+    assert_int_equal(store_changes_since(&cs, t->s, &t->z, 1, 1 << 20, &e), OK);
+    assert_int_equal(cs->from.v, 1);
+    assert_int_equal(cs->to.v, 3);
+    changeset_free(cs);
+}
+
+/* A zone that never came has no version to be removed with. */
+static void test_mark_without_content(void **state)
+{
+    struct setup *t = *state;
+    uint64_t n = 9;
+
+    assert_int_equal(store_begin(t->s, &e), OK);
+    assert_int_equal(store_zone_put(t->s, &t->z, &e), OK);
+    assert_int_equal(store_commit(t->s, &e), OK);
+    mark(t, ORIGIN_REMOVE, 3);
+    assert_true(t->z.removed);
+    assert_int_equal(t->z.version, 0);
+    assert_int_equal(store_unjournaled_count(t->s, &n, &e), OK);
+    assert_int_equal(n, 0);
+}
+
+static void test_mark_conflicts(void **state)
+{
+    const struct origin origin = {.kind = ORIGIN_REMOVE};
+    struct setup *t = *state;
+    struct store_zone old;
+    uint64_t seq = 0;
+
+    put_versions(t, 1, 1);
+    old = t->z;
+    (void)must_commit(t->s, &t->z, t->v[1], t->v[2], 2);
+    old.removed = true;
+    assert_int_equal(store_begin(t->s, &e), OK);
+    assert_int_equal(store_mark_put(t->s, &old, &origin, (struct wall){5}, &seq, &e), ERR_CONFLICT);
+    store_rollback(t->s);
+}
+
 /* ---- Refused and failed changes ---- */
 
 static void test_conflicts(void **state)
@@ -651,7 +755,8 @@ int main(void)
         TEST(test_io_error),          TEST(test_snapshot),     TEST(test_soa),
         TEST(test_changes_since),     TEST(test_load_version), TEST(test_waiting),
         TEST(test_waiting_conflicts), TEST(test_prune),        TEST(test_prune_some),
-        TEST(test_prune_waiting),
+        TEST(test_prune_waiting),     TEST(test_mark),         TEST(test_mark_without_content),
+        TEST(test_mark_conflicts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

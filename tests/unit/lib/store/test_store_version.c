@@ -207,6 +207,8 @@ static void test_origin_names(void **state)
     (void)state;
     assert_string_equal(origin_name(ORIGIN_AXFR), "axfr");
     assert_string_equal(origin_name(ORIGIN_CATALOG), "catalog");
+    assert_string_equal(origin_name(ORIGIN_REMOVE), "remove");
+    assert_string_equal(origin_name(ORIGIN_UNDELETE), "undelete");
 }
 
 int main(void)
