@@ -127,6 +127,7 @@ static void merge_row(struct commit_job *job, const struct store_zone *stored)
     memcpy(row->catalog, want.catalog, sizeof(row->catalog));
     memcpy(row->member, want.member, sizeof(row->member));
     memcpy(row->nameserver, want.nameserver, sizeof(row->nameserver));
+    memcpy(row->file, want.file, sizeof(row->file));
     row->expired = want.expired;
     row->removed = want.removed;
     row->held = want.held;

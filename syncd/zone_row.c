@@ -29,6 +29,7 @@ void zone_row_done(struct zone_row *row)
 {
     free(row->name);
     free(row->account);
+    free(row->file);
     free(row->catalog);
     free(row->member);
     free(row->nameserver);
@@ -71,6 +72,7 @@ void zone_row_set(struct zone_row *to, const struct store_zone *from)
     if (!name_is_root(from->nameserver))
         to->nameserver = xmemdup(from->nameserver, name_len(from->nameserver));
     zone_row_text(&to->account, from->account);
+    zone_row_text(&to->file, from->file);
     zone_row_text(&to->held_by, from->held_by);
     zone_row_text(&to->held_reason, from->held_reason);
     zone_row_text(&to->last_error, from->last_error);
@@ -116,6 +118,7 @@ void zone_row_get(struct store_zone *to, const struct zone_row *from)
         memcpy(to->member, from->member, 1u + from->member[0]);
     memcpy(to->tip_oid, from->tip_oid, sizeof(to->tip_oid));
     put_text(to->account, sizeof(to->account), from->account);
+    put_text(to->file, sizeof(to->file), from->file);
     put_text(to->held_by, sizeof(to->held_by), from->held_by);
     put_text(to->held_reason, sizeof(to->held_reason), from->held_reason);
     put_text(to->last_error, sizeof(to->last_error), from->last_error);

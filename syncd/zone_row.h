@@ -26,6 +26,7 @@ struct zone_row {
     uint8_t *member;     /* NULL: none */
     uint8_t *nameserver; /* NULL: none */
     char *account;       /* NULL is "", as for all that follow */
+    char *file;
     char *held_by, *held_reason;
     char *last_error, *last_primary;
 };

@@ -28,6 +28,7 @@
 struct store;
 
 #define STORE_OID_BYTES 20 /* a git object id */
+#define STORE_FILE_MAX 512 /* a path with its NUL */
 
 enum zone_kind {
     ZONE_LOCAL = 1,     /* we own its serial: import, later UPDATE and API */
@@ -52,6 +53,7 @@ struct store_zone {
     uint8_t catalog[NAME_MAX_OCTETS]; /* that lists the zone; the root name: none */
     uint8_t member[64];               /* its label there: the first octet is the length; 0: none */
     uint8_t nameserver[NAME_MAX_OCTETS]; /* of the autoprimary row that brought it; root: none */
+    char file[STORE_FILE_MAX]; /* of a watched directory, that the zone is read from; "": none */
 
     bool has_content;      /* a version is stored and served */
     struct serial serial;  /* of the served version */

@@ -149,7 +149,13 @@ static const char *const step_4[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}};
+/* The file of a watched directory that the zone is read from. */
+static const char *const step_5[] = {
+    "ALTER TABLE zone ADD COLUMN file TEXT NOT NULL DEFAULT ''",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}, {step_5}};
 
 unsigned schema_count(void)
 {

@@ -62,6 +62,7 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
         col_name(st, 28, z->nameserver, &bad);
     z->unserved_since.s = sqlite3_column_int64(st, 29);
     z->orphan = sqlite3_column_int(st, 30) != 0;
+    col_text(st, 31, z->file, sizeof(z->file), &bad);
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);
@@ -183,7 +184,7 @@ static void bind_name_or_null(sqlite3_stmt *st, int i, const uint8_t *name)
         bind_name(st, i, name);
 }
 
-/* Parameters 12 to 23: what the zone is. */
+/* Parameters 12 to 24: what the zone is. */
 static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
 {
     bind_i64(st, 12, z->kind);
@@ -204,6 +205,7 @@ static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
     else
         bind_blob(st, 22, z->member + 1, z->member[0]);
     bind_name_or_null(st, 23, z->nameserver);
+    bind_text(st, 24, z->file);
 }
 
 static enum err zone_write(struct store *s, enum stmt_id id, const struct store_zone *z,

@@ -229,6 +229,7 @@ static struct store_zone full_row(const uint8_t *name)
     memcpy(z.member, "\3a\0Z", 4); /* any octets, case is kept */
     memcpy(z.nameserver, "\3ns1\4test", 10);
     z.unserved_since.s = 1780000000;
+    (void)snprintf(z.file, sizeof(z.file), "/var/lib/zones/example.com.zone");
     z.orphan = true;
     z.expired = z.removed = z.held = true;
     z.held_version = 3;
