@@ -31,9 +31,9 @@ json_t *api_json_version(const struct store_zone *z, const struct store_version 
         api_json_text(v->origin.source), "key", api_json_text(v->origin.key), "transport",
         api_json_text(v->origin.transport), "reason", api_json_text(v->origin.reason), "added",
         (json_int_t)v->added, "removed", (json_int_t)v->removed, "records", (json_int_t)v->records,
-        "waiting", (int)v->waiting, "current", (int)(z->has_content && v->version == z->version),
-        "commit", json_oid(v->journaled, v->oid), "content_id",
-        json_oid(v->journaled, v->content_oid));
+        "waiting", (int)v->waiting, "current",
+        (int)(z->has_content && !z->removed && v->version == z->version), "commit",
+        json_oid(v->journaled, v->oid), "content_id", json_oid(v->journaled, v->content_oid));
 }
 
 json_t *api_json_records(const struct rr_list *list)
@@ -202,6 +202,36 @@ void api_post_release(struct api_request *r)
 
     if ((r->rc = api_history(&h, &row, r)) == OK &&
         (r->rc = operate_release(&job, &h, &row, &act, &r->error)) == OK)
+        show_job(r, job);
+    history_close(&h);
+}
+
+void api_delete_zone(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_remove(&job, &row, &act, &r->error)) == OK) {
+        if (api_arg_true(r, "dry_run"))
+            show_job(r, job);
+        else
+            r->job = job; /* answered 204 */
+    }
+    history_close(&h);
+}
+
+void api_post_undelete(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_undelete(&job, &h, &row, api_arg(r, "to"), &act, &r->error)) == OK)
         show_job(r, job);
     history_close(&h);
 }

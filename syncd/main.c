@@ -52,6 +52,9 @@ static void tell_secondaries(struct syncd *s, const struct commit_job *job)
     struct soa fields;
     struct rr soa;
 
+    if (job->rc == OK && job->kind == COMMIT_MARK && !job->row.removed && job->row.has_content)
+        notify_out_zone(s->notify, job->row.name, replicator_section(s->replicator, job->row.name),
+                        NULL, job->row.serial, job->seq);
     if (job->rc != OK || job->kind != COMMIT_CHANGE || !zone_soa(job->new_zone, &soa, &fields))
         return;
     notify_out_zone(s->notify, job->row.name, replicator_section(s->replicator, job->row.name),

@@ -75,7 +75,7 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
     enum err rc;
 
     if (row->removed)
-        return err_set(ERR_CONFLICT, e, "the zone is removed and not served; its history is kept");
+        return err_set(ERR_CONFLICT, e, "the zone is removed; 'zonectl undelete' brings it back");
     if (!row->has_content)
         return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
     if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
@@ -140,6 +140,112 @@ out:
     zone_unref(waiting);
     zone_unref(current);
     return rc;
+}
+
+/* ---- Remove and undelete ---- */
+
+enum err operate_remove(struct commit_job **out, const struct store_zone *row,
+                        const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job;
+
+    if (row->removed)
+        return err_set(ERR_CONFLICT, e, "the zone is removed already");
+    if (row->kind == ZONE_SECONDARY && row->source == SOURCE_CONFIG)
+        return err_set(ERR_CONFLICT, e,
+                       "the zone stands in the configuration: take it out there, and reload");
+    if (row->source == SOURCE_CATALOG)
+        return err_set(ERR_CONFLICT, e, "a catalog lists the zone: it must be taken out there");
+    job = commit_job_new(COMMIT_MARK, row);
+    job->row.removed = true;
+    origin_set(&job->origin, ORIGIN_REMOVE, "", act);
+    *out = job;
+    return OK;
+}
+
+/* Its primaries have a whole time of expiry to be found again. */
+static enum err live_again(struct store_zone *row, struct history *h, struct wall now,
+                           struct errinfo *e)
+{
+    static const struct store_zone none;
+    struct buf rdata = BUF_INIT;
+    uint32_t ttl;
+    struct soa soa;
+    enum err rc;
+
+    row->removed = row->expired = false;
+    commit_copy_state(row, &none);
+    if (row->kind != ZONE_SECONDARY || !row->has_content)
+        return OK;
+    if ((rc = store_zone_soa(&rdata, &ttl, h->store, row, e)) == OK) {
+        if (soa_parse(&soa, rdata.data, rdata.len))
+            row->expires_at.s = now.s + soa.expire_s;
+        row->last_success = now;
+    }
+    buf_free(&rdata);
+    return rc;
+}
+
+/* Another version than the last one: fills the job. */
+static enum err undelete_to(struct commit_job *job, struct history *h, const struct store_zone *row,
+                            const char *spec, const struct operator_act *act, struct errinfo *e)
+{
+    struct store_version v;
+    struct zone *current = NULL;
+    struct zone *old = NULL;
+    struct zone *next = NULL;
+    enum err rc;
+
+    if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
+        (rc = store_zone_load(&current, h->store, row, e)) ||
+        (rc = history_content(&old, h, row, &v, e)))
+        goto out;
+    if (row->kind == ZONE_LOCAL)
+        rc = zone_with_serial(&next, old, serial_next(zone_serial(current)), e);
+    else
+        next = zone_ref(old);
+    if (rc || (rc = zone_diff(&job->changes, current, next, e)))
+        goto out;
+    (void)snprintf(job->origin.source, sizeof(job->origin.source), "v%llu",
+                   (unsigned long long)v.version);
+    if (row->kind == ZONE_LOCAL ? only_serial(job->changes)
+                                : job->changes->removed.n + job->changes->added.n == 0)
+        goto out; /* the last content by another name */
+    job->kind = COMMIT_CHANGE;
+    job->old_zone = zone_ref(current);
+    job->new_zone = zone_ref(next);
+    if (row->kind == ZONE_SECONDARY)
+        hold(&job->row, &v, act);
+out:
+    zone_unref(current);
+    zone_unref(old);
+    zone_unref(next);
+    return rc;
+}
+
+enum err operate_undelete(struct commit_job **out, struct history *h, const struct store_zone *row,
+                          const char *spec, const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job;
+    enum err rc;
+
+    if (!row->removed)
+        return err_set(ERR_CONFLICT, e, "the zone is not removed");
+    if (row->kind == ZONE_SECONDARY && row->source == SOURCE_CONFIG)
+        return err_set(ERR_CONFLICT, e,
+                       "the zone was taken out of the configuration: put it back there");
+    if (row->kind == ZONE_LOCAL && !row->has_content)
+        return err_set(ERR_NOT_FOUND, e, "the zone never had content");
+    job = commit_job_new(COMMIT_MARK, row);
+    origin_set(&job->origin, ORIGIN_UNDELETE, "", act);
+    job->owns_state = true;
+    if ((rc = live_again(&job->row, h, act->now, e)) ||
+        (*spec && (rc = undelete_to(job, h, row, spec, act, e)))) {
+        commit_job_free(job);
+        return rc;
+    }
+    *out = job;
+    return OK;
 }
 
 /* ---- Import ---- */

@@ -1,5 +1,6 @@
-/* What an operator can do to a zone: import, roll back, release. Each function works in a pool
- * thread, reads what it needs, and gives the commit job that does it: the one way of all changes.
+/* What an operator can do to a zone: import, roll back, release, remove, undelete. Each function
+ * works in a pool thread, reads what it needs, and gives the commit job that does it: the one way
+ * of all changes.
  */
 #ifndef ZL_SYNCD_OPERATE_H
 #define ZL_SYNCD_OPERATE_H
@@ -39,5 +40,20 @@ MUST_USE enum err operate_import(struct commit_job **job, struct history *h,
                                  const struct store_zone *row, const char *file_name,
                                  const char *text, size_t len, const struct zone_limits *limits,
                                  const struct operator_act *act, struct errinfo *e);
+
+/* The zone is not served any more; content and history stay, and so do its account and where it
+ * came from. ERR_CONFLICT if that is so already, or if the configuration or a catalog has the zone:
+ * it would come back from there. */
+MUST_USE enum err operate_remove(struct commit_job **job, const struct store_zone *row,
+                                 const struct operator_act *act, struct errinfo *e);
+
+/* A removed zone is served again: with the content it had, or (`spec` is not "") with that of an
+ * older version, under a serial and with a hold as in operate_rollback. A zone from primaries may
+ * be served for its SOA's whole time of expiry from now on, whatever its primaries say. Errors:
+ * history_find's; ERR_CONFLICT if the zone is not removed, or was taken out of the configuration.
+ */
+MUST_USE enum err operate_undelete(struct commit_job **job, struct history *h,
+                                   const struct store_zone *row, const char *spec,
+                                   const struct operator_act *act, struct errinfo *e);
 
 #endif

@@ -464,6 +464,41 @@ static int run_release(const struct call *c)
     return EXIT_DONE;
 }
 
+static int run_zone_remove(const struct call *c)
+{
+    struct reply r;
+    char *path = zone_path(c->args[0], "");
+    int code;
+
+    verb_query_add(&path, "reason", c->opt->reason);
+    verb_query_add(&path, "dry_run", c->opt->dry_run ? "true" : NULL);
+    code = verb_request(&r, c, "DELETE", path, NULL);
+    if (code != EXIT_DONE)
+        return code;
+    if (!verb_print_json(c, &r)) {
+        if (c->opt->dry_run)
+            (void)printf("Dry run: nothing was changed.\n");
+        else
+            (void)printf("%s: removed; its history stays, and 'zonectl undelete %s' brings it "
+                         "back\n",
+                         c->args[0], c->args[0]);
+    }
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_undelete(const struct call *c)
+{
+    struct reply r;
+    int code = verb_request(&r, c, "POST", zone_path(c->args[0], "/undelete"), body_of(c));
+
+    if (code != EXIT_DONE)
+        return code;
+    print_done(c, &r, "undeleted");
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
 static bool read_file(struct buf *out, const char *path)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
@@ -556,6 +591,10 @@ static const struct verb table[] = {
     {"status", "", 0, 0, "this node at a glance; zones that need a look", run_status},
     {"zone list", "", 0, 0, "all zones", run_zone_list},
     {"zone show", "ZONE", 1, 1, "one zone", run_zone_show},
+    {"zone remove", "ZONE [--reason TEXT] [--dry-run]", 1, 1,
+     "serve it no longer; its history stays", run_zone_remove},
+    {"undelete", "ZONE [--to VERSION] [--reason TEXT] [--dry-run]", 1, 1,
+     "serve a removed zone again", run_undelete},
     {"refresh", "ZONE", 1, 1, "ask the primaries for their serial now", run_refresh},
     {"retransfer", "ZONE", 1, 1, "transfer the zone now, whatever the serial", run_retransfer},
     {"log", "ZONE [--limit N] [--before N]", 1, 1, "its versions, newest first", run_log},

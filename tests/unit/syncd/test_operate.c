@@ -463,6 +463,112 @@ static void an_import_forgets_the_troubles_with_primaries(void **state)
     assert_verified(w);
 }
 
+/* Removes (or with a version, or "", brings back) the zone as an operator does; the row must say
+ * that it came by itself, if it is from a primary. */
+static enum err remove_zone(struct world *w, struct errinfo *e)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("moved away");
+    enum err rc;
+
+    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    history_close(&h);
+    rc = operate_remove(&job, &row, &a, e);
+    return rc ? rc : commit(w, job);
+}
+
+static enum err undelete(struct world *w, const char *to, struct errinfo *e)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("back again");
+    enum err rc;
+
+    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    rc = operate_undelete(&job, &h, &row, to, &a, e);
+    history_close(&h);
+    return rc ? rc : commit(w, job);
+}
+
+static void our_own_zone_goes_and_comes_back(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+
+    import_ok(w, ZONE("10", "192.0.2.10"));
+    import_ok(w, ZONE("20", "192.0.2.20"));
+    assert_int_equal(undelete(w, "", &e), ERR_CONFLICT);
+    assert_int_equal(remove_zone(w, &e), OK);
+    assert_true(w->last.row.removed);
+    assert_int_equal(w->last.row.version, 3); /* a commit of its own */
+    assert_int_equal(remove_zone(w, &e), ERR_CONFLICT);
+    assert_verified(w);
+    assert_int_equal(undelete(w, "", &e), OK);
+    assert_false(w->last.row.removed);
+    assert_int_equal(w->last.row.serial.v, 20); /* what secondaries have is right still */
+    assert_served(w, "192.0.2.20");
+    assert_int_equal(remove_zone(w, &e), OK);
+    assert_int_equal(undelete(w, "v1", &e), OK);
+    assert_int_equal(w->last.row.serial.v, 21); /* other content: they must follow */
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.10\n");
+    assert_int_equal(remove_zone(w, &e), OK);
+    assert_int_equal(undelete(w, "v77", &e), ERR_NOT_FOUND);
+    assert_int_equal(undelete(w, "21", &e), OK); /* the last content by name */
+    assert_int_equal(w->last.row.serial.v, 21);
+    assert_verified(w);
+}
+
+static void set_source(struct world *w, enum zone_source source)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job;
+
+    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    history_close(&h);
+    job = commit_job_new(COMMIT_SERVED, &row);
+    job->row.source = source;
+    job->row.expired = true;
+    job->row.orphan = true;
+    job->row.expires_at.s = 5;
+    (void)snprintf(job->row.account, sizeof(job->row.account), "customer");
+    job->owns_state = true;
+    assert_int_equal(commit(w, job), OK);
+}
+
+static void a_zone_that_came_by_itself_goes_and_comes_back(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+    int64_t now = clock_wall(clock_real()).s;
+
+    transfer(w, ZONE("1", "192.0.2.1"), COMMIT_CHANGE);
+    transfer(w, ZONE("2", "192.0.2.2"), COMMIT_CHANGE);
+    assert_int_equal(remove_zone(w, &e), ERR_CONFLICT); /* it stands in the configuration */
+    set_source(w, SOURCE_CATALOG);
+    assert_int_equal(remove_zone(w, &e), ERR_CONFLICT);
+    set_source(w, SOURCE_AUTOPRIMARY);
+    assert_int_equal(remove_zone(w, &e), OK);
+    assert_int_equal(undelete(w, "", &e), OK);
+    assert_int_equal(w->last.row.source, SOURCE_AUTOPRIMARY);
+    assert_string_equal(w->last.row.account, "customer");
+    assert_false(w->last.row.held || w->last.row.expired || w->last.row.orphan);
+    assert_true(w->last.row.expires_at.s >= now + 86400); /* time to find its primaries */
+    assert_int_equal(w->last.row.serial.v, 2);
+    assert_int_equal(remove_zone(w, &e), OK);
+    assert_int_equal(undelete(w, "1", &e), OK);
+    assert_true(w->last.row.held); /* or the next refresh would bring the newest one */
+    assert_int_equal(w->last.row.serial.v, 1);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.1\n");
+    assert_verified(w);
+}
+
 static void a_removed_zone_is_not_rolled_back(void **state)
 {
     struct world *w = *state;
@@ -490,6 +596,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_made_for_an_older_version_is_refused, make_world,
                                         drop_world),
         cmocka_unit_test_setup_teardown(an_import_forgets_the_troubles_with_primaries, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(our_own_zone_goes_and_comes_back, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_zone_that_came_by_itself_goes_and_comes_back, make_world,
                                         drop_world),
         cmocka_unit_test_setup_teardown(a_removed_zone_is_not_rolled_back, make_world, drop_world),
     };
