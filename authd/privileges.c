@@ -11,6 +11,7 @@ static void allow_paths(struct cage *cage, const struct config *c)
     cage_allow_file(cage, c->path);
     cage_allow_file(cage, c->tls_certificate);
     cage_allow_file(cage, c->tls_key);
+    cage_allow_file(cage, c->tls_client_ca);
     cage_allow_file(cage, c->cookie_secret_file);
 }
 
@@ -18,6 +19,7 @@ enum err privileges_explain(enum err rc, const struct cage *cage, const struct c
                             struct errinfo *e)
 {
     rc = cage_explain(rc, cage, c->tls_certificate, e);
+    rc = cage_explain(rc, cage, c->tls_client_ca, e);
     rc = cage_explain(rc, cage, c->cookie_secret_file, e);
     return cage_explain(rc, cage, c->tls_key, e);
 }

@@ -29,7 +29,12 @@ enum err tls_front_load(struct tls_server **out, const struct config *c,
     enum err rc;
 
     if (c->listen_tls_count > 0) {
-        if ((rc = tls_server_new(&tls, c->tls_certificate, c->tls_key, tickets, e)))
+        struct tls_server_spec spec = {.certificate = c->tls_certificate,
+                                       .key = c->tls_key,
+                                       .client_ca = c->tls_client_ca,
+                                       .clients = c->tls_clients};
+
+        if ((rc = tls_server_new(&tls, &spec, tickets, e)))
             return rc;
         log_end(c, tls, clock);
     }

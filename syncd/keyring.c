@@ -12,6 +12,8 @@
 struct keyring {
     struct tsig_key **keys; /* as config.keys */
     size_t count;
+    struct tls_peer **peers; /* as config.primaries */
+    size_t peer_count;
     atomic_uint refs;
 };
 
@@ -32,6 +34,23 @@ static enum err load_key(struct tsig_key **out, const struct config_key *k, stru
         rc = tsig_key_new(out, name, alg, secret, len, e);
     explicit_bzero(secret, sizeof(secret));
     return rc ? err_wrap(rc, e, "key '%s': its file %s", k->name, k->secret_file) : OK;
+}
+
+static enum err load_peers(struct keyring *k, const struct config *config, struct errinfo *e)
+{
+    struct tls_roots *roots = tls_roots_new();
+    enum err rc = OK;
+
+    k->peer_count = config->primary_count;
+    k->peers = xcalloc(k->peer_count ? k->peer_count : 1, sizeof(struct tls_peer *));
+    for (size_t i = 0; i < k->peer_count && rc == OK; i++) {
+        const struct config_primary *p = &config->primaries[i];
+
+        if (p->tls.on && (rc = tls_peer_new(&k->peers[i], &p->tls, roots, e)))
+            (void)err_wrap(rc, e, "primary '%s'", p->name);
+    }
+    tls_roots_free(roots);
+    return rc;
 }
 
 enum err keyring_load(struct keyring **out, const struct config *config, struct errinfo *e)
@@ -55,6 +74,8 @@ enum err keyring_load(struct keyring **out, const struct config *config, struct 
         }
         k->keys[k->count++] = key;
     }
+    if ((rc = load_peers(k, config, e)))
+        goto fail;
     *out = k;
     return OK;
 fail:
@@ -74,6 +95,9 @@ void keyring_unref(struct keyring *k)
         return;
     for (size_t i = 0; i < k->count; i++)
         tsig_key_unref(k->keys[i]);
+    for (size_t i = 0; i < k->peer_count; i++)
+        tls_peer_unref(k->peers[i]);
+    free(k->peers);
     free(k->keys);
     free(k);
 }
@@ -81,6 +105,11 @@ void keyring_unref(struct keyring *k)
 struct tsig_key *keyring_get(const struct keyring *k, int index)
 {
     return index >= 0 && (size_t)index < k->count ? k->keys[index] : NULL;
+}
+
+struct tls_peer *keyring_tls(const struct keyring *k, size_t index)
+{
+    return index < k->peer_count ? k->peers[index] : NULL;
 }
 
 /* Keys are few, and this is asked once a signed message. */

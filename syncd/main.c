@@ -160,6 +160,17 @@ static void tell_of_row(void *ctx, const struct replicator_status *status)
                         row->serial, 0);
 }
 
+static void explain_tls(enum err rc, const struct cage *cage, const struct config_tls *t,
+                        struct errinfo *e)
+{
+    const char *const files[] = {t->ca, t->certificate, t->key};
+
+    for (size_t i = 0; t->on && i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i][0])
+            (void)!cage_explain(rc, cage, files[i], e); /* gives rc back */
+    }
+}
+
 /* `cage`: as it is by now. */
 static enum err load_config(struct config **config, struct keyring **keys, const char *path,
                             const struct cage *cage, struct errinfo *e)
@@ -172,6 +183,8 @@ static enum err load_config(struct config **config, struct keyring **keys, const
     if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
         for (size_t i = 0; i < c->key_count; i++)
             (void)!cage_explain(rc, cage, c->keys[i].secret_file, e); /* gives rc back */
+        for (size_t i = 0; i < c->primary_count; i++)
+            explain_tls(rc, cage, &c->primaries[i].tls, e);
         config_unref(c);
         return rc;
     }
@@ -277,6 +290,11 @@ static enum err enter_cage(struct syncd *s, struct errinfo *e)
     cage_allow_file(cage, c->path);
     for (size_t i = 0; i < c->key_count; i++)
         cage_allow_file(cage, c->keys[i].secret_file);
+    for (size_t i = 0; i < c->primary_count; i++) {
+        cage_allow_file(cage, c->primaries[i].tls.ca);
+        cage_allow_file(cage, c->primaries[i].tls.certificate);
+        cage_allow_file(cage, c->primaries[i].tls.key);
+    }
     if ((rc = cage_enter(&report, cage, e)))
         return rc;
     cage_log(&report);

@@ -16,6 +16,7 @@ struct nsquery {
     uint8_t zone[NAME_MAX_OCTETS];
     struct tcpconn *conn;
     struct tsig_key *key;
+    struct tls_peer *tls;
     struct tsig tsig;
     uint8_t query[QUERY_MAX];
     size_t query_len;
@@ -27,6 +28,7 @@ void nsquery_cancel(struct nsquery *q)
     tcpconn_close(q->conn);
     tsig_done(&q->tsig);
     tsig_key_unref(q->key);
+    tls_peer_unref(q->tls);
     free(q);
 }
 
@@ -115,6 +117,7 @@ struct nsquery *nsquery_start(struct loop *loop, const struct nsquery_spec *spec
     struct msg_query_spec query = {.qname = spec->zone, .qtype = RR_NS};
     struct tcpconn_spec conn = {.peer = spec->address,
                                 .source = spec->source,
+                                .tls = spec->tls,
                                 .connect_ms = spec->timeout_ms,
                                 .idle_ms = spec->timeout_ms};
 
@@ -123,6 +126,7 @@ struct nsquery *nsquery_start(struct loop *loop, const struct nsquery_spec *spec
     q->ctx = ctx;
     (void)name_copy(q->zone, spec->zone);
     q->key = spec->key ? tsig_key_ref(spec->key) : NULL;
+    q->tls = spec->tls ? tls_peer_ref(spec->tls) : NULL;
     clock_random(loop_clock(loop), &query.id, sizeof(query.id));
     q->query_len = msg_build_query(q->query, sizeof(q->query), &query);
     if (q->key && !tsig_sign_request(&q->tsig, q->key, q->query, &q->query_len, sizeof(q->query),

@@ -1,9 +1,10 @@
-/* One question for a zone's NS RRset, by TCP, signed if there is a key. Loop thread only. */
+/* One question for a zone's NS RRset, by TCP or TLS, signed if there is a key. Loop thread only. */
 #ifndef ZL_SYNCD_NSQUERY_H
 #define ZL_SYNCD_NSQUERY_H
 
 #include "lib/base/addr.h"
 #include "lib/dns/tsig.h"
+#include "lib/net/tls_peer.h"
 #include "syncd/loop.h"
 
 #define NSQUERY_NAMES_MAX 64 /* more are not looked at */
@@ -12,6 +13,7 @@ struct nsquery_spec {
     uint8_t zone[NAME_MAX_OCTETS];
     struct addr address, source;
     struct tsig_key *key; /* NULL: unsigned; a reference is taken */
+    struct tls_peer *tls; /* NULL: without; a reference is taken */
     uint32_t timeout_ms;
 };
 

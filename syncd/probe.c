@@ -1,5 +1,6 @@
 /*    UDP ──no answer──▶ UDP ──no answer──▶ TCP ──no answer──▶ TIMEOUT
  *     └──truncated, or an error that cannot be proven──▶ TCP
+ *    TLS ──no answer──▶ TIMEOUT
  */
 #include "syncd/probe.h"
 
@@ -145,6 +146,7 @@ static void probe_free(struct probe *p)
     tcpconn_close(p->tcp);
     tsig_done(&p->tsig);
     tsig_key_unref(p->spec.key);
+    tls_peer_unref(p->spec.tls);
     free(p);
 }
 
@@ -251,6 +253,7 @@ static void go_tcp(struct probe *p)
     static const struct tcpconn_events events = {on_tcp_ready, on_tcp_message, on_tcp_over};
     struct tcpconn_spec spec = {.peer = p->spec.address,
                                 .source = p->spec.source,
+                                .tls = p->spec.tls,
                                 .connect_ms = p->spec.timeout_ms,
                                 .idle_ms = p->spec.timeout_ms};
 
@@ -261,8 +264,13 @@ static void go_tcp(struct probe *p)
         (void)close(p->fd);
         p->fd = -1;
     }
-    p->report.transport = "tcp";
-    (void)make_query(p); /* it fitted before */
+    p->report.transport = p->spec.tls ? "tls" : "tcp";
+    if (!make_query(p)) {
+        p->report.outcome = PROBE_UNREACHABLE;
+        (void)err_set(ERR_LIMIT, &p->report.error, "the question has no room for its signature");
+        finish(p);
+        return;
+    }
     p->tcp = tcpconn_open(loop_base(p->loop), &spec, &events, p);
 }
 
@@ -335,7 +343,9 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
     (void)fd;
     (void)what;
-    if (p->tries == 0 && (!make_query(p) || open_udp(p) != OK)) {
+    if (p->spec.tls) {
+        go_tcp(p);
+    } else if (p->tries == 0 && (!make_query(p) || open_udp(p) != OK)) {
         p->report.outcome = PROBE_UNREACHABLE;
         finish(p);
     } else if (p->tries < UDP_TRIES) {
@@ -354,6 +364,8 @@ struct probe *probe_start(struct loop *loop, const struct probe_spec *spec, prob
     p->spec = *spec;
     if (spec->key)
         p->spec.key = tsig_key_ref(spec->key);
+    if (spec->tls)
+        p->spec.tls = tls_peer_ref(spec->tls);
     p->done = done;
     p->ctx = ctx;
     p->fd = -1;

@@ -1,7 +1,7 @@
 /* Asks one primary for a zone's SOA: twice by UDP, then by TCP (also when the answer is truncated,
- * or of a kind that a forger might have sent). One socket a probe, with a port and an ID of its
- * own; only an answer with our ID and question, from the primary's address, and signed if we sign,
- * counts. Loop thread only.
+ * or of a kind that a forger might have sent). One that is reached by TLS is asked by that alone.
+ * One socket a probe, with a port and an ID of its own; only an answer with our ID and question,
+ * from the primary's address, and signed if we sign, counts. Loop thread only.
  */
 #ifndef ZL_SYNCD_PROBE_H
 #define ZL_SYNCD_PROBE_H
@@ -10,6 +10,7 @@
 #include "lib/base/serial.h"
 #include "lib/dns/response.h"
 #include "lib/dns/tsig.h"
+#include "lib/net/tls_peer.h"
 #include "syncd/loop.h"
 
 enum probe_outcome {
@@ -31,6 +32,7 @@ struct probe_spec {
     struct addr address;
     struct addr source;   /* family 0: any */
     struct tsig_key *key; /* NULL: unsigned; a reference is taken */
+    struct tls_peer *tls; /* NULL: without; a reference is taken */
     uint32_t timeout_ms;  /* of each try */
 };
 

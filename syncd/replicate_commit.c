@@ -102,7 +102,7 @@ static void log_version(const struct zone_entry *z, const struct commit_wait *w,
     log_info(
         say(waiting ? "a new version waits, since the zone is held" : "a new version is committed"),
         kv_str("zone", zone), kv_str("primary", job->origin.source),
-        kv_str("address", job->origin.who),
+        kv_str("address", job->origin.who), kv_str("transport", job->origin.transport),
         kv_str("key", job->origin.key[0] ? job->origin.key : NULL),
         kv_str("kind", w->sequences ? "ixfr" : "axfr"), kv_u64("sequences", w->sequences),
         kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
@@ -209,7 +209,7 @@ static void set_origin(struct origin *o, const struct zone_entry *z, bool increm
     (void)snprintf(o->source, sizeof(o->source), "%s", p->name);
     if (p->key >= 0)
         (void)snprintf(o->key, sizeof(o->key), "%s", z->replicator->config->keys[p->key].name);
-    (void)snprintf(o->transport, sizeof(o->transport), "tcp");
+    (void)snprintf(o->transport, sizeof(o->transport), "%s", p->tls.on ? "tls" : "tcp");
 }
 
 static void warn_odd_serial(const struct zone_entry *z, const struct xfrin_result *result)

@@ -11,13 +11,23 @@ static const char *key_name(const struct config *c, int key)
     return key < 0 ? "" : c->keys[key].name;
 }
 
+/* Its files may have been renewed: that begins with the next connection. */
+static bool same_tls(const struct config_tls *x, const struct config_tls *y)
+{
+    return x->on == y->on && strcmp(x->hostname, y->hostname) == 0 && strcmp(x->ca, y->ca) == 0 &&
+           strcmp(x->certificate, y->certificate) == 0 && strcmp(x->key, y->key) == 0 &&
+           x->pin_count == y->pin_count &&
+           (!x->pin_count || memcmp(x->pins, y->pins, x->pin_count * sizeof(x->pins[0])) == 0);
+}
+
 static bool same_primary(const struct config *a, int ia, const struct config *b, int ib)
 {
     const struct config_primary *x = &a->primaries[ia];
     const struct config_primary *y = &b->primaries[ib];
 
     return strcmp(x->name, y->name) == 0 && addr_eq(&x->address, &y->address) &&
-           addr_eq(&x->source, &y->source) && strcmp(key_name(a, x->key), key_name(b, y->key)) == 0;
+           addr_eq(&x->source, &y->source) && same_tls(&x->tls, &y->tls) &&
+           strcmp(key_name(a, x->key), key_name(b, y->key)) == 0;
 }
 
 static bool same_work(const struct config *a, const struct config_zone *x, const struct config *b,

@@ -152,6 +152,8 @@ void replicate_settle(struct replicator *r);
 /* The transfer is over, its result committed or not. */
 void replicate_transferred(struct zone_entry *z, const struct transfer_report *report,
                            const char *error);
+/* How it is reached by TLS, lent; NULL: without. */
+struct tls_peer *replicate_tls(const struct replicator *r, const struct config_primary *p);
 const struct config_primary *replicate_primary(const struct zone_entry *z, unsigned index);
 /* The serial that primaries are compared with. */
 bool replicate_newest(const struct zone_entry *z, struct serial *out);

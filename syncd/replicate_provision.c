@@ -160,6 +160,7 @@ static void start_one(struct provision *p)
     struct nsquery_spec spec = {.address = primary->address,
                                 .source = primary->source,
                                 .key = keyring_get(r->keys, primary->key),
+                                .tls = replicate_tls(r, primary),
                                 .timeout_ms = 2 * r->config->probe_timeout_ms};
 
     (void)name_copy(spec.zone, p->announcement.zone);

@@ -10,6 +10,11 @@
 
 static const uint8_t jitter_key[16] = "zoneledger-time"; /* the same at each start */
 
+struct tls_peer *replicate_tls(const struct replicator *r, const struct config_primary *p)
+{
+    return keyring_tls(r->keys, (size_t)(p - r->config->primaries));
+}
+
 const struct config_primary *replicate_primary(const struct zone_entry *z, unsigned index)
 {
     return &z->replicator->config->primaries[z->config->primaries[index]];
@@ -182,10 +187,11 @@ static void log_failure(enum log_level level, const struct zone_entry *z,
     (void)name_to_text(zone, z->row.name);
     addr_to_text(address, &p->address);
     say_next_try(next, z);
-    log_write(level, LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("primary", p->name),
-                             kv_str("address", address), kv_str("key", key_of(z, p)),
-                             kv_str("error", error), kv_u64("failures", z->refresh.failures),
-                             kv_str("next_try", next)));
+    log_write(level,
+              LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("primary", p->name),
+                      kv_str("address", address), kv_str("transport", p->tls.on ? "tls" : NULL),
+                      kv_str("key", key_of(z, p)), kv_str("error", error),
+                      kv_u64("failures", z->refresh.failures), kv_str("next_try", next)));
 }
 
 static void note_error(struct zone_entry *z, const struct config_primary *p, const char *error)
@@ -275,6 +281,7 @@ static void start_probe(struct zone_entry *z)
     struct probe_spec spec = {.address = p->address,
                               .source = p->source,
                               .key = keyring_get(r->keys, p->key),
+                              .tls = replicate_tls(r, p),
                               .timeout_ms = r->config->probe_timeout_ms};
 
     (void)name_copy(spec.zone, z->row.name);
@@ -355,6 +362,7 @@ static void start_transfer(struct zone_entry *z)
     struct xfrin_spec spec = {.address = p->address,
                               .source = p->source,
                               .key = keyring_get(r->keys, p->key),
+                              .tls = replicate_tls(r, p),
                               .connect_ms = 2 * c->probe_timeout_ms,
                               .idle_ms = c->transfer_idle_ms,
                               .max_s = c->transfer_max_s,

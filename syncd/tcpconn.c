@@ -10,6 +10,7 @@
 #include "lib/base/mem.h"
 
 #define IN_BYTES (256 * 1024) /* a few of the largest messages */
+#define READS_AT_ONCE 32      /* before others get their turn */
 
 struct tcpconn {
     int fd;
@@ -19,8 +20,11 @@ struct tcpconn {
 
     struct event *reading;
     struct event *writing; /* connecting, then while octets wait to be sent */
+    struct event *shaking; /* the time for the handshake of TLS */
     struct event *failing; /* tells of an error that happened in tcpconn_open */
     bool connected;
+    struct tls_stream *tls; /* NULL: plain */
+    bool ready;             /* the handshake is over, if there is one */
     enum err rc;
     struct errinfo error;
 
@@ -71,6 +75,8 @@ static void over(struct tcpconn *c, enum err rc)
         (void)event_del(c->reading);
     if (c->writing)
         (void)event_del(c->writing);
+    if (c->shaking)
+        (void)event_del(c->shaking);
     c->events.over(c->ctx, rc, &c->error);
 }
 
@@ -112,53 +118,165 @@ static bool deliver(struct tcpconn *c)
     return true;
 }
 
+static void shake_hands(struct tcpconn *c);
+
+static void ended(struct tcpconn *c)
+{
+    over(c, err_set(ERR_CLOSED, &c->error, "the primary closed the connection%s",
+                    c->in_end ? " in the middle of a message" : ""));
+}
+
+/* Into the buffer. False: nothing more now, or the connection is over. */
+static bool read_plain(struct tcpconn *c, size_t *n)
+{
+    ssize_t got = recv(c->fd, c->in + c->in_end, IN_BYTES - c->in_end, 0);
+
+    if (got > 0)
+        *n = (size_t)got;
+    else if (got == 0)
+        ended(c);
+    else if (errno != EAGAIN && errno != EINTR)
+        over(c, err_sys(errno, &c->error, "reading"));
+    return got > 0;
+}
+
+static bool read_tls(struct tcpconn *c, size_t *n)
+{
+    switch (tls_stream_read(c->tls, c->in + c->in_end, IN_BYTES - c->in_end, n)) {
+    case TLS_OK:
+        return true;
+    case TLS_WANT_READ:
+        break;
+    case TLS_WANT_WRITE: /* an answer of its own, to a new key say */
+        (void)event_add(c->writing, NULL);
+        break;
+    case TLS_CLOSED:
+        ended(c);
+        break;
+    case TLS_FAILED:
+        tls_stream_explain(c->tls, &c->error);
+        over(c, ERR_AUTH);
+        break;
+    }
+    return false;
+}
+
+/* TLS may hold more than one turn takes, and no event of the socket would tell of it. */
+static void read_on(struct tcpconn *c)
+{
+    for (int i = 0; i < READS_AT_ONCE; i++) {
+        size_t n = 0;
+
+        if (!(c->tls ? read_tls(c, &n) : read_plain(c, &n)))
+            return;
+        c->in_end += n;
+        c->received += n;
+        if (!deliver(c) || !c->tls)
+            return;
+    }
+    event_active(c->reading, EV_READ, 0);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
 {
     struct tcpconn *c = ctx;
-    ssize_t n;
 
-    if (what & EV_TIMEOUT) {
+    (void)fd;
+    if (what & EV_TIMEOUT)
         over(c,
              err_set(ERR_TIMEOUT, &c->error, "nothing came for %u ms", (unsigned)c->spec.idle_ms));
-        return;
-    }
-    n = recv(fd, c->in + c->in_end, IN_BYTES - c->in_end, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0) {
-        over(c, err_sys(errno, &c->error, "reading"));
-    } else if (n == 0) {
-        over(c, err_set(ERR_CLOSED, &c->error, "the primary closed the connection%s",
-                        c->in_end ? " in the middle of a message" : ""));
-    } else {
-        c->in_end += (size_t)n;
-        c->received += (size_t)n;
-        (void)deliver(c);
-    }
+    else if (!c->ready)
+        shake_hands(c);
+    else
+        read_on(c);
 }
 
 /* ---- Connecting and writing ---- */
 
+/* How many octets went out; 0: the socket is full, or broken, which the reading side tells. */
+static size_t send_some(struct tcpconn *c)
+{
+    const uint8_t *p = c->out.data + c->sent;
+    size_t left = c->out.len - c->sent;
+    size_t n = 0;
+    ssize_t k;
+
+    if (c->tls)
+        return tls_stream_write(c->tls, p, left, &n) == TLS_OK ? n : 0;
+    do
+        k = send(c->fd, p, left, MSG_NOSIGNAL);
+    while (k < 0 && errno == EINTR);
+    return k > 0 ? (size_t)k : 0;
+}
+
 static void flush(struct tcpconn *c)
 {
-    while (c->sent < c->out.len) {
-        ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+    size_t n = 1;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) /* anything but "full" is told by the reading side too */
-            break;
-        c->sent += (size_t)n;
-    }
+    while (c->sent < c->out.len && (n = send_some(c)) > 0)
+        c->sent += n;
     if (c->sent == c->out.len)
         c->out.len = c->sent = 0;
     else
         (void)event_add(c->writing, NULL);
 }
 
-static void on_connected(struct tcpconn *c)
+static void begin(struct tcpconn *c)
 {
     struct timeval idle = tv_of(c->spec.idle_ms);
+
+    c->ready = true;
+    if (c->shaking)
+        (void)event_del(c->shaking);
+    (void)event_add(c->reading, &idle);
+    c->events.ready(c->ctx);
+}
+
+static void shake_hands(struct tcpconn *c)
+{
+    switch (tls_stream_handshake(c->tls, &c->error)) {
+    case TLS_OK:
+        begin(c);
+        return;
+    case TLS_WANT_READ:
+        (void)event_add(c->reading, NULL);
+        return;
+    case TLS_WANT_WRITE:
+        (void)event_add(c->writing, NULL);
+        return;
+    case TLS_CLOSED:
+        (void)err_set(ERR_AUTH, &c->error, "TLS: the primary closed the connection");
+        break;
+    case TLS_FAILED:
+        break;
+    }
+    over(c, ERR_AUTH);
+}
+
+static void on_shaking(evutil_socket_t fd, short what, void *ctx)
+{
+    struct tcpconn *c = ctx;
+
+    (void)fd;
+    (void)what;
+    over(c, err_set(ERR_TIMEOUT, &c->error, "TLS: no handshake within %u ms",
+                    (unsigned)c->spec.connect_ms));
+}
+
+static void begin_tls(struct tcpconn *c)
+{
+    struct timeval tv = tv_of(c->spec.connect_ms);
+
+    c->tls = tls_peer_stream(c->spec.tls, c->fd);
+    c->shaking = evtimer_new(event_get_base(c->reading), on_shaking, c);
+    if (!c->tls || !c->shaking || evtimer_add(c->shaking, &tv) != 0)
+        over(c, err_set(ERR_LIMIT, &c->error, "TLS: no memory for a connection"));
+    else
+        shake_hands(c);
+}
+
+static void on_connected(struct tcpconn *c)
+{
     socklen_t n = sizeof(int);
     int error = 0;
 
@@ -170,8 +288,10 @@ static void on_connected(struct tcpconn *c)
     }
     c->connected = true;
     c->in = xmalloc(IN_BYTES);
-    (void)event_add(c->reading, &idle);
-    c->events.ready(c->ctx);
+    if (c->spec.tls)
+        begin_tls(c);
+    else
+        begin(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *ctx)
@@ -182,10 +302,12 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
     if (what & EV_TIMEOUT)
         over(c, err_set(ERR_TIMEOUT, &c->error, "no connection within %u ms",
                         (unsigned)c->spec.connect_ms));
-    else if (c->connected)
-        flush(c);
-    else
+    else if (!c->connected)
         on_connected(c);
+    else if (!c->ready)
+        shake_hands(c);
+    else
+        flush(c);
 }
 
 static enum err open_now(struct tcpconn *c, struct event_base *base)
@@ -236,6 +358,11 @@ void tcpconn_close(struct tcpconn *c)
         event_free(c->writing);
     if (c->failing)
         event_free(c->failing);
+    if (c->shaking)
+        event_free(c->shaking);
+    if (c->tls)
+        tls_stream_close(c->tls);
+    tls_stream_free(c->tls);
     if (c->fd >= 0)
         (void)close(c->fd);
     buf_free(&c->out);

@@ -1,4 +1,6 @@
 /* A DNS connection to a peer by TCP (RFC 7766): messages with two octets of length before each.
+ * With TLS around it if the peer is one for that (RFC 9103): then nothing at all is sent before the
+ * peer is known to be who it shall be, and there is no way back to plain TCP.
  * Nonblocking, on libevent. Loop thread only.
  */
 #ifndef ZL_SYNCD_TCPCONN_H
@@ -9,6 +11,7 @@
 
 #include "lib/base/addr.h"
 #include "lib/base/err.h"
+#include "lib/net/tls_peer.h"
 
 struct tcpconn;
 
@@ -18,16 +21,17 @@ struct tcpconn_events {
     void (*ready)(void *ctx);
     /* One whole message, lent. False: the connection is closed, or nothing more is wanted. */
     bool (*message)(void *ctx, const uint8_t *wire, size_t len);
-    /* It is over, by the peer (ERR_CLOSED), time (ERR_TIMEOUT) or the network (ERR_IO). Still to be
-     * closed. */
+    /* It is over, by the peer (ERR_CLOSED), time (ERR_TIMEOUT), the network (ERR_IO), or since the
+     * peer is not who it shall be, or TLS has failed (ERR_AUTH). Still to be closed. */
     void (*over)(void *ctx, enum err rc, const struct errinfo *e);
 };
 
 struct tcpconn_spec {
     struct addr peer;
-    struct addr source; /* family 0: any */
-    uint32_t connect_ms;
-    uint32_t idle_ms; /* without an octet from the peer, once connected */
+    struct addr source;   /* family 0: any */
+    struct tls_peer *tls; /* lent; NULL: plain TCP */
+    uint32_t connect_ms;  /* and as long again for the handshake of TLS */
+    uint32_t idle_ms;     /* without an octet from the peer, once connected */
 };
 
 /* Nonblocking, with close-on-exec, bound to `source` unless its family is 0. ERR_IO. */

@@ -18,6 +18,7 @@ struct forward {
     struct config *config;             /* a reference, */
     const struct config_zone *section; /* and of it */
     size_t primary;                    /* that is asked */
+    struct keyring *keys;              /* a reference */
     struct tcpconn *tcp;
     uint8_t *wire;
     size_t len;
@@ -54,6 +55,7 @@ static void finish(struct forward *w, const uint8_t *wire, size_t len)
         w->next->at = w->at;
     w->owner->count--;
     config_unref(w->config);
+    keyring_unref(w->keys);
     free(w->wire);
     free(w->servfail);
     free(w);
@@ -79,9 +81,10 @@ static void say_how(const struct forward *w, const char *sentence, enum log_leve
     char client[ADDR_TEXT_MAX];
 
     addr_to_text(client, &w->source);
-    log_write(level,
-              LOG_KVS(say(sentence), kv_str("zone", w->section->name), kv_str("client", client),
-                      kv_str("primary", primary_of(w)->name), kv_str("error", e ? e->text : NULL)));
+    log_write(level, LOG_KVS(say(sentence), kv_str("zone", w->section->name),
+                             kv_str("client", client), kv_str("primary", primary_of(w)->name),
+                             kv_str("transport", primary_of(w)->tls.on ? "tls" : "tcp"),
+                             kv_str("error", e ? e->text : NULL)));
 }
 
 static void ask(struct forward *w);
@@ -128,15 +131,19 @@ static void ask(struct forward *w)
 {
     static const struct tcpconn_events events = {on_ready, on_message, on_over};
     const struct config_primary *p = primary_of(w);
-    struct tcpconn_spec spec = {
-        .peer = p->address, .source = p->source, .connect_ms = CONNECT_MS, .idle_ms = ANSWER_MS};
+    struct tcpconn_spec spec = {.peer = p->address,
+                                .source = p->source,
+                                .tls =
+                                    keyring_tls(w->keys, (size_t)w->section->primaries[w->primary]),
+                                .connect_ms = CONNECT_MS,
+                                .idle_ms = ANSWER_MS};
 
     w->tcp = tcpconn_open(loop_base(w->owner->loop), &spec, &events, w);
 }
 
 void forwarder_pass(struct forwarder *f, const struct ho_frame *m, struct config *config,
-                    const struct config_zone *section, const uint8_t *servfail, size_t servfail_len,
-                    struct front_later *later)
+                    struct keyring *keys, const struct config_zone *section,
+                    const uint8_t *servfail, size_t servfail_len, struct front_later *later)
 {
     struct forward *w = xcalloc(1, sizeof(*w));
 
@@ -145,6 +152,7 @@ void forwarder_pass(struct forwarder *f, const struct ho_frame *m, struct config
                           .at = &f->list,
                           .later = later,
                           .config = config_ref(config),
+                          .keys = keyring_ref(keys),
                           .section = section,
                           .wire = xmemdup(m->wire, m->wire_len),
                           .len = m->wire_len,

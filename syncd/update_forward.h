@@ -8,6 +8,7 @@
 #include "lib/base/config.h"
 #include "lib/net/handover.h"
 #include "syncd/front.h"
+#include "syncd/keyring.h"
 #include "syncd/loop.h"
 
 #define FORWARDS_MAX 200 /* on their way */
@@ -20,10 +21,10 @@ void forwarder_free(struct forwarder *f); /* what is on its way gets no answer *
 /* True if there is room for one more. */
 bool forwarder_has_room(const struct forwarder *f);
 
-/* Passes a message on to the primaries of `section`, which is of `config`. `servfail` is the answer
- * if none can be reached; both are copied. Takes over `later`. */
+/* Passes a message on to the primaries of `section`, which is of `config`, as are `keys`.
+ * `servfail` is the answer if none can be reached; both are copied. Takes over `later`. */
 void forwarder_pass(struct forwarder *f, const struct ho_frame *m, struct config *config,
-                    const struct config_zone *section, const uint8_t *servfail, size_t servfail_len,
-                    struct front_later *later);
+                    struct keyring *keys, const struct config_zone *section,
+                    const uint8_t *servfail, size_t servfail_len, struct front_later *later);
 
 #endif

@@ -415,7 +415,7 @@ static void pass_on(struct updates *u, struct job *j, const struct ho_frame *m)
 
     tsig_query_reply(&j->tsig, &j->q, RCODE_SERVFAIL, 0, u->config->udp_payload,
                      clock_wall(loop_clock(u->ops.loop)), &servfail);
-    forwarder_pass(u->forwarder, m, j->config, j->section, servfail.data, servfail.len,
+    forwarder_pass(u->forwarder, m, j->config, u->keys, j->section, servfail.data, servfail.len,
                    u->ops.later(u->ops.ctx));
     buf_free(&servfail);
     job_free(j);

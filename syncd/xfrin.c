@@ -63,6 +63,7 @@ static void xfrin_free(struct xfrin *x)
     xfrin_result_done(&x->result);
     tsig_done(&x->tsig);
     tsig_key_unref(x->spec.key);
+    tls_peer_unref(x->spec.tls);
     free(x->data_dir);
     free(x);
 }
@@ -271,6 +272,7 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
     struct xfrin *x = xcalloc(1, sizeof(*x));
     struct tcpconn_spec conn = {.peer = spec->address,
                                 .source = spec->source,
+                                .tls = spec->tls,
                                 .connect_ms = spec->connect_ms,
                                 .idle_ms = spec->idle_ms};
 
@@ -280,6 +282,8 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
     x->spec.data_dir = NULL;
     if (spec->key)
         x->spec.key = tsig_key_ref(spec->key);
+    if (spec->tls)
+        x->spec.tls = tls_peer_ref(spec->tls);
     x->events = *events;
     x->ctx = ctx;
     x->started = clock_mono(loop_clock(loop));

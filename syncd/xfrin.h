@@ -1,6 +1,6 @@
-/* One transfer in: TCP to a primary, the stream, then (in a pool thread) the zone from it, our
- * checks, and the difference to what the store has. What comes out is ready to commit; the served
- * zone is not touched here.
+/* One transfer in: TCP, or TLS, to a primary, the stream, then (in a pool thread) the zone from it,
+ * our checks, and the difference to what the store has. What comes out is ready to commit; the
+ * served zone is not touched here.
  *
  * If IXFR was asked for and anything is wrong with the answer, TRANSFER_NOT_INCREMENTAL is the
  * outcome, whatever it was: the whole zone is to be asked for next.
@@ -23,6 +23,7 @@ struct xfrin_spec {
     struct addr address;
     struct addr source;   /* family 0: any */
     struct tsig_key *key; /* NULL: unsigned; a reference is taken */
+    struct tls_peer *tls; /* NULL: without; a reference is taken */
     uint32_t connect_ms;
     uint32_t idle_ms; /* without an octet */
     uint32_t max_s;   /* in all */

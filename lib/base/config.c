@@ -163,9 +163,9 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
     cfg_opt_t log_opts[CONFIG_ITEMS_MAX], authd_opts[CONFIG_ITEMS_MAX],
         syncd_opts[CONFIG_ITEMS_MAX], key_opts[CONFIG_ITEMS_MAX], primary_opts[CONFIG_ITEMS_MAX],
         secondary_opts[CONFIG_ITEMS_MAX], autoprimary_opts[CONFIG_ITEMS_MAX],
-        policy_opts[CONFIG_ITEMS_MAX], template_opts[CONFIG_ITEMS_MAX],
-        catalog_opts[CONFIG_ITEMS_MAX], producer_opts[CONFIG_ITEMS_MAX],
-        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+        client_opts[CONFIG_ITEMS_MAX], policy_opts[CONFIG_ITEMS_MAX],
+        template_opts[CONFIG_ITEMS_MAX], catalog_opts[CONFIG_ITEMS_MAX],
+        producer_opts[CONFIG_ITEMS_MAX], zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
     int got;
@@ -175,6 +175,7 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
     section_opts(authd_opts, "authd");
     section_opts(syncd_opts, "syncd");
     section_opts(key_opts, "key");
+    section_opts(client_opts, "client");
     section_opts(primary_opts, "primary");
     section_opts(secondary_opts, "secondary");
     section_opts(autoprimary_opts, "autoprimary");
@@ -191,6 +192,8 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
     root_opts[n++] = (cfg_opt_t)CFG_SEC("syncd", syncd_opts, CFGF_NONE);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("key", key_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] =
+        (cfg_opt_t)CFG_SEC("client", client_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("primary", primary_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] = (cfg_opt_t)CFG_SEC("autoprimary", autoprimary_opts,
@@ -269,6 +272,7 @@ void config_unref(struct config *c)
     free(c->rrl_exempt);
     free(c->tls_certificate);
     free(c->tls_key);
+    free(c->tls_client_ca);
     free(c->cookie_secret_file);
     free(c->path);
     free(c->node);

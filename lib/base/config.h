@@ -24,12 +24,48 @@ struct config_key {
     char *secret_file;
 };
 
+/* SHA-256 of a public key, as its certificate has it (SubjectPublicKeyInfo, DER). */
+struct config_pin {
+    uint8_t sha256[32];
+};
+
+/* How a primary is reached by TLS, and known (RFC 9103). */
+struct config_tls {
+    bool on;
+    char *hostname; /* that its certificate is for; "": the pins alone say who it is */
+    char *ca;       /* file in PEM; "": the system's */
+    struct config_pin *pins;
+    size_t pin_count;
+    char *certificate; /* ours to show: files in PEM; "": none */
+    char *key;
+};
+
+/* Somebody who shows a certificate to us (authd). */
+struct config_client {
+    char *name;
+    char **names; /* in the certificate, which tls_client_ca vouches for */
+    size_t name_count;
+    struct config_pin *pins;
+    size_t pin_count;
+};
+
+enum config_clients { CONFIG_CLIENTS_NOT_ASKED, CONFIG_CLIENTS_ACCEPTED, CONFIG_CLIENTS_DEMANDED };
+
+/* What a transfer of a zone must come by. */
+enum config_transport {
+    CONFIG_ANY_TRANSPORT,
+    CONFIG_TLS,
+    CONFIG_TLS_CERTIFICATE, /* and the client shows a certificate that we trust */
+};
+
 struct config_primary {
     char *name;
     struct addr address;
     struct addr source; /* family 0: any */
     int key;            /* index into keys, or -1 */
     bool ixfr;          /* ask for increments */
+    struct config_tls tls;
+    int client; /* index into clients: its NOTIFYs come by TLS and show this; or -1 */
 };
 
 /* Who is told of changes, and may transfer. */
@@ -39,6 +75,8 @@ struct config_secondary {
     struct addr source;  /* of our NOTIFYs; family 0: any */
     int key;             /* index into keys, or -1: signs NOTIFYs, must sign transfers */
     bool notify;
+    bool tls;   /* its transfers come by TLS */
+    int client; /* index into clients: and show this; or -1 */
 };
 
 /* Who may change what by UPDATE, in the zones that name it. */
@@ -49,6 +87,9 @@ struct config_update_policy {
     size_t key_count;
     struct addr_prefix *from; /* none: from anywhere */
     size_t from_count;
+    int *clients; /* indices into clients; none: without a certificate too */
+    size_t client_count;
+    bool tls;     /* by TLS alone */
     char **names; /* as in a zone file; "*.x": all below x; none: all */
     size_t name_count;
     char **types; /* none: all but SOA, NS, RRSIG, NSEC, NSEC3 */
@@ -67,14 +108,21 @@ struct config_zone {
     int *notify_keys; /* keys (beside those of its primaries) whose NOTIFY is accepted from anywhere
                        */
     size_t notify_key_count;
+    int *notify_clients; /* the same for those who show a certificate */
+    size_t notify_client_count;
 
     int *secondaries; /* indices into config.secondaries */
     size_t secondary_count;
     int *transfer_keys; /* indices into keys: who holds one may transfer, from anywhere */
     size_t transfer_key_count;
+    int *transfer_clients; /* indices into clients: who shows this may transfer, from anywhere */
+    size_t transfer_client_count;
     struct addr_prefix *transfer_from; /* from there anybody may transfer */
     size_t transfer_from_count;
-    int *updates; /* indices into config.update_policies */
+    struct addr_prefix *transfer_from_tls; /* the same, but by TLS alone */
+    size_t transfer_from_tls_count;
+    enum config_transport transfer_tls; /* whoever asks */
+    int *updates;                       /* indices into config.update_policies */
     size_t update_count;
     bool forward_updates;
     const struct config_producer *member_of; /* the catalog of ours that lists it, or NULL */
@@ -151,6 +199,8 @@ struct config {
     size_t listen_tls_count;
     char *tls_certificate; /* files in PEM; both are set if listen_tls is */
     char *tls_key;
+    char *tls_client_ca; /* file in PEM; "": none vouches for names */
+    enum config_clients tls_clients;
     uint32_t tls_handshake_ms;      /* from the connection to the end of its handshake */
     struct addr_prefix *proxy_from; /* balancers: what comes from there has a PROXY header */
     size_t proxy_from_count;
@@ -203,6 +253,8 @@ struct config {
 
     struct config_key *keys;
     size_t key_count;
+    struct config_client *clients;
+    size_t client_count;
     struct config_primary *primaries;
     size_t primary_count;
     struct config_secondary *secondaries;

@@ -7,19 +7,38 @@
 #define DAY 86400u
 
 /* Who is told of a zone's changes, and may have it. */
-#define TRANSFER_ITEMS(section)                                                                    \
-    {section,    "secondaries",                                                                    \
-     ITEM_NAMES, 0,                                                                                \
-     0,          "",                                                                               \
-     NONE,       "Secondaries by name: told of each change, and allowed to transfer."},            \
-        {section,    "transfer-keys",                                                              \
-         ITEM_NAMES, 0,                                                                            \
-         0,          "",                                                                           \
-         NONE,       "Keys that allow transfers from any address."},                               \
-    {                                                                                              \
-        section, "transfer-from", ITEM_NAMES, 0, 0, "", NONE,                                      \
-            "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands "    \
-            "here."                                                                                \
+#define TRANSFER_ITEMS(section)                                                                      \
+    {section,    "secondaries",                                                                      \
+     ITEM_NAMES, 0,                                                                                  \
+     0,          "",                                                                                 \
+     NONE,       "Secondaries by name: told of each change, and allowed to transfer."},              \
+        {section,    "transfer-keys",                                                                \
+         ITEM_NAMES, 0,                                                                              \
+         0,          "",                                                                             \
+         NONE,       "Keys that allow transfers from any address."},                                 \
+        {section,    "transfer-clients",                                                             \
+         ITEM_NAMES, 0,                                                                              \
+         0,          "",                                                                             \
+         NONE,       "Clients by name: who shows their certificate may transfer from any address."}, \
+        {section,                                                                                    \
+         "transfer-from",                                                                            \
+         ITEM_NAMES,                                                                                 \
+         0,                                                                                          \
+         0,                                                                                          \
+         "",                                                                                         \
+         NONE,                                                                                       \
+         "Networks from which anybody may transfer, unsigned too. Nobody, unless it stands "         \
+         "here."},                                                                                   \
+        {section,    "transfer-from-tls",                                                            \
+         ITEM_NAMES, 0,                                                                              \
+         0,          "",                                                                             \
+         NONE,       "Networks from which anybody may transfer, but only by TLS."},                  \
+    {                                                                                                \
+        section, "transfer-tls", ITEM_TEXT, 0, 0, "no", NONE,                                        \
+            "What every transfer of the zone must come by, whoever asks. no: anything; yes: TLS; "   \
+            "certificate: TLS, with a client certificate that tls-client-ca vouches for, or that "   \
+            "is "                                                                                    \
+            "one of the clients'."                                                                   \
     }
 
 /* What a zone may have, its own or one that its autoprimary's section gives it. */
@@ -28,6 +47,15 @@
      ITEM_NAMES, 0,                                                                                \
      0,          "",                                                                               \
      NONE,       "Keys whose NOTIFY is accepted from any address."},                               \
+        {section,                                                                                  \
+         "notify-clients",                                                                         \
+         ITEM_NAMES,                                                                               \
+         0,                                                                                        \
+         0,                                                                                        \
+         "",                                                                                       \
+         NONE,                                                                                     \
+         "Clients by name: whose NOTIFY comes by TLS and shows their certificate, it is accepted " \
+         "from any address."},                                                                     \
         TRANSFER_ITEMS(section),                                                                   \
         {section,   "forward-updates",                                                             \
          ITEM_FLAG, 0,                                                                             \
@@ -75,6 +103,12 @@ static const struct config_item items[] = {
      "Certificate and what follows it to the root, in PEM. SIGHUP reads it and the key again."},
     {"authd", "tls-key", ITEM_TEXT, 0, 0, "", AT(tls_key),
      "Its private key, in PEM, without a password; mode 0600 or 0640."},
+    {"authd", "tls-clients", ITEM_TEXT, 0, 0, "no", NONE,
+     "Whether clients are asked for a certificate. no; accept: those who have one show it; demand: "
+     "without one (of tls-client-ca, if that is given) there is no connection."},
+    {"authd", "tls-client-ca", ITEM_TEXT, 0, 0, "", AT(tls_client_ca),
+     "Certificates of the authorities that vouch for the names of clients, in PEM. Empty: clients "
+     "are known by pins alone. SIGHUP reads it again."},
     {"authd", "tls-handshake", ITEM_MS, 100, 3600000, "5s", AT(tls_handshake_ms),
      "Time for a TLS handshake, from the connection on."},
     {"authd", "proxy-from", ITEM_NAMES, 0, 0, "", NONE,
@@ -188,11 +222,38 @@ static const struct config_item items[] = {
     {"key", "secret-file", ITEM_TEXT, 0, 0, "", NONE,
      "File with the secret in base64; mode 0600 or 0640. Only syncd opens it."},
 
-    {"primary", "address", ITEM_TEXT, 0, 0, "", NONE, "ADDRESS or ADDRESS@PORT of the primary."},
+    {"client", "names", ITEM_NAMES, 0, 0, "", NONE,
+     "Who shows a certificate for one of these names to authd, and tls-client-ca vouches for it. A "
+     "certificate's names are its DNS names (subjectAltName), or without any the common name of "
+     "its "
+     "subject."},
+    {"client", "pins", ITEM_NAMES, 0, 0, "", NONE,
+     "Or who shows a certificate, whoever made it, with one of these public keys: SHA-256 of the "
+     "SubjectPublicKeyInfo, in base64."},
+
+    {"primary", "address", ITEM_TEXT, 0, 0, "", NONE,
+     "ADDRESS or ADDRESS@PORT of the primary; without a port 53, by TLS 853."},
     {"primary", "source", ITEM_TEXT, 0, 0, "", NONE,
      "Our address for probes and transfers. Empty: the system's choice."},
     {"primary", "key", ITEM_TEXT, 0, 0, "", NONE,
      "TSIG key for probes and transfers; its NOTIFYs must be signed with it too."},
+    {"primary", "client", ITEM_TEXT, 0, 0, "", NONE,
+     "Client by name: its NOTIFYs must come by TLS and show this certificate."},
+    {"primary", "tls", ITEM_FLAG, 0, 0, "no", NONE,
+     "Reach it by TLS alone (RFC 9103): TLS 1.3, ALPN dot, never anything else. It is known by "
+     "tls-hostname, or tls-pins, or both."},
+    {"primary", "tls-hostname", ITEM_TEXT, 0, 0, "", NONE,
+     "Name, or address, that its certificate must be for, in force and vouched for by tls-ca."},
+    {"primary", "tls-ca", ITEM_TEXT, 0, 0, "", NONE,
+     "Certificates of the authorities that may vouch for it, in PEM. Empty: the system's. SIGHUP "
+     "reads it again."},
+    {"primary", "tls-pins", ITEM_NAMES, 0, 0, "", NONE,
+     "Public keys, one of which it must have: SHA-256 of the SubjectPublicKeyInfo, in base64. "
+     "Without tls-hostname that is enough, whoever made the certificate and when it ends."},
+    {"primary", "tls-certificate", ITEM_TEXT, 0, 0, "", NONE,
+     "Our certificate for it, and what follows to the root, in PEM. Empty: none is shown."},
+    {"primary", "tls-key", ITEM_TEXT, 0, 0, "", NONE,
+     "Its private key, in PEM, without a password; mode 0600 or 0640."},
     {"primary", "ixfr", ITEM_FLAG, 0, 0, "yes", NONE,
      "Ask for increments (RFC 1995); no: always for whole zones."},
 
@@ -202,6 +263,9 @@ static const struct config_item items[] = {
      "Our address for NOTIFYs. Empty: the system's choice."},
     {"secondary", "key", ITEM_TEXT, 0, 0, "", NONE,
      "TSIG key: signs NOTIFYs to it, and its transfers must be signed with it."},
+    {"secondary", "client", ITEM_TEXT, 0, 0, "", NONE,
+     "Client by name: its transfers must come by TLS and show this certificate."},
+    {"secondary", "tls", ITEM_FLAG, 0, 0, "no", NONE, "Its transfers must come by TLS."},
     {"secondary", "notify", ITEM_FLAG, 0, 0, "yes", NONE, "Tell it of changes."},
 
     {"autoprimary", "primaries", ITEM_NAMES, 0, 0, "", NONE,
@@ -221,7 +285,12 @@ static const struct config_item items[] = {
      "Who signs with one of these TSIG keys may change what follows, in zones that name this "
      "policy."},
     {"update-policy", "from", ITEM_NAMES, 0, 0, "", NONE,
-     "Only from these networks, ADDRESS or ADDRESS/BITS. A policy has keys, or networks, or both."},
+     "Only from these networks, ADDRESS or ADDRESS/BITS. A policy has keys, clients or networks, "
+     "or "
+     "several of them: then all must be right."},
+    {"update-policy", "clients", ITEM_NAMES, 0, 0, "", NONE,
+     "Only from who shows the certificate of one of these clients, by TLS."},
+    {"update-policy", "tls", ITEM_FLAG, 0, 0, "no", NONE, "Only by TLS."},
     {"update-policy", "names", ITEM_NAMES, 0, 0, "", NONE,
      "Only these owners, written as in the zone; \"*.x\": all below x. Empty: all."},
     {"update-policy", "types", ITEM_NAMES, 0, 0, "", NONE,

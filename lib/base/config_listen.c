@@ -1,5 +1,6 @@
 #include "lib/base/config_listen.h"
 
+#include "lib/base/config_tls.h"
 #include "lib/base/config_where.h"
 #include "lib/base/mem.h"
 
@@ -87,7 +88,8 @@ enum err config_take_listen(struct config *c, cfg_t *authd, struct errinfo *e)
 {
     enum err rc;
 
-    if ((rc = take_listen(c, authd, e)) || (rc = take_listen_tls(c, authd, e)))
+    if ((rc = take_listen(c, authd, e)) || (rc = take_listen_tls(c, authd, e)) ||
+        (rc = config_take_tls_clients(c, authd, e)))
         return rc;
     if ((rc = take_networks(&c->proxy_from, &c->proxy_from_count, c, authd, "proxy-from", e)))
         return rc;

@@ -7,8 +7,12 @@
 #include <strings.h>
 
 #include "lib/base/config_items.h"
+#include "lib/base/config_tls.h"
 #include "lib/base/config_where.h"
 #include "lib/base/mem.h"
+
+#define PORT_DNS 53
+#define PORT_TLS 853
 
 /* ---- Sections that zones name ---- */
 
@@ -61,6 +65,15 @@ static int update_policy_index(const struct config *c, const char *name)
     return -1;
 }
 
+static int client_index(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->client_count; i++) {
+        if (strcmp(c->clients[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
 static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
 {
     unsigned n = cfg_size(cfg, "key");
@@ -79,18 +92,19 @@ static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
     return OK;
 }
 
-/* What primaries and secondaries have in common: address, source, key. */
-static enum err take_peer(const struct config *c, cfg_t *sec, struct addr *peer,
-                          struct addr *source_out, int *key_out, struct errinfo *e)
+/* What primaries and secondaries have in common. */
+static enum err take_peer(const struct config *c, cfg_t *sec, uint16_t port, struct addr *peer,
+                          struct addr *source_out, int *key_out, int *client_out, struct errinfo *e)
 {
     const char *address = cfg_getstr(sec, "address");
     const char *source = cfg_getstr(sec, "source");
     const char *key = cfg_getstr(sec, "key");
+    const char *client = cfg_getstr(sec, "client");
 
-    *key_out = -1;
+    *key_out = *client_out = -1;
     if (!address[0])
         return fail_at(c, sec, e, "needs an address");
-    if (addr_from_text(peer, address, 53, e) != OK ||
+    if (addr_from_text(peer, address, port, e) != OK ||
         (source[0] && addr_from_text(source_out, source, 0, e) != OK))
         return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s'", config_file_of(sec, c->path), sec->line,
                         cfg_name(sec), cfg_title(sec));
@@ -98,6 +112,8 @@ static enum err take_peer(const struct config *c, cfg_t *sec, struct addr *peer,
         return fail_at(c, sec, e, "source and address are of different families");
     if (key[0] && (*key_out = key_index(c, key)) < 0)
         return fail_at(c, sec, e, "there is no key '%s'", key);
+    if (client[0] && (*client_out = client_index(c, client)) < 0)
+        return fail_at(c, sec, e, "there is no client '%s'", client);
     return OK;
 }
 
@@ -118,8 +134,12 @@ static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
 
         p->name = xstrdup(cfg_title(sec));
         p->ixfr = flag_of(sec, "ixfr");
-        if ((rc = take_peer(c, sec, &p->address, &p->source, &p->key, e)))
+        if ((rc = config_take_tls(&p->tls, c, sec, e)) ||
+            (rc = take_peer(c, sec, p->tls.on ? PORT_TLS : PORT_DNS, &p->address, &p->source,
+                            &p->key, &p->client, e)))
             return rc;
+        if (p->tls.on && p->address.port == PORT_DNS) /* RFC 7858 3.1 */
+            return fail_at(c, sec, e, "port 53 is for DNS without TLS");
     }
     return OK;
 }
@@ -136,7 +156,8 @@ static enum err take_secondaries(struct config *c, cfg_t *cfg, struct errinfo *e
 
         p->name = xstrdup(cfg_title(sec));
         p->notify = flag_of(sec, "notify");
-        if ((rc = take_peer(c, sec, &p->address, &p->source, &p->key, e)))
+        p->tls = flag_of(sec, "tls");
+        if ((rc = take_peer(c, sec, PORT_DNS, &p->address, &p->source, &p->key, &p->client, e)))
             return rc;
     }
     return OK;
@@ -189,10 +210,14 @@ enum err config_take_transfers(struct config *c, struct config_zone *z, cfg_t *s
                          &z->secondary_count, e)) ||
         (rc = take_names(c, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
                          &z->transfer_key_count, e)) ||
-        (rc =
-             take_networks(c, sec, "transfer-from", &z->transfer_from, &z->transfer_from_count, e)))
+        (rc = take_networks(c, sec, "transfer-from", &z->transfer_from, &z->transfer_from_count,
+                            e)) ||
+        (rc = take_networks(c, sec, "transfer-from-tls", &z->transfer_from_tls,
+                            &z->transfer_from_tls_count, e)) ||
+        (rc = take_names(c, sec, "transfer-clients", "client", client_index, &z->transfer_clients,
+                         &z->transfer_client_count, e)))
         return rc;
-    return OK;
+    return config_take_transfer_tls(&z->transfer_tls, c, sec, e);
 }
 
 static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *sec,
@@ -204,6 +229,8 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
                          &z->primary_count, e)) ||
         (rc = take_names(c, sec, "notify-keys", "key", key_index, &z->notify_keys,
                          &z->notify_key_count, e)) ||
+        (rc = take_names(c, sec, "notify-clients", "client", client_index, &z->notify_clients,
+                         &z->notify_client_count, e)) ||
         (rc = config_take_transfers(c, z, sec, e)))
         return rc;
     return config_take_membership(c, z, sec, e);
@@ -249,7 +276,8 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
                              &z->update_count, e)))
             return rc;
         if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
-            !z->transfer_from_count && !z->update_count && !z->member_of)
+            !z->transfer_from_count && !z->transfer_from_tls_count && !z->transfer_client_count &&
+            !z->update_count && !z->member_of)
             return fail_at(c, sec, e,
                            "needs primaries; a zone of our own is made by zonectl import, and may "
                            "stand here with secondaries");
@@ -280,13 +308,17 @@ static enum err take_update_policies(struct config *c, cfg_t *cfg, struct errinf
 
         p->name = xstrdup(cfg_title(sec));
         p->line = sec->line;
+        p->tls = flag_of(sec, "tls");
         config_take_texts(&p->names, &p->name_count, sec, "names");
         config_take_texts(&p->types, &p->type_count, sec, "types");
         if ((rc = take_names(c, sec, "keys", "key", key_index, &p->keys, &p->key_count, e)) ||
+            (rc = take_names(c, sec, "clients", "client", client_index, &p->clients,
+                             &p->client_count, e)) ||
             (rc = take_networks(c, sec, "from", &p->from, &p->from_count, e)))
             return rc;
-        if (!p->key_count && !p->from_count)
-            return fail_at(c, sec, e, "needs keys, or from: else everybody could change the zone");
+        if (!p->key_count && !p->client_count && !p->from_count)
+            return fail_at(c, sec, e,
+                           "needs keys, clients or from: else everybody could change the zone");
     }
     return OK;
 }
@@ -324,8 +356,8 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
 {
     enum err rc;
 
-    if ((rc = take_keys(c, cfg, e)) || (rc = take_primaries(c, cfg, e)) ||
-        (rc = take_secondaries(c, cfg, e)))
+    if ((rc = take_keys(c, cfg, e)) || (rc = config_take_clients(c, cfg, e)) ||
+        (rc = take_primaries(c, cfg, e)) || (rc = take_secondaries(c, cfg, e)))
         return rc;
     config_take_producers(c, cfg); /* which zones of any kind may name */
     if ((rc = take_autoprimaries(c, cfg, e)) || (rc = take_update_policies(c, cfg, e)) ||
@@ -342,6 +374,9 @@ void config_zone_done(struct config_zone *z)
     free(z->secondaries);
     free(z->transfer_keys);
     free(z->transfer_from);
+    free(z->transfer_from_tls);
+    free(z->transfer_clients);
+    free(z->notify_clients);
     free(z->updates);
     free(z->catalog_group);
 }
@@ -360,8 +395,11 @@ void config_free_zones(struct config *c)
         free(c->keys[i].algorithm);
         free(c->keys[i].secret_file);
     }
-    for (size_t i = 0; i < c->primary_count; i++)
+    config_free_clients(c);
+    for (size_t i = 0; i < c->primary_count; i++) {
         free(c->primaries[i].name);
+        config_tls_done(&c->primaries[i].tls);
+    }
     for (size_t i = 0; i < c->secondary_count; i++)
         free(c->secondaries[i].name);
     for (size_t i = 0; i < c->autoprimary_count; i++) {
@@ -378,6 +416,7 @@ void config_free_zones(struct config *c)
         free(p->name);
         free(p->keys);
         free(p->from);
+        free(p->clients);
         config_free_texts(p->names, p->name_count);
         config_free_texts(p->types, p->type_count);
     }

@@ -67,6 +67,14 @@ static int drop_files(void **state)
     return 0;
 }
 
+static enum err make_server(struct tls_server **out, const char *crt, const char *key,
+                            struct tls_tickets *t, struct errinfo *e)
+{
+    struct tls_server_spec spec = {.certificate = crt, .key = key, .client_ca = ""};
+
+    return tls_server_new(out, &spec, t, e);
+}
+
 struct pair {
     int fd[2]; /* ours, the client's */
     struct tls_stream *stream;
@@ -131,7 +139,7 @@ static void a_connection_from_hello_to_goodbye(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, &e), OK);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, &e), OK);
     assert_true(tls_server_end(s).s > clock_wall(clock_real()).s + 80000);
     pair_open(&p, s, client);
     tls_server_free(s); /* streams outlive it */
@@ -182,7 +190,7 @@ static void a_full_socket(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i * 7 >> 3);
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, NULL), OK);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, NULL), OK);
     pair_open(&p, s, client);
     assert_int_equal(shake(&p), TLS_OK);
     while ((r = tls_stream_write(p.stream, data + sent, sizeof(data) - sent, &n)) == TLS_OK)
@@ -216,7 +224,7 @@ static void garbage_and_departure(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, NULL), OK);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, NULL), OK);
     pair_open(&p, s, client);
     assert_int_equal(write(p.fd[1], "GET / HTTP/1.0\r\n\r\n", 18), 18);
     assert_int_equal(tls_stream_handshake(p.stream, &e), TLS_FAILED);
@@ -282,7 +290,7 @@ static void tickets_are_shared_by_threads_and_servers(void **state)
     struct thread_args later;
 
     (void)state;
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, NULL), OK);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, NULL), OK);
     for (int i = 0; i < THREADS; i++) {
         args[i] = (struct thread_args){.s = s};
         assert_int_equal(pthread_create(&threads[i], NULL, handshakes, &args[i]), 0);
@@ -293,7 +301,7 @@ static void tickets_are_shared_by_threads_and_servers(void **state)
     }
     tls_server_free(s);
     /* Another server with the same keys: a reload. */
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, NULL), OK);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, NULL), OK);
     later = (struct thread_args){.s = s, .session = args[0].session};
     (void)handshakes(&later);
     assert_int_equal(later.resumed, HANDSHAKES);
@@ -311,17 +319,17 @@ static void files_that_are_wrong(void **state)
     struct errinfo e = {{0}};
 
     (void)state;
-    assert_int_equal(tls_server_new(&s, "/nowhere/crt", key_path, t, &e), ERR_IO);
+    assert_int_equal(make_server(&s, "/nowhere/crt", key_path, t, &e), ERR_IO);
     assert_string_equal(e.text, "tls-certificate /nowhere/crt: No such file or directory");
-    assert_int_equal(tls_server_new(&s, crt_path, "/nowhere/key", t, &e), ERR_IO);
+    assert_int_equal(make_server(&s, crt_path, "/nowhere/key", t, &e), ERR_IO);
     assert_non_null(strstr(e.text, "tls-key /nowhere/key"));
-    assert_int_equal(tls_server_new(&s, key_path, key_path, t, &e), ERR_FORMAT);
-    assert_int_equal(tls_server_new(&s, crt_path, crt_path, t, &e), ERR_FORMAT);
+    assert_int_equal(make_server(&s, key_path, key_path, t, &e), ERR_FORMAT);
+    assert_int_equal(make_server(&s, crt_path, crt_path, t, &e), ERR_FORMAT);
     assert_int_equal(chmod(key_path, 0644), 0);
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, &e), ERR_DENIED);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, &e), ERR_DENIED);
     assert_non_null(strstr(e.text, "0644"));
     assert_int_equal(chmod(key_path, 0640), 0);
-    assert_int_equal(tls_server_new(&s, crt_path, key_path, t, &e), OK);
+    assert_int_equal(make_server(&s, crt_path, key_path, t, &e), OK);
     assert_int_equal(chmod(key_path, 0600), 0);
     tls_server_free(s);
     tls_server_free(NULL);
