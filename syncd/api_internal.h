@@ -94,11 +94,12 @@ json_t *api_json_records(const struct rr_list *list);
 /* Opens the history and reads the zone's row. */
 MUST_USE enum err api_history(struct history *h, struct store_zone *row, struct api_request *r);
 
-/* Handlers (api_zones.c, api_changes.c, api_verify.c, api_stats.c). */
+/* Handlers (api_zones.c, api_changes.c, api_verify.c, api_stats.c, api_catalogs.c). */
 api_handler api_get_status, api_get_zones, api_get_zone, api_put_refresh, api_put_retransfer;
 api_handler api_get_log, api_get_diff, api_get_export, api_post_rollback, api_post_release,
     api_put_import, api_delete_zone, api_post_undelete;
 api_handler api_post_verify, api_after_verify;
 api_handler api_get_stats, api_get_metrics;
+api_handler api_get_catalogs, api_get_catalog, api_post_approve;
 
 #endif

@@ -87,13 +87,32 @@ void api_sections_done(struct api_sections *s)
     arena_done(&s->names);
 }
 
-/* The zone's section, or its autoprimary's. */
+/* What a catalog's zones are configured as, unless their group says otherwise. */
+static const struct config_zone *catalog_section(const struct api_sections *s,
+                                                 const struct store_zone *z)
+{
+    const struct config_zone *own = namemap_get(&s->map, z->name);
+    uint8_t name[NAME_MAX_OCTETS];
+
+    for (size_t i = 0; !own && i < s->config->catalog_count; i++) {
+        const struct config_catalog *c = &s->config->catalogs[i];
+
+        if (name_from_text(name, c->name, strlen(c->name), NULL, NULL) == OK &&
+            name_eq(name, z->catalog))
+            return &c->zone;
+    }
+    return own;
+}
+
+/* The zone's section, or its autoprimary's, or its catalog's. */
 static const struct config_zone *section_of(const struct api_sections *s,
                                             const struct store_zone *z)
 {
     const struct config_autoprimary *a =
         z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(s->config, z->account) : NULL;
 
+    if (z->source == SOURCE_CATALOG)
+        return catalog_section(s, z);
     return a ? &a->zone : namemap_get(&s->map, z->name);
 }
 
@@ -116,7 +135,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o}",
+        "s:i, s:o, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", state_of(z), "masters", json_primaries(z, sections), "serial",
@@ -126,7 +145,9 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
         (int)waits, "last_check", api_json_time(z->last_check), "last_success",
         api_json_time(z->last_success), "next_check", api_json_time(z->next_check), "expires_at",
         api_json_time(z->expires_at), "failures", (int)z->failures, "last_error",
-        api_json_text(z->last_error), "last_primary", api_json_text(z->last_primary));
+        api_json_text(z->last_error), "last_primary", api_json_text(z->last_primary), "catalog",
+        name_is_root(z->catalog) || z->source != SOURCE_CATALOG ? json_null()
+                                                                : api_json_name(z->catalog));
 }
 
 json_t *api_json_one_zone(const struct store_zone *z, const struct config *c)

@@ -133,6 +133,7 @@ void replicator_free(struct replicator *r)
     }
     replicate_abandon_commits(r);
     replicate_provision_reset(r);
+    replicate_catalogs_free(r);
     free(r->sections);
     free(r->buckets);
     notify_limiter_free(r->limiter);
@@ -216,11 +217,13 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
     bool released;
     struct serial newest = row->serial;
     bool has_newest = row->has_content;
+    bool other_content;
 
     if (!z)
         z = replicate_add(r, row);
     replicate_full_row(&was, z);
     released = was.held && !row->held;
+    other_content = was.version != row->version || was.removed != row->removed;
     if (z->scheduled) {
         commit_copy_state(&merged, &was); /* ours is newer */
         if (row->held)
@@ -240,6 +243,8 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
     } else if (z->config && replicate_row_fits(z)) {
         replicate_schedule(z);
     }
+    if (other_content && row->has_content && !row->removed && replicate_catalog_of(z))
+        replicate_catalog_changed(replicate_catalog_of(z), NULL);
     replicate_settle(r);
 }
 

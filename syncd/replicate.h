@@ -10,6 +10,7 @@
 
 #include "lib/base/config.h"
 #include "lib/net/handover.h"
+#include "syncd/catalog_read.h"
 #include "syncd/commit.h"
 #include "syncd/keyring.h"
 #include "syncd/nsquery.h"
@@ -30,6 +31,10 @@ struct replicator_ops {
     void (*transfer_cancel)(void *ctx, void *handle);
     void *(*nsquery)(void *ctx, const struct nsquery_spec *spec, nsquery_done_fn *done, void *arg);
     void (*nsquery_cancel)(void *ctx, void *handle);
+    /* Reads what a catalog says: `content` (a reference is taken), or what the store has. */
+    void *(*catalog)(void *ctx, const struct store_zone *row, struct zone *content,
+                     catalog_done_fn *done, void *arg);
+    void (*catalog_cancel)(void *ctx, void *handle);
     void (*commit)(void *ctx, struct commit_job *job); /* as commit_submit */
     /* An increment led to `z`, which is served since change `seq`; NULL: nobody wants to know. */
     void (*keep)(void *ctx, struct zone *z, uint64_t seq);
@@ -80,7 +85,7 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row);
  * undelete brings all of it back. Its place in its autoprimary's zones-max is free again. Returns
  * before it is stored: what fails then is logged, and the zone stays; ask again. Once is enough
  * while it is on its way. ERR_NOT_FOUND if it is not here, or removed already; ERR_CONFLICT if it
- * stands in the configuration, or was imported. */
+ * stands in the configuration, was imported, or is in its catalog still. */
 MUST_USE enum err replicator_remove(struct replicator *r, const uint8_t *zone,
                                     const struct origin *origin, struct errinfo *e);
 
@@ -105,6 +110,38 @@ MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
 /* All zones, in no order. */
 typedef void replicator_status_fn(void *ctx, const struct replicator_status *status);
 void replicator_each(struct replicator *r, replicator_status_fn *f, void *ctx);
+
+/* ---- Catalogs (RFC 9432) ---- */
+
+struct replicator_catalog {
+    uint8_t name[NAME_MAX_OCTETS];
+    const struct config_catalog *config; /* lent until the next reload */
+    size_t members;                      /* in its list */
+    size_t zones;                        /* that are its own here, those that go included */
+    size_t refused;    /* members that somebody else has, or that a rule refuses */
+    size_t going;      /* zones that it does not have any more */
+    bool braked;       /* they wait for the operator */
+    bool read;         /* some version of it could be read */
+    const char *error; /* why the newest one could not, or NULL */
+};
+typedef void replicator_catalog_fn(void *ctx, const struct replicator_catalog *catalog);
+void replicator_each_catalog(struct replicator *r, replicator_catalog_fn *f, void *ctx);
+
+enum replicator_member { MEMBER_SERVED, MEMBER_COMING, MEMBER_REFUSED, MEMBER_GOING };
+/* All members of a catalog, and its zones that go; `why` unless "" says why one is refused.
+ * ERR_NOT_FOUND. */
+typedef void replicator_member_fn(void *ctx, const uint8_t *zone, enum replicator_member state,
+                                  const char *why);
+MUST_USE enum err replicator_each_member(struct replicator *r, const uint8_t *catalog,
+                                         replicator_member_fn *f, void *ctx, struct errinfo *e);
+
+/* OK if the zone is this catalog's, or could be; else the rule that keeps it from being so. */
+MUST_USE enum err replicator_catalog_why(struct replicator *r, const uint8_t *catalog,
+                                         const uint8_t *zone, struct errinfo *e);
+
+/* The zones that wait to be removed may go. ERR_NOT_FOUND; ERR_CONFLICT: none waits. */
+MUST_USE enum err replicator_catalog_approve(struct replicator *r, const uint8_t *catalog,
+                                             size_t *removed, struct errinfo *e);
 
 /* ---- The real world (replicate_net.c) ---- */
 

@@ -186,6 +186,8 @@ static void on_version_done(void *ctx, struct commit_job *job)
             log_version(z, w, job);
         if (job->kind == COMMIT_CHANGE && w->sequences > 0 && w->replicator->ops.keep)
             w->replicator->ops.keep(w->replicator->ops.ctx, job->new_zone, job->row.seq);
+        if (job->kind == COMMIT_CHANGE && !w->revive && replicate_catalog_of(z))
+            replicate_catalog_changed(replicate_catalog_of(z), job->new_zone);
         if (job->kind == COMMIT_WAITING && job->row.expired) {
             submit_revival(w, &job->row); /* it is fresh, whichever version it serves */
             return;
@@ -381,7 +383,9 @@ static void submit_row(struct zone_entry *z)
     job = commit_job_new(COMMIT_SERVED, &row);
     if (z->config) {
         job->row.kind = ZONE_SECONDARY;
-        job->row.source = z->row.source == SOURCE_AUTOPRIMARY ? SOURCE_AUTOPRIMARY : SOURCE_CONFIG;
+        if (job->row.source != SOURCE_AUTOPRIMARY && job->row.source != SOURCE_CATALOG)
+            job->row.source = SOURCE_CONFIG;
+        replicate_owner_row(&job->row, z);
         job->row.removed = false;
     } else {
         job->row.removed = true;

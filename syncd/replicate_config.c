@@ -47,9 +47,10 @@ static bool same_work(const struct config *a, const struct config_zone *x, const
 bool replicate_row_fits(const struct zone_entry *z)
 {
     if (z->config)
-        return z->row.id != 0 && !z->row.removed && z->row.kind == ZONE_SECONDARY;
+        return z->row.id != 0 && !z->row.removed && z->row.kind == ZONE_SECONDARY &&
+               replicate_owner_fits(z);
     return z->row.id == 0 || z->row.removed || z->row.kind != ZONE_SECONDARY ||
-           z->row.source != SOURCE_CONFIG;
+           (z->row.source != SOURCE_CONFIG && !z->unwanted);
 }
 
 /* A zone that an operator imported is not taken from him by a line in the configuration. */
@@ -58,13 +59,14 @@ static bool is_taken(const struct zone_entry *z)
     return z->row.id != 0 && z->row.kind == ZONE_LOCAL && !z->row.removed;
 }
 
-static void give_config(struct zone_entry *z, const struct config *old,
-                        const struct config_zone *cz)
+void replicate_give(struct zone_entry *z, const struct config *old, const struct config_zone *cz)
 {
     struct replicator *r = z->replicator;
-    bool same = z->config && same_work(old, z->config, r->config, cz);
+    bool same = z->config &&
+                (z->config == cz || same_work(old ? old : r->config, z->config, r->config, cz));
 
     z->generation = r->generation;
+    z->unwanted = false;
     if (is_taken(z)) {
         z->config = NULL;
         log_error(say("the configuration has primaries for a zone that was imported here; it stays "
@@ -74,7 +76,7 @@ static void give_config(struct zone_entry *z, const struct config *old,
     }
     if (z->scheduled && !same)
         replicate_unschedule(z);
-    if (old && !same)
+    if ((old || z->config) && !same)
         z->row.next_check = (struct wall){0}; /* others are to be asked: now */
     z->config = cz;
     if (!replicate_row_fits(z))
@@ -83,7 +85,7 @@ static void give_config(struct zone_entry *z, const struct config *old,
         replicate_schedule(z);
 }
 
-static void take_config(struct zone_entry *z)
+void replicate_take(struct zone_entry *z)
 {
     replicate_unschedule(z);
     z->config = NULL;
@@ -110,7 +112,7 @@ static void give_autoprimaries(struct replicator *r, const struct config *old)
             }
             if (!z->section)
                 z->section = &a->zone;
-            give_config(z, old, &a->zone);
+            replicate_give(z, old, &a->zone);
         }
     }
     if (lost)
@@ -125,7 +127,7 @@ static void sweep(struct replicator *r)
     for (size_t i = 0; i < r->bucket_count; i++) {
         for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
             if (z->generation != r->generation)
-                take_config(z);
+                replicate_take(z);
         }
     }
 }
@@ -157,9 +159,10 @@ void replicate_configure(struct replicator *r, struct config *config)
             z = replicate_add(r, &row);
         z->section = cz;
         if (cz->primary_count) /* else it is a zone of our own, once it is imported */
-            give_config(z, old, cz);
+            replicate_give(z, old, cz);
     }
     give_autoprimaries(r, old);
+    replicate_give_catalogs(r, old);
     sweep(r);
     replicate_provision_reset(r);
     config_unref(old);

@@ -5,11 +5,13 @@
  *   replicate_commit.c   what goes to the store
  *   replicate_provision.c  zones that appear by themselves
  *   replicate_remove.c   and go again
+ *   replicate_catalog.c  zones that come and go with catalogs
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
 #define ZL_SYNCD_REPLICATE_INTERNAL_H
 
+#include "lib/zone/catalog.h"
 #include "syncd/autoprimary.h"
 #include "syncd/notify_in.h"
 #include "syncd/replicate.h"
@@ -29,6 +31,10 @@ struct zone_entry {
     const struct config_zone *section; /* its own, or its autoprimary's; NULL: none */
     const struct config_zone *config;  /* the same, if it has primaries here */
     unsigned generation;               /* of the configuration that last named it */
+    struct catalog_state *owner;       /* the catalog that it shall be of; NULL: none */
+    bool going;      /* the owner does not have it any more; it waits in `going` */
+    bool unwanted;   /* its owner took it away */
+    bool fetch_anew; /* being fetched whatever the serial; then its label changes */
 
     bool scheduled; /* `refresh` is in use */
     struct refresh refresh;
@@ -52,6 +58,26 @@ struct provision {
     int primary;   /* to be asked, index into config.primaries */
     void *nsquery; /* NULL: waits for its turn */
     struct provision *next;
+};
+
+/* A catalog that is configured, or was; lives as long as the replicator. */
+struct catalog_state {
+    struct replicator *replicator;
+    struct catalog_state *next;
+    uint8_t name[NAME_MAX_OCTETS];       /* folded */
+    const struct config_catalog *config; /* NULL: not configured now */
+    struct catalog *list;                /* of the newest version that could be read; NULL: none */
+    void *loading;                       /* handle of what reads it */
+    bool again;                          /* it changed while it was read */
+    char *error;                         /* why the last version could not be read, or NULL */
+    size_t zones;                        /* whose owner it is */
+    size_t refused, told;                /* members that it does not get; said in the log */
+
+    struct zone_entry **going; /* not in the list any more, and not removed yet */
+    size_t going_count, going_cap;
+    bool braked;                 /* they wait for the operator */
+    struct mono hour;            /* its beginning */
+    size_t had, removed_in_hour; /* zones then, and those that went since */
 };
 
 /* How many zones came from one section. */
@@ -87,6 +113,7 @@ struct replicator {
     struct zone_entry **buckets;
     size_t bucket_count, zone_count;
 
+    struct catalog_state *catalogs;
     struct section_state *sections; /* of config.autoprimaries */
     struct provision *provisions;   /* oldest first */
     unsigned provision_count, provisions_asking;
@@ -118,6 +145,30 @@ struct zone_entry *replicate_add(struct replicator *r, const struct store_zone *
 void replicate_configure(struct replicator *r, struct config *config);
 /* Whether the stored row is as the configuration wants it. */
 bool replicate_row_fits(const struct zone_entry *z);
+
+/* The zone is configured as this section, of the configuration in force; `old` is the one before,
+ * while one is changed, else NULL. */
+void replicate_give(struct zone_entry *z, const struct config *old, const struct config_zone *cz);
+/* Nothing configures the zone any more. */
+void replicate_take(struct zone_entry *z);
+
+/* ---- replicate_catalog.c ---- */
+
+/* The zones that catalogs own: as the configuration in force says; `old` is the one before. */
+void replicate_give_catalogs(struct replicator *r, const struct config *old);
+void replicate_catalogs_free(struct replicator *r);
+/* The catalog's served content is another one now: `content` (lent), or what the store has. */
+void replicate_catalog_changed(struct catalog_state *c, struct zone *content);
+/* The zone was removed; if a catalog came to want it meanwhile, it comes back. */
+void replicate_wanted_again(struct zone_entry *z);
+/* The catalog that this zone is, or NULL. */
+struct catalog_state *replicate_catalog_of(const struct zone_entry *z);
+/* Whether the row says who owns the zone. */
+bool replicate_owner_fits(const struct zone_entry *z);
+/* Has the row say so. */
+void replicate_owner_row(struct store_zone *row, const struct zone_entry *z);
+/* The transfer for which `fetch_anew` stood is over. */
+void replicate_fetched_anew(struct zone_entry *z);
 
 /* ---- replicate_provision.c ---- */
 

@@ -58,6 +58,20 @@ static void net_nsquery_cancel(void *ctx, void *handle)
     nsquery_cancel(handle);
 }
 
+static void *net_catalog(void *ctx, const struct store_zone *row, struct zone *content,
+                         catalog_done_fn *done, void *arg)
+{
+    struct replicator_net *n = ctx;
+
+    return catalog_read(n->loop, n->data_dir, row, content, done, arg);
+}
+
+static void net_catalog_cancel(void *ctx, void *handle)
+{
+    (void)ctx;
+    catalog_read_cancel(handle);
+}
+
 static void net_commit(void *ctx, struct commit_job *job)
 {
     struct replicator_net *n = ctx;
@@ -171,6 +185,8 @@ struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loo
                                    .transfer_cancel = net_transfer_cancel,
                                    .nsquery = net_nsquery,
                                    .nsquery_cancel = net_nsquery_cancel,
+                                   .catalog = net_catalog,
+                                   .catalog_cancel = net_catalog_cancel,
                                    .commit = net_commit,
                                    .keep = net_keep,
                                    .alarm = net_alarm,

@@ -76,6 +76,7 @@ static void on_removed(void *ctx, struct commit_job *job)
         log_gone(z);
         removal_over(z);
         replicate_gone(z);
+        replicate_wanted_again(z);
         if (!replicate_row_fits(z))
             replicate_commit_row(z);
     } else if (job->rc == ERR_CONFLICT && z->row.id && !z->row.removed) {
@@ -112,6 +113,10 @@ enum err replicator_remove(struct replicator *r, const uint8_t *zone, const stru
         return err_set(ERR_NOT_FOUND, e, "there is no zone %s", text);
     if (z->row.source != SOURCE_AUTOPRIMARY && z->row.source != SOURCE_CATALOG)
         return err_set(ERR_CONFLICT, e, "zone %s did not come by itself", text);
+    if (z->owner) {
+        (void)name_to_text(text, z->owner->name);
+        return err_set(ERR_CONFLICT, e, "catalog %s has the zone: it is removed there", text);
+    }
     if (z->removal)
         return OK; /* it is on its way */
     z->removal = xmemdup(origin, sizeof(*origin));

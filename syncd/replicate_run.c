@@ -110,6 +110,8 @@ void replicate_schedule(struct zone_entry *z)
     r->doubtful += doubtful;
     z->scheduled = true;
     replicate_follow(z, refresh_wake(&z->refresh, replicate_now(r)));
+    if (z->fetch_anew)
+        replicate_follow(z, refresh_asked(&z->refresh, true, replicate_now(r)));
 }
 
 /* ---- Doing what the plan says ---- */
@@ -307,6 +309,8 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
     case TRANSFER_NEW:
     case TRANSFER_SAME:
         zone_row_text(&z->row.last_error, "");
+        if (z->fetch_anew && !z->refresh.any_serial && !z->refresh.want_retransfer)
+            replicate_fetched_anew(z);
         break;
     case TRANSFER_NOT_INCREMENTAL:
         log_failure(LOG_WARNING, z, p,
@@ -371,7 +375,8 @@ static void start_transfer(struct zone_entry *z)
                                          .max_rrset = c->max_rrset_records,
                                          .max_types = c->max_owner_types},
                               .data_dir = c->data_dir,
-                              .any_serial = z->refresh.any_serial};
+                              .any_serial = z->refresh.any_serial,
+                              .catalog = replicate_catalog_of(z) != NULL};
 
     (void)name_copy(spec.zone, z->row.name);
     spec.has_newest = replicate_newest(z, &spec.newest);

@@ -28,6 +28,7 @@ struct xfrin_spec {
     uint32_t idle_ms; /* without an octet */
     uint32_t max_s;   /* in all */
     struct zone_limits limits;
+    bool catalog; /* a catalog zone: a broken one is refused */
 
     const char *data_dir; /* of the store; copied */
     bool any_serial;      /* take any serial, and the same one with other content */

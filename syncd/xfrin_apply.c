@@ -1,5 +1,6 @@
 #include "syncd/xfrin_apply.h"
 
+#include "lib/zone/catalog.h"
 #include "lib/zone/changeset.h"
 
 static void set_timers(struct transfer_report *out, const struct soa *soa)
@@ -10,8 +11,22 @@ static void set_timers(struct transfer_report *out, const struct soa *soa)
         .refresh_s = soa->refresh_s, .retry_s = soa->retry_s, .expire_s = soa->expire_s};
 }
 
+/* A catalog zone that is none is refused, so that what is stored always is one. */
+static enum err check_catalog(struct xfrin_result *out, const struct xfrin_spec *spec)
+{
+    struct catalog *list = NULL;
+    enum err rc;
+
+    if (!spec->catalog)
+        return OK;
+    if ((rc = catalog_parse(&list, out->new_zone, &out->error)) == OK)
+        catalog_free(list);
+    return rc;
+}
+
 /* The new version, if it may be served at all. */
-static enum err build(struct xfrin_result *out, struct zone_builder *builder)
+static enum err build(struct xfrin_result *out, const struct xfrin_spec *spec,
+                      struct zone_builder *builder)
 {
     struct zone_build_report built = {0};
     struct rr rr;
@@ -22,7 +37,7 @@ static enum err build(struct xfrin_result *out, struct zone_builder *builder)
         return rc;
     if (zone_soa(out->new_zone, &rr, &soa))
         set_timers(&out->report, &soa);
-    if ((rc = zone_check(out->new_zone, &out->error)))
+    if ((rc = zone_check(out->new_zone, &out->error)) || (rc = check_catalog(out, spec)))
         return rc;
     out->records = zone_records(out->new_zone);
     out->duplicates = built.duplicates;
@@ -102,7 +117,7 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
 {
     enum err rc;
 
-    if (build(out, builder) != OK) {
+    if (build(out, spec, builder) != OK) {
         out->report.outcome = TRANSFER_REFUSED;
         return;
     }
@@ -153,7 +168,8 @@ static enum err apply_and_check(struct xfrin_result *out, const struct xfrin_spe
     if ((rc = apply_all(out, spec, changes, n)))
         return rc;
     if ((rc = zone_diff(&out->changes, out->old_zone, out->new_zone, &out->error)) ||
-        (rc = zone_check_change(out->new_zone, out->changes, &out->error)))
+        (rc = zone_check_change(out->new_zone, out->changes, &out->error)) ||
+        (rc = check_catalog(out, spec)))
         return rc;
     if (zone_soa(out->new_zone, &rr, &soa))
         set_timers(&out->report, &soa);

@@ -59,6 +59,12 @@ void verb_query_add(char **path, const char *name, const char *value);
 int run_stats(const struct call *c);
 int run_metrics(const struct call *c);
 
+/* ---- catalogs.c ---- */
+
+int run_catalog_list(const struct call *c);
+int run_catalog_show(const struct call *c);
+int run_catalog_approve(const struct call *c);
+
 /* ---- client.c ---- */
 
 struct reply {

@@ -43,10 +43,10 @@ def peer(place):
     made = []
 
     def make(name, key=None, **options):
-        cls = zl.PEERS[name]
+        cls = zl.PEERS[name] if isinstance(name, str) else name
         if cls.missing():
             pytest.skip(f'skipped: {cls.program} is not installed')
-        p = cls(place / f'{name}{len(made)}', key, **options)
+        p = cls(place / f'{cls.name}{len(made)}', key, **options)
         made.append(p)
         return p
     yield make

@@ -1,0 +1,715 @@
+/* Catalog zones that we follow (RFC 9432): whose a zone is, and what that changes.
+ *
+ *    version of the catalog ──▶ its list (pool) ──▶ each zone that differs is settled:
+ *       nobody else's, and admitted ──▶ row, first transfer       another label ──▶ fetched anew
+ *       moved by `coo` to a catalog that has it ──▶ handed over   gone ──▶ removed, if few are
+ *
+ * The list of a catalog is the truth for its zones, the rows remember it: so after a restart at any
+ * moment the same comparison is made again, with all of the list. A catalog that cannot be read, or
+ * is no catalog any more, changes nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "syncd/replicate_internal.h"
+
+#define HOUR_MS 3600000
+#define TOLD_AT_ONCE 10 /* refused zones named in the log, for one version of a catalog */
+
+/* ---- Catalogs ---- */
+
+static struct catalog_state *state_find(const struct replicator *r, const uint8_t *name)
+{
+    for (struct catalog_state *c = r->catalogs; c; c = c->next) {
+        if (name_eq(c->name, name))
+            return c;
+    }
+    return NULL;
+}
+
+static struct catalog_state *state_get(struct replicator *r, const uint8_t *name)
+{
+    struct catalog_state **at = &r->catalogs;
+    struct catalog_state *c;
+
+    for (; *at; at = &(*at)->next) {
+        if (name_eq((*at)->name, name))
+            return *at;
+    }
+    c = xcalloc(1, sizeof(*c));
+    c->replicator = r;
+    (void)name_fold(c->name, name);
+    c->hour = replicate_now(r);
+    *at = c; /* in the order of the configuration */
+    return c;
+}
+
+static void say_error(struct catalog_state *c, const char *text)
+{
+    free(c->error);
+    c->error = text ? xstrdup(text) : NULL;
+}
+
+void replicate_catalogs_free(struct replicator *r)
+{
+    while (r->catalogs) {
+        struct catalog_state *c = r->catalogs;
+
+        r->catalogs = c->next;
+        if (c->loading)
+            r->ops.catalog_cancel(r->ops.ctx, c->loading);
+        catalog_free(c->list);
+        free(c->going);
+        free(c->error);
+        free(c);
+    }
+}
+
+/* ---- What a catalog may do with a zone ---- */
+
+static bool suffix_fits(const struct config_catalog *k, const uint8_t *zone)
+{
+    for (size_t i = 0; i < k->suffix_count; i++) {
+        uint8_t suffix[NAME_MAX_OCTETS];
+
+        if (name_from_text(suffix, k->suffixes[i], strlen(k->suffixes[i]), NULL, NULL) == OK &&
+            name_within(zone, suffix))
+            return true;
+    }
+    return k->suffix_count == 0;
+}
+
+static bool has_group(const struct catalog_member *m, const char *name)
+{
+    for (unsigned i = 0; i < m->group_count; i++) {
+        uint8_t len;
+        const uint8_t *group = catalog_group(m, i, &len);
+
+        if (strlen(name) == len && memcmp(name, group, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the zone is configured as; NULL: its groups say nothing to us. */
+static const struct config_zone *section_for(const struct catalog_state *c,
+                                             const struct catalog_member *m)
+{
+    const struct config_catalog *k = c->config;
+
+    for (size_t i = 0; i < k->group_count; i++) {
+        if (has_group(m, k->groups[i].name))
+            return &c->replicator->config->templates[k->groups[i].template].zone;
+    }
+    return m->group_count && k->group_count && k->hold_unknown ? NULL : &k->zone;
+}
+
+/* May it be this catalog's, if it is nobody else's? */
+static enum err admits(const struct catalog_state *c, const struct catalog_member *m,
+                       struct errinfo *e)
+{
+    if (!suffix_fits(c->config, m->zone))
+        return err_set(ERR_DENIED, e, "its catalog may not bring zones of this suffix (suffixes)");
+    if (!section_for(c, m))
+        return err_set(ERR_DENIED, e, "none of its groups is known here (groups, unknown-group)");
+    if (c->zones >= c->config->zones_max)
+        return err_set(ERR_LIMIT, e, "its catalog has its %u zones (zones-max)",
+                       (unsigned)c->config->zones_max);
+    return OK;
+}
+
+/* Is somebody else the owner, whom no catalog may take it from? */
+static enum err others(const struct zone_entry *z, struct errinfo *e)
+{
+    if (!z)
+        return OK;
+    if (z->section && z->section->name)
+        return err_set(ERR_CONFLICT, e, "the configuration has the zone itself");
+    if (z->row.id == 0 || z->row.removed || z->row.source == SOURCE_CATALOG)
+        return OK;
+    return err_set(ERR_CONFLICT, e, "%s",
+                   z->row.source == SOURCE_AUTOPRIMARY ? "an autoprimary brought the zone"
+                   : z->row.kind == ZONE_LOCAL         ? "it is a zone of our own"
+                                                       : "the configuration brought the zone");
+}
+
+static bool lists(const struct catalog_state *c, const uint8_t *zone, struct catalog_member *m)
+{
+    return c->config && catalog_find(c->list, zone, m);
+}
+
+/* Whose the zone is to be, as its member *m; NULL: nobody's. */
+static struct catalog_state *owner_of(const struct replicator *r, const uint8_t *zone,
+                                      struct catalog_state *now, struct catalog_member *m)
+{
+    struct catalog_member theirs;
+    struct catalog_state *to;
+
+    if (now && lists(now, zone, m)) {
+        to = m->coo ? state_find(r, m->coo) : NULL;
+        if (!to || to == now || !lists(to, zone, &theirs) || admits(to, &theirs, NULL) != OK)
+            return now;
+        *m = theirs;
+        return to;
+    }
+    for (struct catalog_state *c = r->catalogs; c; c = c->next) {
+        if (c != now && lists(c, zone, m) && admits(c, m, NULL) == OK)
+            return c;
+    }
+    return NULL;
+}
+
+/* ---- Settling one zone ---- */
+
+static void set_owner(struct zone_entry *z, struct catalog_state *c)
+{
+    if (z->owner == c)
+        return;
+    if (z->owner)
+        z->owner->zones--;
+    if (c)
+        c->zones++;
+    z->owner = c;
+}
+
+bool replicate_owner_fits(const struct zone_entry *z)
+{
+    struct catalog_member m;
+
+    if (!z->owner)
+        return true;
+    if (z->row.source != SOURCE_CATALOG || !z->row.catalog ||
+        !name_eq(z->row.catalog, z->owner->name))
+        return false;
+    if (z->fetch_anew || !lists(z->owner, z->row.name, &m))
+        return true; /* the label changes once the zone is there anew; or is not known now */
+    return z->row.member && z->row.member[0] == m.label[0] &&
+           memcmp(z->row.member, m.label, 1u + m.label[0]) == 0;
+}
+
+void replicate_owner_row(struct store_zone *row, const struct zone_entry *z)
+{
+    struct catalog_member m;
+
+    if (!z->owner)
+        return;
+    row->source = SOURCE_CATALOG;
+    (void)name_copy(row->catalog, z->owner->name);
+    if (lists(z->owner, z->row.name, &m) && !z->fetch_anew) {
+        memset(row->member, 0, sizeof(row->member));
+        memcpy(row->member, m.label, 1u + m.label[0]);
+    }
+    if (z->owner->config)
+        (void)snprintf(row->account, sizeof(row->account), "%s", z->owner->config->account);
+    /* What was served before it was removed may be anybody's: not until it has been fetched. */
+    if (row->removed && row->has_content)
+        row->expired = true;
+}
+
+static void log_zone(enum log_level level, const char *sentence, const struct catalog_state *c,
+                     const uint8_t *name, const char *error)
+{
+    char zone[NAME_TEXT_MAX], catalog[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, name);
+    (void)name_to_text(catalog, c->name);
+    log_write(level, LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("catalog", catalog),
+                             kv_str("error", error)));
+}
+
+/* Does the catalog have it under another label than it had when it was fetched? */
+static bool relabelled(const struct zone_entry *z, const struct catalog_member *m)
+{
+    const uint8_t *label = z->row.member;
+
+    return z->row.id != 0 && !z->row.removed && z->row.has_content && label &&
+           (label[0] != m->label[0] || memcmp(label + 1, m->label + 1, label[0]) != 0);
+}
+
+void replicate_fetched_anew(struct zone_entry *z)
+{
+    z->fetch_anew = false;
+    if (!replicate_row_fits(z))
+        replicate_commit_row(z);
+}
+
+static void keep(struct zone_entry *z, struct catalog_state *c, const struct catalog_member *m,
+                 const struct config *old)
+{
+    const struct config_zone *section = section_for(c, m);
+    bool anew = relabelled(z, m) && !z->fetch_anew;
+
+    z->going = false;
+    if (!section) /* it is here already: as it was, or as zones without a group are */
+        section = z->config && !old ? z->config : &c->config->zone;
+    if (z->owner != c)
+        log_zone(LOG_INFO, "a zone goes over to another catalog", c, z->row.name, NULL);
+    set_owner(z, c);
+    z->section = section;
+    /* Another label: what we know of the zone is void (RFC 9432 5.6). It stays served until all of
+     * it has been fetched, whatever its serial; then the row gets the label. */
+    z->fetch_anew = z->fetch_anew || anew;
+    replicate_give(z, old, section);
+    if (!anew)
+        return;
+    log_zone(LOG_INFO, "a catalog has a zone under a new label: it is fetched anew", c, z->row.name,
+             NULL);
+    if (z->scheduled)
+        replicate_follow(z, refresh_asked(&z->refresh, true, replicate_now(z->replicator)));
+}
+
+static void take_new(struct replicator *r, struct zone_entry *z, struct catalog_state *c,
+                     const struct catalog_member *m, const struct config *old)
+{
+    struct store_zone row = {.kind = ZONE_SECONDARY, .source = SOURCE_CATALOG};
+
+    if (!z) {
+        (void)name_copy(row.name, m->zone);
+        z = replicate_add(r, &row);
+    }
+    set_owner(z, c);
+    z->section = section_for(c, m);
+    z->going = false;
+    z->unwanted = false;
+    log_zone(LOG_DEBUG, "a zone appears, as a catalog has it", c, m->zone, NULL);
+    replicate_give(z, old, z->section);
+}
+
+/* Says why a member is not this catalog's. */
+static void count_refused(struct catalog_state *c, const uint8_t *zone)
+{
+    const struct zone_entry *z = replicate_find(c->replicator, zone);
+    struct catalog_member m;
+    struct errinfo e;
+
+    if ((z && z->owner == c) || !lists(c, zone, &m))
+        return;
+    c->refused++;
+    if (c->told++ < TOLD_AT_ONCE && replicator_catalog_why(c->replicator, c->name, zone, &e) != OK)
+        log_zone(LOG_WARNING, "a zone of a catalog is not taken", c, zone, e.text);
+}
+
+static void going(struct zone_entry *z)
+{
+    struct catalog_state *c = z->owner;
+
+    z->generation = z->replicator->generation;
+    if (z->going)
+        return;
+    z->going = true;
+    c->going = xgrow(c->going, &c->going_cap, c->going_count + 1, sizeof(struct zone_entry *));
+    c->going[c->going_count++] = z;
+}
+
+/* Gives the zone to whom it belongs. `old`: the configuration before, while one is changed. */
+static void settle(struct replicator *r, const uint8_t *zone, const struct config *old)
+{
+    struct zone_entry *z = replicate_find(r, zone);
+    struct catalog_state *now = z ? z->owner : NULL;
+    struct catalog_state *c;
+    struct catalog_member m;
+
+    if (others(z, NULL) != OK) {
+        set_owner(z, NULL);
+        return;
+    }
+    if (now && now->config && !now->list)
+        return; /* it has not said anything yet */
+    c = owner_of(r, zone, now, &m);
+    if (c && now)
+        keep(z, c, &m, old);
+    else if (c)
+        take_new(r, z, c, &m, old);
+    else if (now && now->config)
+        going(z);
+}
+
+/* ---- Mass removal waits for the operator ---- */
+
+static void remove_one(struct zone_entry *z)
+{
+    struct catalog_state *c = z->owner;
+    struct origin origin = {.reason = "the catalog does not have the zone any more"};
+    char name[NAME_TEXT_MAX];
+
+    z->going = false;
+    z->fetch_anew = false;
+    set_owner(z, NULL);
+    (void)name_to_text(name, c->name);
+    (void)snprintf(origin.who, sizeof(origin.who), "catalog");
+    (void)snprintf(origin.source, sizeof(origin.source), "%s", name);
+    if (replicator_remove(c->replicator, z->row.name, &origin, NULL) == OK) {
+        replicate_unschedule(z);
+        z->config = NULL;
+        return;
+    }
+    z->unwanted = true; /* its row is just being made */
+    replicate_take(z);
+}
+
+static size_t remove_going(struct catalog_state *c)
+{
+    size_t n = c->going_count;
+
+    for (size_t i = 0; i < n; i++)
+        remove_one(c->going[i]);
+    c->going_count = 0;
+    c->braked = false;
+    return n;
+}
+
+/* Those that came back, or went elsewhere, do not go. */
+static void going_compact(struct catalog_state *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->going_count; i++) {
+        if (c->going[i]->going && c->going[i]->owner == c)
+            c->going[n++] = c->going[i];
+        else if (c->going[i]->owner != c)
+            c->going[i]->going = false;
+    }
+    c->going_count = n;
+}
+
+static bool too_many(const struct catalog_state *c)
+{
+    uint64_t n = c->removed_in_hour + c->going_count;
+    uint64_t had = c->had > c->zones ? c->had : c->zones;
+
+    return (c->going_count > 1 && c->going_count >= c->zones) ||
+           (n > c->config->removals_free && n * 100 > c->config->removals_percent * had);
+}
+
+static void go(struct catalog_state *c)
+{
+    struct mono now = replicate_now(c->replicator);
+    char name[NAME_TEXT_MAX];
+
+    going_compact(c);
+    if (now.ms - c->hour.ms >= HOUR_MS || c->had == 0) {
+        c->hour = now;
+        c->removed_in_hour = 0;
+        c->had = c->zones;
+    }
+    if (c->going_count == 0) {
+        c->braked = false;
+        return;
+    }
+    if (!too_many(c)) {
+        c->removed_in_hour += remove_going(c);
+        return;
+    }
+    c->braked = true;
+    (void)name_to_text(name, c->name);
+    log_warning(say("a catalog lost many zones at once; they stay until 'zonectl catalog approve' "
+                    "says that they may go"),
+                kv_str("catalog", name), kv_u64("zones", c->zones),
+                kv_u64("waiting", c->going_count));
+}
+
+/* ---- A new list ---- */
+
+static void on_difference(void *ctx, const struct catalog_member *was,
+                          const struct catalog_member *is)
+{
+    struct catalog_state *c = ctx;
+
+    settle(c->replicator, is ? is->zone : was->zone, NULL);
+    if (is)
+        count_refused(c, is->zone);
+}
+
+/* All of the list, and all zones that are its own but not in it. */
+static void settle_all(struct catalog_state *c, const struct config *old)
+{
+    struct replicator *r = c->replicator;
+    struct catalog_member m;
+
+    c->refused = c->told = 0;
+    for (size_t i = 0; i < catalog_count(c->list); i++) {
+        catalog_at(c->list, i, &m);
+        settle(r, m.zone, old);
+        count_refused(c, m.zone);
+    }
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            if (z->owner == c && !lists(c, z->row.name, &m))
+                settle(r, z->row.name, old);
+        }
+    }
+}
+
+/* Without a list: its zones stay as they are, and are refreshed. */
+static void settle_unlisted(struct catalog_state *c, const struct config *old)
+{
+    struct replicator *r = c->replicator;
+
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            if (z->owner != c || others(z, NULL) != OK)
+                continue;
+            z->section = &c->config->zone;
+            replicate_give(z, old, z->section);
+        }
+    }
+}
+
+static void take_list(struct catalog_state *c, struct catalog *list)
+{
+    struct catalog *was = c->list;
+    bool all = !was || c->refused || c->going_count;
+    char name[NAME_TEXT_MAX];
+
+    c->list = list;
+    say_error(c, NULL);
+    (void)name_to_text(name, c->name);
+    if (all)
+        settle_all(c, NULL);
+    else
+        catalog_diff(was, list, on_difference, c);
+    for (struct catalog_state *k = c->replicator->catalogs; k; k = k->next) {
+        if (k->config)
+            go(k); /* a zone that moved may have been another's that goes */
+    }
+    log_info(say("a catalog is followed"), kv_str("catalog", name),
+             kv_u64("members", catalog_count(list)), kv_u64("zones", c->zones),
+             kv_u64("refused", c->refused), kv_u64("waiting_to_go", c->going_count));
+    catalog_free(was);
+}
+
+static void on_read(void *ctx, const struct catalog_report *report)
+{
+    struct catalog_state *c = ctx;
+    char name[NAME_TEXT_MAX];
+
+    c->loading = NULL;
+    if (!c->config || c->again) {
+        catalog_free(report->list);
+        if (c->config)
+            replicate_catalog_changed(c, NULL);
+        return;
+    }
+    if (report->list) {
+        take_list(c, report->list);
+    } else {
+        (void)name_to_text(name, c->name);
+        say_error(c, report->error.text);
+        log_error(say("a catalog cannot be used; its zones stay as they are"),
+                  kv_str("catalog", name), kv_err(&report->error));
+        if (!c->list)
+            settle_unlisted(c, NULL);
+    }
+    replicate_settle(c->replicator);
+}
+
+void replicate_wanted_again(struct zone_entry *z)
+{
+    if (z->owner)
+        settle(z->replicator, z->row.name, NULL);
+}
+
+void replicate_catalog_changed(struct catalog_state *c, struct zone *content)
+{
+    struct replicator *r = c->replicator;
+    struct zone_entry *z = replicate_find(r, c->name);
+    struct store_zone row;
+
+    c->again = c->loading != NULL;
+    if (c->again || !z)
+        return;
+    zone_row_get(&row, &z->row);
+    c->loading = r->ops.catalog(r->ops.ctx, &row, content, on_read, c);
+}
+
+struct catalog_state *replicate_catalog_of(const struct zone_entry *z)
+{
+    return z->section && z->section->catalog ? state_find(z->replicator, z->row.name) : NULL;
+}
+
+/* ---- A new configuration ---- */
+
+static void count_owners(struct replicator *r)
+{
+    size_t lost = 0;
+
+    for (struct catalog_state *c = r->catalogs; c; c = c->next)
+        c->zones = 0;
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            struct catalog_state *c = z->owner;
+
+            if (!c && z->row.source == SOURCE_CATALOG && !z->row.removed && z->row.catalog)
+                c = state_find(r, z->row.catalog);
+            z->owner = c && c->config && others(z, NULL) == OK ? c : NULL;
+            if (z->owner)
+                c->zones++;
+            else if (z->row.source == SOURCE_CATALOG && !z->row.removed && !z->section)
+                lost++;
+        }
+    }
+    if (lost)
+        log_warning(say("zones came from a catalog that is not configured any more; they are "
+                        "served until they expire"),
+                    kv_u64("zones", lost));
+}
+
+/* A zone whose catalog is still being read is neither looked after nor swept away. */
+static void wait_for_list(struct catalog_state *c)
+{
+    struct replicator *r = c->replicator;
+
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            if (z->owner != c)
+                continue;
+            z->generation = r->generation;
+            z->section = &c->config->zone;
+            replicate_unschedule(z);
+            z->config = NULL;
+        }
+    }
+}
+
+void replicate_give_catalogs(struct replicator *r, const struct config *old)
+{
+    for (struct catalog_state *c = r->catalogs; c; c = c->next)
+        c->config = NULL;
+    for (size_t i = 0; i < r->config->catalog_count; i++) {
+        const struct config_catalog *k = &r->config->catalogs[i];
+        uint8_t name[NAME_MAX_OCTETS];
+
+        if (name_from_text(name, k->name, strlen(k->name), NULL, NULL) == OK)
+            state_get(r, name)->config = k;
+    }
+    count_owners(r);
+    for (struct catalog_state *c = r->catalogs; c; c = c->next) {
+        const struct zone_entry *z = replicate_find(r, c->name);
+
+        if (!c->config)
+            continue;
+        if (!c->list && z && z->row.has_content && !z->row.removed)
+            replicate_catalog_changed(c, NULL);
+        if (c->list)
+            settle_all(c, old);
+        else if (c->loading)
+            wait_for_list(c);
+        else
+            settle_unlisted(c, old);
+    }
+    for (struct catalog_state *c = r->catalogs; c; c = c->next) {
+        if (c->config)
+            go(c);
+    }
+}
+
+/* ---- What operators ask ---- */
+
+static enum err find_catalog(struct catalog_state **out, const struct replicator *r,
+                             const uint8_t *name, struct errinfo *e)
+{
+    struct catalog_state *c = state_find(r, name);
+    char text[NAME_TEXT_MAX];
+
+    if (!c || !c->config) {
+        (void)name_to_text(text, name);
+        return err_set(ERR_NOT_FOUND, e, "there is no catalog %s in the configuration", text);
+    }
+    *out = c;
+    return OK;
+}
+
+enum err replicator_catalog_approve(struct replicator *r, const uint8_t *name, size_t *removed,
+                                    struct errinfo *e)
+{
+    struct catalog_state *c = NULL;
+    enum err rc = find_catalog(&c, r, name, e);
+
+    if (rc)
+        return rc;
+    going_compact(c);
+    if (c->going_count == 0)
+        return err_set(ERR_CONFLICT, e, "no zone of this catalog waits to be removed");
+    *removed = remove_going(c);
+    replicate_settle(r);
+    return OK;
+}
+
+static void status_of(struct replicator_catalog *out, const struct catalog_state *c)
+{
+    *out = (struct replicator_catalog){.config = c->config,
+                                       .members = catalog_count(c->list),
+                                       .zones = c->zones,
+                                       .refused = c->refused,
+                                       .going = c->going_count,
+                                       .braked = c->braked,
+                                       .read = c->list != NULL,
+                                       .error = c->error};
+    (void)name_copy(out->name, c->name);
+}
+
+void replicator_each_catalog(struct replicator *r, replicator_catalog_fn *f, void *ctx)
+{
+    for (struct catalog_state *c = r->catalogs; c; c = c->next) {
+        struct replicator_catalog status;
+
+        if (!c->config)
+            continue;
+        status_of(&status, c);
+        f(ctx, &status);
+    }
+}
+
+enum err replicator_catalog_why(struct replicator *r, const uint8_t *name, const uint8_t *zone,
+                                struct errinfo *e)
+{
+    struct catalog_state *c = NULL;
+    const struct zone_entry *z = replicate_find(r, zone);
+    struct catalog_member m;
+    char text[NAME_TEXT_MAX];
+    enum err rc = find_catalog(&c, r, name, e);
+
+    if (rc)
+        return rc;
+    if (!lists(c, zone, &m))
+        return err_set(ERR_NOT_FOUND, e, "the catalog does not have the zone");
+    if (z && z->owner == c)
+        return OK;
+    if ((rc = others(z, e)))
+        return rc;
+    if (z && z->owner) {
+        (void)name_to_text(text, z->owner->name);
+        return err_set(ERR_CONFLICT, e, "the zone is catalog %s's, which does not hand it over",
+                       text);
+    }
+    return admits(c, &m, e);
+}
+
+enum err replicator_each_member(struct replicator *r, const uint8_t *name, replicator_member_fn *f,
+                                void *ctx, struct errinfo *e)
+{
+    struct catalog_state *c = NULL;
+    enum err rc = find_catalog(&c, r, name, e);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < catalog_count(c->list); i++) {
+        struct catalog_member m;
+        struct errinfo why = {.text = ""};
+        const struct zone_entry *z;
+
+        catalog_at(c->list, i, &m);
+        z = replicate_find(r, m.zone);
+        if (replicator_catalog_why(r, name, m.zone, &why) != OK)
+            f(ctx, m.zone, MEMBER_REFUSED, why.text);
+        else
+            f(ctx, m.zone, z && z->row.has_content ? MEMBER_SERVED : MEMBER_COMING, "");
+    }
+    going_compact(c);
+    for (size_t i = 0; i < c->going_count; i++)
+        f(ctx, c->going[i]->row.name, MEMBER_GOING, "");
+    return OK;
+}
