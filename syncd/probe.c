@@ -343,7 +343,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
     (void)fd;
     (void)what;
-    if (p->spec.tls) {
+    if (p->spec.tls || p->spec.tcp) {
         go_tcp(p);
     } else if (p->tries == 0 && (!make_query(p) || open_udp(p) != OK)) {
         p->report.outcome = PROBE_UNREACHABLE;

@@ -34,6 +34,7 @@ struct probe_spec {
     struct tsig_key *key; /* NULL: unsigned; a reference is taken */
     struct tls_peer *tls; /* NULL: without; a reference is taken */
     uint32_t timeout_ms;  /* of each try */
+    bool tcp;             /* not by UDP at all */
 };
 
 struct probe_report {

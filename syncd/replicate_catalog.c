@@ -340,7 +340,7 @@ static void remove_one(struct zone_entry *z)
     set_owner(z, NULL);
     (void)name_to_text(name, c->name);
     (void)snprintf(origin.who, sizeof(origin.who), "catalog");
-    (void)snprintf(origin.source, sizeof(origin.source), "%s", name);
+    (void)snprintf(origin.source, sizeof(origin.source), "%.255s", name);
     if (replicator_remove(c->replicator, z->row.name, &origin, NULL) == OK) {
         replicate_unschedule(z);
         z->config = NULL;

@@ -284,7 +284,9 @@ static void start_probe(struct zone_entry *z)
                               .source = p->source,
                               .key = keyring_get(r->keys, p->key),
                               .tls = replicate_tls(r, p),
-                              .timeout_ms = r->config->probe_timeout_ms};
+                              .timeout_ms = r->config->probe_timeout_ms,
+                              /* Knot shows catalogs only to who may transfer them, by TCP. */
+                              .tcp = replicate_catalog_of(z) != NULL};
 
     (void)name_copy(spec.zone, z->row.name);
     z->probe = r->ops.probe(r->ops.ctx, &spec, on_probed, z);
