@@ -6,11 +6,13 @@
  *   replicate_provision.c  zones that appear by themselves
  *   replicate_remove.c   and go again
  *   replicate_catalog.c  zones that come and go with catalogs
+ *   replicate_owner.c    whose they are
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
 #define ZL_SYNCD_REPLICATE_INTERNAL_H
 
+#include "lib/base/log.h"
 #include "lib/zone/catalog.h"
 #include "syncd/autoprimary.h"
 #include "syncd/notify_in.h"
@@ -159,16 +161,35 @@ void replicate_give_catalogs(struct replicator *r, const struct config *old);
 void replicate_catalogs_free(struct replicator *r);
 /* The catalog's served content is another one now: `content` (lent), or what the store has. */
 void replicate_catalog_changed(struct catalog_state *c, struct zone *content);
-/* The zone was removed; if a catalog came to want it meanwhile, it comes back. */
-void replicate_wanted_again(struct zone_entry *z);
 /* The catalog that this zone is, or NULL. */
 struct catalog_state *replicate_catalog_of(const struct zone_entry *z);
+
+/* ---- replicate_owner.c ---- */
+
+struct catalog_state *replicate_catalog_find(const struct replicator *r, const uint8_t *name);
+/* Does its list have the zone? Fills *m. */
+bool replicate_catalog_lists(const struct catalog_state *c, const uint8_t *zone,
+                             struct catalog_member *m);
+/* May the zone be this catalog's, if it is nobody else's? */
+enum err replicate_catalog_admits(const struct catalog_state *c, const struct catalog_member *m,
+                                  struct errinfo *e);
+/* ERR_CONFLICT if it is somebody's whom no catalog may take it from. `z` may be NULL. */
+enum err replicate_of_others(const struct zone_entry *z, struct errinfo *e);
+void replicate_set_owner(struct zone_entry *z, struct catalog_state *c);
+/* Gives the zone to whom it belongs. `old`: the configuration before, while one is changed. */
+void replicate_settle_owner(struct replicator *r, const uint8_t *zone, const struct config *old);
+/* If the member is not this catalog's: counts it, and says why. */
+void replicate_count_refused(struct catalog_state *c, const uint8_t *zone);
+void replicate_log_member(enum log_level level, const char *sentence, const struct catalog_state *c,
+                          const uint8_t *zone, const char *error);
 /* Whether the row says who owns the zone. */
 bool replicate_owner_fits(const struct zone_entry *z);
 /* Has the row say so. */
 void replicate_owner_row(struct store_zone *row, const struct zone_entry *z);
 /* The transfer for which `fetch_anew` stood is over. */
 void replicate_fetched_anew(struct zone_entry *z);
+/* The zone was removed; if a catalog came to want it meanwhile, it comes back. */
+void replicate_wanted_again(struct zone_entry *z);
 
 /* ---- replicate_provision.c ---- */
 
