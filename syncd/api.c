@@ -77,6 +77,7 @@ static void request_free(struct api_request *r)
     commit_job_free(r->job);
     verify_report_free(&r->verify);
     config_unref(r->config);
+    free(r->row);
     free(r->raw);
     free(r);
     if (a->stopped && a->busy == 0)
@@ -128,7 +129,7 @@ static void send_answer(struct api_request *r)
     else if (r->text.len)
         send_text(r->http, &r->text);
     else if (r->result)
-        send_json(r->http, 200, r->result);
+        send_json(r->http, r->status ? r->status : 200, r->result);
     else
         evhttp_send_reply(r->http, 204, NULL, NULL);
 }
@@ -239,19 +240,50 @@ static bool zone_from_path(struct api_request *r, const char *text, size_t len)
     return ok;
 }
 
-/* Matches one row; the "{}" in it takes everything up to the next slash. */
-static bool path_matches(const char *pattern, const char *path, const char **zone, size_t *len)
+static bool part_from_path(struct api_request *r, size_t i, const char *text, size_t len)
 {
-    const char *hole = strstr(pattern, "{}");
-    size_t head = hole ? (size_t)(hole - pattern) : 0;
+    char *part = xmemdup(text, len + 1);
+    char *decoded;
+    size_t n = 0;
+    bool ok;
 
-    if (!hole)
-        return strcmp(pattern, path) == 0;
-    if (strncmp(pattern, path, head) != 0)
-        return false;
-    *zone = path + head;
-    *len = strcspn(*zone, "/");
-    return *len > 0 && strcmp(*zone + *len, hole + 2) == 0;
+    part[len] = 0;
+    decoded = evhttp_uridecode(part, 0, &n);
+    ok = decoded && n < sizeof(r->parts[i]) && strlen(decoded) == n;
+    if (ok)
+        memcpy(r->parts[i], decoded, n + 1);
+    free(decoded);
+    free(part);
+    return ok;
+}
+
+/* Matches one row; a hole in it takes everything up to the next slash: "{}" is left to the caller.
+ */
+static bool path_matches(struct api_request *r, const char *pattern, const char *path,
+                         const char **zone, size_t *len)
+{
+    size_t parts = 0;
+
+    while (*pattern) {
+        size_t n = strcspn(path, "/");
+
+        if (*pattern != '{') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        if (n == 0)
+            return false;
+        if (pattern[1] == '}') {
+            *zone = path;
+            *len = n;
+        } else if (parts == 2 || !part_from_path(r, parts++, path, n)) {
+            return false;
+        }
+        path += n;
+        pattern += strcspn(pattern, "}") + 1;
+    }
+    return *path == 0;
 }
 
 static const struct api_route *find_route(struct api_request *r, const char *path,
@@ -264,7 +296,7 @@ static const struct api_route *find_route(struct api_request *r, const char *pat
         const char *zone = NULL;
         size_t len = 0;
 
-        if (!path_matches(routes[i].path, path, &zone, &len))
+        if (!path_matches(r, routes[i].path, path, &zone, &len))
             continue;
         if (routes[i].method != evhttp_request_get_command(r->http)) {
             *other_method = true;

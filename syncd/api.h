@@ -21,6 +21,9 @@ struct api_env {
     struct replicator *replicator;
     struct config *config;
     const char *sandbox; /* what is in force of it */
+    /* The rows of autoprimaries in the store are other ones: puts them in force. */
+    enum err (*autoprimaries_changed)(void *ctx, struct errinfo *e);
+    void *ctx;
 };
 
 struct api;

@@ -30,6 +30,7 @@ struct api_request {
     struct config *config; /* a reference */
     uint8_t zone[NAME_MAX_OCTETS];
     bool has_zone;
+    char parts[2][512];     /* what stood for the "{*}" of its path, decoded */
     struct evkeyvalq query; /* of the URL */
     json_t *body;           /* NULL unless the body is JSON */
     uint8_t *raw;           /* the body as it came, for routes that take text */
@@ -41,9 +42,11 @@ struct api_request {
 
     enum err rc;
     struct errinfo error;
+    int status;             /* answered if all is well; 0: 200, or 204 without a result */
     json_t *result;         /* answered as JSON, unless text is there */
     struct buf text;        /* answered as text/plain if not empty */
     struct commit_job *job; /* submitted before answering */
+    void *row;              /* freed with the request */
     struct verify_report verify;
     size_t verify_asked, verify_told;
 };
@@ -54,7 +57,7 @@ typedef void api_handler(struct api_request *r); /* sets rc, error, result, text
 
 struct api_route {
     enum evhttp_cmd_type method;
-    const char *path; /* "{}" stands for a zone */
+    const char *path; /* "{}" stands for a zone, "{*}" for any text */
     enum api_where where;
     bool takes_text;
     api_handler *handle;
@@ -94,10 +97,13 @@ json_t *api_json_records(const struct rr_list *list);
 /* Opens the history and reads the zone's row. */
 MUST_USE enum err api_history(struct history *h, struct store_zone *row, struct api_request *r);
 
-/* Handlers (api_zones.c, api_changes.c, api_verify.c, api_stats.c, api_catalogs.c). */
+/* Handlers (api_zones.c, api_changes.c, api_autoprimary.c, api_verify.c, api_stats.c,
+ * api_catalogs.c). */
 api_handler api_get_status, api_get_zones, api_get_zone, api_put_refresh, api_put_retransfer;
 api_handler api_get_log, api_get_diff, api_get_export, api_post_rollback, api_post_release,
     api_put_import, api_delete_zone, api_post_undelete;
+api_handler api_get_autoprimaries, api_post_autoprimary, api_after_post_autoprimary,
+    api_delete_autoprimary, api_after_delete_autoprimary, api_get_why, api_after_why;
 api_handler api_post_verify, api_after_verify;
 api_handler api_get_stats, api_get_metrics;
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;

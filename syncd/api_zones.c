@@ -109,7 +109,8 @@ static const struct config_zone *section_of(const struct api_sections *s,
                                             const struct store_zone *z)
 {
     const struct config_autoprimary *a =
-        z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(s->config, z->account) : NULL;
+        z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(s->config, z->account, z->nameserver)
+                                        : NULL;
 
     if (z->source == SOURCE_CATALOG)
         return catalog_section(s, z);

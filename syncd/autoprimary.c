@@ -2,11 +2,20 @@
 
 #include <string.h>
 
-const struct config_autoprimary *autoprimary_find(const struct config *c, const char *account)
+const struct config_autoprimary *autoprimary_find(const struct config *c, const char *account,
+                                                  const uint8_t *nameserver)
 {
+    bool added = nameserver && !name_is_root(nameserver);
+    char text[NAME_TEXT_MAX] = "";
+
+    if (added)
+        (void)name_to_text(text, nameserver);
     for (size_t i = 0; i < c->autoprimary_count; i++) {
-        if (strcmp(c->autoprimaries[i].account, account) == 0)
-            return &c->autoprimaries[i];
+        const struct config_autoprimary *a = &c->autoprimaries[i];
+
+        if (a->added == added && strcmp(a->account, account) == 0 &&
+            (!added || strcmp(a->nameservers[0], text) == 0))
+            return a;
     }
     return NULL;
 }
@@ -27,25 +36,30 @@ static bool suffix_fits(const struct config_autoprimary *s, const uint8_t *zone)
     return s->suffix_count == 0;
 }
 
-/* Why nobody takes it: the reason of the section with which it got furthest. */
-enum far { FAR_NOWHERE, FAR_ADDRESS, FAR_KEY, FAR_SUFFIX };
-
+/* Why nobody takes it: the rule at which the section refused that it got furthest with. */
 struct reason {
-    enum far far;
+    enum autoprimary_rule rule;
     const char *text;
 };
 
-static void reason_is(struct reason *r, enum far far, const char *text)
+static void reason_is(struct reason *r, enum autoprimary_rule rule, const char *text)
 {
-    if (far >= r->far)
-        *r = (struct reason){far, text};
+    if (rule >= r->rule)
+        *r = (struct reason){rule, text};
+}
+
+static enum err refuse(const struct reason *why, enum autoprimary_rule *rule, struct errinfo *e)
+{
+    if (rule)
+        *rule = why->rule;
+    return err_set(ERR_DENIED, e, "%s", why->text);
 }
 
 /* The primary of the section that speaks; -1: none. */
 static int speaker(const struct config *c, const struct config_autoprimary *s,
                    const struct announcement *a, struct reason *why)
 {
-    for (size_t i = 0; i < s->zone.primary_count; i++) {
+    for (size_t i = 0; i < s->speaker_count; i++) {
         int index = s->zone.primaries[i];
         const struct config_primary *p = &c->primaries[index];
 
@@ -53,7 +67,7 @@ static int speaker(const struct config *c, const struct config_autoprimary *s,
             continue;
         if (p->key < 0 || p->key == a->key)
             return index;
-        reason_is(why, FAR_ADDRESS,
+        reason_is(why, AUTOPRIMARY_SIGNATURE,
                   a->key < 0 ? "it comes from an autoprimary, but is not signed with its key"
                              : "it comes from an autoprimary, but is signed with another key");
     }
@@ -68,20 +82,21 @@ static bool section_fits(const struct config *c, const struct config_autoprimary
         return false;
     if (suffix_fits(s, a->zone))
         return true;
-    reason_is(why, FAR_KEY, "its autoprimary may not bring zones of this suffix");
+    reason_is(why, AUTOPRIMARY_SUFFIX, "its autoprimary may not bring zones of this suffix");
     return false;
 }
 
 enum err autoprimary_may(const struct config *c, const struct announcement *a, int *primary,
-                         struct errinfo *e)
+                         enum autoprimary_rule *rule, struct errinfo *e)
 {
-    struct reason why = {FAR_NOWHERE, "it is no zone of ours, and comes from no autoprimary"};
+    struct reason why = {AUTOPRIMARY_SENDER,
+                         "it is no zone of ours, and comes from no autoprimary"};
 
     for (size_t i = 0; i < c->autoprimary_count; i++) {
         if (section_fits(c, &c->autoprimaries[i], a, primary, &why))
             return OK;
     }
-    return err_set(ERR_DENIED, e, "%s", why.text);
+    return refuse(&why, rule, e);
 }
 
 static bool names_fit(const struct config_autoprimary *s, const uint8_t (*names)[NAME_MAX_OCTETS],
@@ -98,22 +113,36 @@ static bool names_fit(const struct config_autoprimary *s, const uint8_t (*names)
     return false;
 }
 
-enum err autoprimary_choose(const struct config *c, const struct announcement *a,
-                            const uint8_t (*names)[NAME_MAX_OCTETS], size_t n, int *section,
-                            struct errinfo *e)
+/* The section that takes it, among those that the file has, or those that were added. */
+static int choose_among(const struct config *c, const struct announcement *a,
+                        const uint8_t (*names)[NAME_MAX_OCTETS], size_t n, bool added,
+                        struct reason *why)
 {
-    struct reason why = {FAR_NOWHERE, "its autoprimary is not in the configuration any more"};
-
     for (size_t i = 0; i < c->autoprimary_count; i++) {
         int primary;
 
-        if (!section_fits(c, &c->autoprimaries[i], a, &primary, &why))
+        if (c->autoprimaries[i].added != added ||
+            !section_fits(c, &c->autoprimaries[i], a, &primary, why))
             continue;
-        if (names_fit(&c->autoprimaries[i], names, n)) {
-            *section = (int)i;
-            return OK;
-        }
-        reason_is(&why, FAR_SUFFIX, "none of our nameservers is in the zone's NS records");
+        if (names_fit(&c->autoprimaries[i], names, n))
+            return (int)i;
+        reason_is(why, AUTOPRIMARY_NAMESERVER,
+                  "none of our nameservers is in the zone's NS records");
     }
-    return err_set(ERR_DENIED, e, "%s", why.text);
+    return -1;
+}
+
+enum err autoprimary_choose(const struct config *c, const struct announcement *a,
+                            const uint8_t (*names)[NAME_MAX_OCTETS], size_t n, int *section,
+                            enum autoprimary_rule *rule, struct errinfo *e)
+{
+    struct reason why = {AUTOPRIMARY_SENDER, "its autoprimary is not there any more"};
+    int found = choose_among(c, a, names, n, false, &why);
+
+    for (size_t k = 0; k < n && found < 0; k++)
+        found = choose_among(c, a, &names[k], 1, true, &why);
+    if (found < 0)
+        return refuse(&why, rule, e);
+    *section = found;
+    return OK;
 }

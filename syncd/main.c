@@ -10,15 +10,19 @@
 
 #include "lib/base/cage.h"
 #include "lib/base/log.h"
+#include "lib/base/mem.h"
 #include "lib/net/config_check.h"
 #include "syncd/api.h"
+#include "syncd/autoprimary_rows.h"
 #include "syncd/notify_out.h"
 #include "syncd/updates.h"
 #include "syncd/xfrout.h"
 
 struct syncd {
     const char *config_path;
-    struct config *config;
+    struct config *file;   /* as it was read */
+    char *data_dir;        /* whatever a reload says: the store does not move */
+    struct config *config; /* with the autoprimaries of the store; what is in force */
     struct cage cage;
     char sandbox[64];
     struct keyring *keys;
@@ -192,23 +196,9 @@ static enum err load_config(struct config **config, struct keyring **keys, const
     return OK;
 }
 
-/* The old configuration stays in force unless the whole new one is right. */
-static void reload(struct syncd *s)
+/* Puts a configuration and its keys in force; takes the references over. */
+static void put_in_force(struct syncd *s, struct config *config, struct keyring *keys)
 {
-    struct config *config = NULL;
-    struct keyring *keys = NULL;
-    struct errinfo e = {0};
-
-    if (load_config(&config, &keys, s->config_path, &s->cage, &e) != OK) {
-        log_error(say("reload refused, the old configuration stays"), kv_err(&e));
-        return;
-    }
-    if (strcmp(config->data_dir, s->config->data_dir) != 0 ||
-        strcmp(config->run_dir, s->config->run_dir) != 0)
-        log_warning(say("data-dir and run-dir change only with a restart"));
-    if (config->sandbox != s->config->sandbox)
-        log_warning(say("sandbox changes only with a restart"));
-    log_init("syncd", config->log_level, config->log_format);
     replicator_reload(s->replicator, config, keys);
     xfrout_reload(s->xfrout, config, keys);
     notify_out_reload(s->notify, config, keys);
@@ -218,6 +208,44 @@ static void reload(struct syncd *s)
     keyring_unref(s->keys);
     s->config = config;
     s->keys = keys;
+}
+
+/* An operator added or removed an autoprimary. */
+static enum err on_autoprimaries(void *ctx, struct errinfo *e)
+{
+    struct syncd *s = ctx;
+    struct config *config = NULL;
+    enum err rc = autoprimary_rows_config(&config, s->file, s->data_dir, e);
+
+    if (rc == OK)
+        put_in_force(s, config, keyring_ref(s->keys));
+    return rc;
+}
+
+/* The old configuration stays in force unless the whole new one is right. */
+static void reload(struct syncd *s)
+{
+    struct config *file = NULL;
+    struct config *config = NULL;
+    struct keyring *keys = NULL;
+    struct errinfo e = {0};
+
+    if (load_config(&file, &keys, s->config_path, &s->cage, &e) != OK ||
+        autoprimary_rows_config(&config, file, s->data_dir, &e) != OK) {
+        log_error(say("reload refused, the old configuration stays"), kv_err(&e));
+        keyring_unref(keys);
+        config_unref(file);
+        return;
+    }
+    if (strcmp(config->data_dir, s->config->data_dir) != 0 ||
+        strcmp(config->run_dir, s->config->run_dir) != 0)
+        log_warning(say("data-dir and run-dir change only with a restart"));
+    if (config->sandbox != s->config->sandbox)
+        log_warning(say("sandbox changes only with a restart"));
+    log_init("syncd", config->log_level, config->log_format);
+    put_in_force(s, config, keys);
+    config_unref(s->file);
+    s->file = file;
     log_info(say("configuration reloaded"), kv_str("file", s->config_path),
              kv_u64("zones", config->zone_count));
 }
@@ -264,7 +292,9 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .front = s->front,
                           .replicator = s->replicator,
                           .config = s->config,
-                          .sandbox = s->sandbox};
+                          .sandbox = s->sandbox,
+                          .autoprimaries_changed = on_autoprimaries,
+                          .ctx = s};
 
     return api_start(&s->api, &env, e);
 }
@@ -302,6 +332,18 @@ static enum err enter_cage(struct syncd *s, struct errinfo *e)
     return OK;
 }
 
+static enum err add_autoprimaries(struct syncd *s, struct errinfo *e)
+{
+    struct config *config = NULL;
+    enum err rc = autoprimary_rows_config(&config, s->file, s->data_dir, e);
+
+    if (rc)
+        return rc;
+    config_unref(s->config);
+    s->config = config;
+    return OK;
+}
+
 /* The store first: its lock is what keeps a second syncd away from everything else. */
 static enum err start(struct syncd *s, struct errinfo *e)
 {
@@ -313,7 +355,8 @@ static enum err start(struct syncd *s, struct errinfo *e)
         (rc = enter_cage(s, e)) || (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
         (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
                               c->change_log_bytes, on_committed, s, e)) ||
-        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)))
+        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)) ||
+        (rc = add_autoprimaries(s, e)))
         return rc;
     s->xfrout = xfrout_new(s->loop, s->config, s->keys, section_of, s);
     s->notify = notify_out_new(s->loop, s->config, s->keys);
@@ -356,6 +399,8 @@ static void stop(struct syncd *s)
     zone_cache_free(s->cache); /* threads of the loop have used it */
     keyring_unref(s->keys);
     config_unref(s->config);
+    config_unref(s->file);
+    free(s->data_dir);
     cage_done(&s->cage);
 }
 
@@ -436,13 +481,17 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "syncd: %s\n", e.text);
         return 1;
     }
-    s.config = config;
+    s.file = config;
+    s.config = config_ref(config);
+    s.data_dir = xstrdup(config->data_dir);
     s.keys = keys;
     if (check) {
         (void)printf("%s: right; %zu zones, %zu primaries, %zu keys\n", s.config_path,
                      s.config->zone_count, s.config->primary_count, s.config->key_count);
         keyring_unref(s.keys);
         config_unref(s.config);
+        config_unref(s.file);
+        free(s.data_dir);
         return 0;
     }
     (void)umask(0027);

@@ -101,25 +101,24 @@ static bool read_hint(struct notice *n)
     return ok;
 }
 
-/* May this key, or this address, speak for the zone? Sets the primary. */
-static bool is_allowed(struct notice *n, const struct config_zone *z, const char **why)
+bool notify_allowed(const struct config *c, const struct config_zone *z, const struct addr *source,
+                    int key, int *primary, const char **why)
 {
-    const struct config *c = n->env->config;
-    int key = n->out->key;
     bool by_key = false;
     bool by_address = false;
 
+    *primary = -1;
     *why = "it comes from none of the zone's primaries";
     for (size_t i = 0; key >= 0 && i < z->notify_key_count; i++)
         by_key = by_key || z->notify_keys[i] == key;
     for (size_t i = 0; i < z->primary_count && !by_address; i++) {
         const struct config_primary *p = &c->primaries[z->primaries[i]];
 
-        if (!addr_ip_eq(&p->address, &n->m->source))
+        if (!addr_ip_eq(&p->address, source))
             continue;
         by_address = p->key < 0 || p->key == key;
         if (by_address || by_key)
-            n->out->primary = (int)i;
+            *primary = (int)i;
         else
             *why = key < 0 ? "this primary's NOTIFY must be signed"
                            : "it is signed with a key that is not this primary's";
@@ -160,7 +159,7 @@ static uint16_t judge(struct notice *n)
                           "what it brings is no SOA of the zone");
     if (!(z = n->env->find(n->env->ctx, n->q.qname)))
         return judge_unknown(n);
-    if (!is_allowed(n, z, &why))
+    if (!notify_allowed(n->env->config, z, &n->m->source, n->out->key, &n->out->primary, &why))
         return verdict_is(n, NOTIFY_REFUSED, RCODE_REFUSED, why);
     n->out->verdict = NOTIFY_ACCEPTED;
     return RCODE_NOERROR;

@@ -48,6 +48,11 @@ struct notify_result {
     struct errinfo why; /* unless accepted */
 };
 
+/* May this address, with this key (index into config.keys, -1: unsigned), speak for the zone?
+ * *primary is the one that it speaks as, -1: none; *why says why not. */
+bool notify_allowed(const struct config *c, const struct config_zone *z, const struct addr *source,
+                    int key, int *primary, const char **why);
+
 /* Judges the message and appends the reply to it, signed if the NOTIFY was. */
 void notify_in(struct notify_result *out, const struct notify_env *env, const struct ho_frame *m,
                struct buf *reply);

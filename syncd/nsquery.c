@@ -79,11 +79,12 @@ static enum err judge(struct nsquery *q, const uint8_t *wire, size_t len, struct
     if (o != RESPONSE_OK)
         return err_set(ERR_FORMAT, e, "the answer to our question for NS %s",
                        response_outcome_text(o));
+    rcode_to_text(rcode, resp.rcode);
     if (q->key && tsig_verify_response(&q->tsig, wire, len, resp.layout.tsig,
                                        clock_wall(loop_clock(q->loop))) != TSIG_OK)
         return err_set(ERR_AUTH, e,
-                       "the answer to our question for NS is not signed as it should be");
-    rcode_to_text(rcode, resp.rcode);
+                       "the answer (%s) to our question for NS is not signed as it should be",
+                       rcode);
     if (resp.rcode != RCODE_NOERROR)
         return err_set(ERR_DENIED, e, "asked for NS, the primary answers %s", rcode);
     if (!(resp.layout.header.flags & MSG_AA))

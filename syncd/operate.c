@@ -234,6 +234,10 @@ enum err operate_undelete(struct commit_job **out, struct history *h, const stru
     if (row->kind == ZONE_SECONDARY && row->source == SOURCE_CONFIG)
         return err_set(ERR_CONFLICT, e,
                        "the zone was taken out of the configuration: put it back there");
+    if (row->source == SOURCE_CATALOG)
+        return err_set(ERR_CONFLICT, e,
+                       "the zone goes with its catalog, and comes back when one lists it again; "
+                       "'zonectl show' and 'zonectl import' make it a zone of our own");
     if (row->kind == ZONE_LOCAL && !row->has_content)
         return err_set(ERR_NOT_FOUND, e, "the zone never had content");
     job = commit_job_new(COMMIT_MARK, row);

@@ -50,7 +50,8 @@ MUST_USE enum err operate_remove(struct commit_job **job, const struct store_zon
 /* A removed zone is served again: with the content it had, or (`spec` is not "") with that of an
  * older version, under a serial and with a hold as in operate_rollback. A zone from primaries may
  * be served for its SOA's whole time of expiry from now on, whatever its primaries say. Errors:
- * history_find's; ERR_CONFLICT if the zone is not removed, or was taken out of the configuration.
+ * history_find's; ERR_CONFLICT if the zone is not removed, or went with the configuration or with
+ * a catalog.
  */
 MUST_USE enum err operate_undelete(struct commit_job **job, struct history *h,
                                    const struct store_zone *row, const char *spec,

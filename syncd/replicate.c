@@ -132,9 +132,8 @@ void replicator_free(struct replicator *r)
         }
     }
     replicate_abandon_commits(r);
-    replicate_provision_reset(r);
+    replicate_provision_free(r);
     replicate_catalogs_free(r);
-    free(r->sections);
     free(r->buckets);
     notify_limiter_free(r->limiter);
     sched_free(r->sched);
@@ -151,6 +150,7 @@ void replicator_reload(struct replicator *r, struct config *config, struct keyri
     keyring_unref(r->keys);
     r->keys = keyring_ref(keys);
     sched_set_limits(r->sched, &limits);
+    replicate_provision_again(r);
     replicate_settle(r);
 }
 

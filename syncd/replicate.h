@@ -97,6 +97,41 @@ MUST_USE enum err replicator_row(struct replicator *r, const uint8_t *zone, stru
  * its own, or its autoprimary's. Lent until the next reload; NULL: none. */
 const struct config_zone *replicator_section(const struct replicator *r, const uint8_t *zone);
 
+/* ---- Autoprimaries ---- */
+
+/* What a NOTIFY for the zone from this address, signed with this key (index into config.keys, -1:
+ * unsigned), would do: each rule in its order, up to the first that refuses. Its sender is asked
+ * for the zone's nameservers, as a NOTIFY would have it; nothing is changed. */
+enum why_verdict { WHY_REFUSED, WHY_REFRESH, WHY_PROVISION };
+
+#define WHY_STEPS_MAX 12
+
+struct why_step {
+    const char *rule; /* "4.1": docs/operator.md */
+    const char *what; /* one word for it */
+    bool passed;
+    char text[ERR_TEXT_MAX];
+};
+
+struct why_report {
+    enum why_verdict verdict;
+    struct why_step steps[WHY_STEPS_MAX];
+    size_t count;
+    char account[64]; /* of WHY_PROVISION */
+};
+
+/* Called once, perhaps from within replicator_why. */
+typedef void replicator_why_fn(void *ctx, const struct why_report *report);
+void replicator_why(struct replicator *r, const uint8_t *zone, const struct addr *source, int key,
+                    replicator_why_fn *done, void *ctx);
+
+/* All sections in force, those of the file first: how many zones are there from each, and how many
+ * of them came in this hour. Lent for the call. */
+typedef void replicator_autoprimary_fn(void *ctx, const struct config *c,
+                                       const struct config_autoprimary *a, uint32_t zones,
+                                       uint32_t in_hour);
+void replicator_autoprimaries(const struct replicator *r, replicator_autoprimary_fn *f, void *ctx);
+
 struct replicator_status {
     struct store_zone row;
     bool configured;     /* it has primaries here */

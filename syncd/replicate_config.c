@@ -164,7 +164,7 @@ void replicate_configure(struct replicator *r, struct config *config)
     give_autoprimaries(r, old);
     replicate_give_catalogs(r, old);
     sweep(r);
-    replicate_provision_reset(r);
+    replicate_provision_reset(r, old);
     config_unref(old);
     if (r->doubtful)
         log_warning(say("by the clock, zones expired while nobody looked after them; they are "

@@ -7,6 +7,7 @@
  *   replicate_remove.c   and go again
  *   replicate_catalog.c  zones that come and go with catalogs
  *   replicate_owner.c    whose they are
+ *   replicate_why.c      what would make them appear
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
@@ -119,6 +120,7 @@ struct replicator {
     struct section_state *sections; /* of config.autoprimaries */
     struct provision *provisions;   /* oldest first */
     unsigned provision_count, provisions_asking;
+    struct why *whys; /* questions on their way */
 
     struct zone_list rows; /* wait for their row job */
     unsigned rows_under_way;
@@ -201,8 +203,15 @@ enum err replicate_may_appear(void *replicator, const uint8_t *zone, const struc
 /* A NOTIFY for a zone that may appear. */
 void replicate_announced(struct replicator *r, const uint8_t *zone, const struct addr *source,
                          int key);
-/* A new configuration is in force: counts anew; what was under way is forgotten. */
-void replicate_provision_reset(struct replicator *r);
+/* Whether there is room for one more zone of this section, an index into config.autoprimaries.
+ * ERR_LIMIT. */
+MUST_USE enum err replicate_section_room(const struct replicator *r, int section,
+                                         struct errinfo *e);
+/* A new configuration is in force instead of `old` (NULL: none was): counts anew, stops asking. */
+void replicate_provision_reset(struct replicator *r, const struct config *old);
+/* And so are its keys: what was announced is judged by it, and asked for again. */
+void replicate_provision_again(struct replicator *r);
+void replicate_provision_free(struct replicator *r);
 
 /* ---- replicate_remove.c ---- */
 
@@ -210,6 +219,11 @@ void replicate_provision_reset(struct replicator *r);
 void replicate_gone(struct zone_entry *z);
 /* ... and since now that it is there again: its autoprimary's section holds for it. */
 void replicate_back(struct zone_entry *z);
+
+/* ---- replicate_why.c ---- */
+
+/* Ends all questions on their way. */
+void replicate_why_end(struct replicator *r, const char *reason);
 
 /* ---- replicate_run.c ---- */
 

@@ -8,6 +8,8 @@
 #include "syncd/replicate_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -18,8 +20,9 @@
 
 const struct config_autoprimary *replicate_autoprimary(const struct zone_entry *z)
 {
-    return z->row.source == SOURCE_AUTOPRIMARY && z->row.account
-               ? autoprimary_find(z->replicator->config, z->row.account)
+    return z->row.source == SOURCE_AUTOPRIMARY
+               ? autoprimary_find(z->replicator->config, z->row.account ? z->row.account : "",
+                                  z->row.nameserver)
                : NULL;
 }
 
@@ -59,27 +62,36 @@ enum err replicate_may_appear(void *replicator, const uint8_t *zone, const struc
         return err_set(ERR_DENIED, e, "the zone is here, but has no primaries");
     if (r->provision_count >= WAITING_MAX)
         return err_set(ERR_LIMIT, e, "too many zones are announced at the same time");
-    return autoprimary_may(r->config, &a, &primary, e);
+    return autoprimary_may(r->config, &a, &primary, NULL, e);
 }
 
-/* Is there room for one more of this section? Takes it. */
-static enum err section_take(struct replicator *r, int section, struct errinfo *e)
+enum err replicate_section_room(const struct replicator *r, int section, struct errinfo *e)
 {
     const struct config_autoprimary *a = &r->config->autoprimaries[section];
-    struct section_state *s = &r->sections[section];
-    struct mono now = replicate_now(r);
+    const struct section_state *s = &r->sections[section];
 
     if (s->zones >= a->zones_max)
         return err_set(ERR_LIMIT, e, "account %s has its %u zones (zones-max)", a->account,
                        (unsigned)a->zones_max);
+    if (replicate_now(r).ms - s->hour.ms < HOUR_MS && s->in_hour >= a->zones_per_hour)
+        return err_set(ERR_LIMIT, e,
+                       "account %s had its %u new zones in this hour (zones-per-hour)", a->account,
+                       (unsigned)a->zones_per_hour);
+    return OK;
+}
+
+static enum err section_take(struct replicator *r, int section, struct errinfo *e)
+{
+    struct section_state *s = &r->sections[section];
+    struct mono now = replicate_now(r);
+    enum err rc = replicate_section_room(r, section, e);
+
+    if (rc)
+        return rc;
     if (now.ms - s->hour.ms >= HOUR_MS) {
         s->hour = now;
         s->in_hour = 0;
     }
-    if (s->in_hour >= a->zones_per_hour)
-        return err_set(ERR_LIMIT, e,
-                       "account %s had its %u new zones in this hour (zones-per-hour)", a->account,
-                       (unsigned)a->zones_per_hour);
     s->zones++;
     s->in_hour++;
     return OK;
@@ -100,7 +112,7 @@ static enum err make_zone(struct provision *p, const struct nsquery_report *repo
     if (z && ((z->row.id && !z->row.removed) || z->row_busy))
         return OK; /* it has appeared meanwhile */
     if ((rc = autoprimary_choose(r->config, &p->announcement, report->names, report->count,
-                                 &section, e)) ||
+                                 &section, NULL, e)) ||
         (rc = section_take(r, section, e)))
         return rc;
     a = &r->config->autoprimaries[section];
@@ -112,6 +124,10 @@ static enum err make_zone(struct provision *p, const struct nsquery_report *repo
     row.kind = ZONE_SECONDARY;
     row.source = SOURCE_AUTOPRIMARY;
     (void)snprintf(row.account, sizeof(row.account), "%s", a->account);
+    row.nameserver[0] = 0;
+    if (a->added && name_from_text(row.nameserver, a->nameservers[0], strlen(a->nameservers[0]),
+                                   NULL, NULL) == OK)
+        (void)name_fold(row.nameserver, row.nameserver);
     zone_row_set(&z->row, &row);
     z->config = &a->zone;
     if (!z->section)
@@ -188,7 +204,7 @@ void replicate_announced(struct replicator *r, const uint8_t *zone, const struct
         if (name_eq((*at)->announcement.zone, a.zone))
             return; /* it is looked at already */
     }
-    if (autoprimary_may(r->config, &a, &primary, NULL) != OK)
+    if (autoprimary_may(r->config, &a, &primary, NULL, NULL) != OK)
         return;
     p = xcalloc(1, sizeof(*p));
     *p = (struct provision){.replicator = r, .announcement = a, .primary = primary};
@@ -197,22 +213,31 @@ void replicate_announced(struct replicator *r, const uint8_t *zone, const struct
     start_some(r);
 }
 
-void replicate_provision_reset(struct replicator *r)
-{
-    while (r->provisions) {
-        struct provision *p = r->provisions;
+/* ---- A new configuration ---- */
 
-        if (p->nsquery)
-            r->ops.nsquery_cancel(r->ops.ctx, p->nsquery);
-        provision_end(p);
-    }
-    free(r->sections);
-    r->sections = NULL;
-    if (r->stopping)
-        return;
-    r->sections = xcalloc(r->config->autoprimary_count, sizeof(r->sections[0]));
-    for (size_t i = 0; i < r->config->autoprimary_count; i++)
+static bool same_section(const struct config_autoprimary *a, const struct config_autoprimary *b)
+{
+    return a->added == b->added && strcmp(a->account, b->account) == 0 &&
+           (!a->added || strcmp(a->nameservers[0], b->nameservers[0]) == 0);
+}
+
+/* A reload is no way around the limits: what came in this hour is remembered. */
+static void carry_hours(struct replicator *r, const struct config *old,
+                        const struct section_state *before)
+{
+    for (size_t i = 0; i < r->config->autoprimary_count; i++) {
         r->sections[i].hour = replicate_now(r);
+        for (size_t k = 0; old && before && k < old->autoprimary_count; k++) {
+            if (same_section(&r->config->autoprimaries[i], &old->autoprimaries[k])) {
+                r->sections[i].hour = before[k].hour;
+                r->sections[i].in_hour = before[k].in_hour;
+            }
+        }
+    }
+}
+
+static void count_zones(struct replicator *r)
+{
     for (size_t i = 0; i < r->bucket_count; i++) {
         for (const struct zone_entry *z = r->buckets[i]; z; z = z->next) {
             const struct config_autoprimary *a = z->row.removed ? NULL : replicate_autoprimary(z);
@@ -221,4 +246,64 @@ void replicate_provision_reset(struct replicator *r)
                 r->sections[a - r->config->autoprimaries].zones++;
         }
     }
+}
+
+static int key_in(const struct config *c, const struct config *old, int key)
+{
+    if (key < 0 || !old)
+        return -1;
+    for (size_t i = 0; i < c->key_count; i++) {
+        if (strcasecmp(c->keys[i].name, old->keys[key].name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void stop_asking(struct provision *p)
+{
+    struct replicator *r = p->replicator;
+
+    if (!p->nsquery)
+        return;
+    r->ops.nsquery_cancel(r->ops.ctx, p->nsquery);
+    p->nsquery = NULL;
+    r->provisions_asking--;
+}
+
+void replicate_provision_reset(struct replicator *r, const struct config *old)
+{
+    struct section_state *before = r->sections;
+
+    replicate_why_end(r, "the configuration was changed meanwhile; ask again");
+    for (struct provision *p = r->provisions; p; p = p->next) {
+        stop_asking(p);
+        p->announcement.key = key_in(r->config, old, p->announcement.key);
+    }
+    r->sections = xcalloc(r->config->autoprimary_count, sizeof(r->sections[0]));
+    carry_hours(r, old, before);
+    free(before);
+    count_zones(r);
+}
+
+void replicate_provision_again(struct replicator *r)
+{
+    struct provision *next;
+
+    for (struct provision *p = r->provisions; p; p = next) {
+        next = p->next;
+        if (autoprimary_may(r->config, &p->announcement, &p->primary, NULL, NULL) != OK)
+            provision_end(p);
+    }
+    start_some(r);
+}
+
+void replicate_provision_free(struct replicator *r)
+{
+    replicate_why_end(r, "syncd is stopping");
+    while (r->provisions) {
+        stop_asking(r->provisions);
+        provision_end(r->provisions);
+    }
+    free(r->sections);
+    r->sections = NULL;
 }

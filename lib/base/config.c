@@ -158,7 +158,8 @@ static void set_checks(cfg_t *cfg)
     }
 }
 
-static enum err parse_file(struct config *c, const char *path, struct errinfo *e)
+/* The file, or what config_extend has in `text` instead. */
+static enum err parse(struct config *c, const char *path, const char *text, struct errinfo *e)
 {
     cfg_opt_t log_opts[CONFIG_ITEMS_MAX], authd_opts[CONFIG_ITEMS_MAX],
         syncd_opts[CONFIG_ITEMS_MAX], key_opts[CONFIG_ITEMS_MAX], primary_opts[CONFIG_ITEMS_MAX],
@@ -222,13 +223,13 @@ static enum err parse_file(struct config *c, const char *path, struct errinfo *e
     (void)cfg_set_error_function(cfg, on_error);
     set_checks(cfg);
     errno = 0;
-    got = cfg_parse(cfg, path);
+    got = text ? cfg_parse_buf(cfg, text) : cfg_parse(cfg, path);
     if (got == CFG_FILE_ERROR)
         rc = err_sys(errno, e, "%s", path);
     else if (got != CFG_SUCCESS || parse_failed)
         rc = parse_failed ? ERR_FORMAT : err_set(ERR_FORMAT, e, "%s: does not parse", path);
     else
-        rc = take_all(c, cfg, e);
+        rc = text ? config_take_more(c, cfg, e) : take_all(c, cfg, e);
     (void)cfg_free(cfg);
     parse_error = NULL;
     return rc;
@@ -241,12 +242,69 @@ enum err config_load(struct config **out, const char *path, struct errinfo *e)
 
     atomic_init(&box->refs, 1);
     box->config.path = xstrdup(path);
-    rc = parse_file(&box->config, path, e);
+    rc = parse(&box->config, path, NULL, e);
     if (rc) {
         config_unref(&box->config);
         return rc;
     }
     *out = &box->config;
+    return OK;
+}
+
+/* Array b behind array a, both of elements of this size. */
+static void *joined(const void *a, size_t na, const void *b, size_t nb, size_t size)
+{
+    uint8_t *out = xcalloc(na + nb, size);
+
+    if (na)
+        memcpy(out, a, na * size);
+    if (nb)
+        memcpy(out + na * size, b, nb * size);
+    return out;
+}
+
+static void free_more(struct config *more)
+{
+    more->keys = NULL; /* the base's */
+    more->key_count = 0;
+    config_free_zones(more);
+    free(more);
+}
+
+enum err config_extend(struct config **out, struct config *base, const char *text,
+                       struct errinfo *e)
+{
+    struct config *more = xcalloc(1, sizeof(*more));
+    struct config_box *box;
+    struct config *c;
+    enum err rc;
+
+    more->keys = base->keys;
+    more->key_count = base->key_count;
+    if ((rc = parse(more, base->path, text, e))) {
+        free_more(more);
+        return rc;
+    }
+    for (size_t i = 0; i < more->autoprimary_count; i++) {
+        struct config_zone *z = &more->autoprimaries[i].zone;
+
+        more->autoprimaries[i].added = true;
+        for (size_t k = 0; k < z->primary_count; k++)
+            z->primaries[k] += (int)base->primary_count;
+    }
+    box = xcalloc(1, sizeof(*box));
+    atomic_init(&box->refs, 1);
+    c = &box->config;
+    *c = *base;
+    c->base = config_ref(base);
+    c->more = more;
+    c->primaries = joined(base->primaries, base->primary_count, more->primaries,
+                          more->primary_count, sizeof(*c->primaries));
+    c->primary_count += more->primary_count;
+    c->autoprimaries = joined(base->autoprimaries, base->autoprimary_count, more->autoprimaries,
+                              more->autoprimary_count, sizeof(*c->autoprimaries));
+    c->autoprimary_count += more->autoprimary_count;
+    *out = c;
     return OK;
 }
 
@@ -265,6 +323,14 @@ void config_unref(struct config *c)
 {
     if (!c || atomic_fetch_sub(&box_of(c)->refs, 1) != 1)
         return;
+    if (c->base) {
+        config_unref(c->base);
+        free_more(c->more);
+        free(c->primaries);
+        free(c->autoprimaries);
+        free(box_of(c));
+        return;
+    }
     config_free_zones(c);
     free(c->listen);
     free(c->listen_tls);

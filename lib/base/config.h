@@ -144,6 +144,8 @@ struct config_autoprimary {
     uint32_t zones_max;
     uint32_t zones_per_hour;
     struct config_zone zone; /* what its zones are configured as; without a name */
+    size_t speaker_count;    /* so many of its primaries, the first ones, may bring zones */
+    bool added;              /* by an operator (config_extend): it has one nameserver */
 };
 
 /* What zones of a catalog's group are configured as. */
@@ -261,6 +263,7 @@ struct config {
     size_t secondary_count;
     struct config_autoprimary *autoprimaries;
     size_t autoprimary_count;
+    struct config *base, *more; /* what config_extend made it of; else NULL */
     struct config_update_policy *update_policies;
     size_t update_policy_count;
     struct config_template *templates;
@@ -275,6 +278,11 @@ struct config {
 
 /* Reads and checks the whole file. On error nothing is left over; the text has file:line. */
 MUST_USE enum err config_load(struct config **out, const char *path, struct errinfo *e);
+/* `base` and the sections primary and autoprimary in `text` (which may name keys of `base`), behind
+ * those that it has. The new configuration holds a reference to `base`, which is not extended
+ * itself. ERR_FORMAT. */
+MUST_USE enum err config_extend(struct config **out, struct config *base, const char *text,
+                                struct errinfo *e);
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);
 

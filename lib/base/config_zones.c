@@ -345,6 +345,7 @@ static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo 
             return fail_at(c, sec, e, "its name is an account, 1 to 63 octets long");
         if (!a->zone.primary_count)
             return fail_at(c, sec, e, "needs primaries");
+        a->speaker_count = a->zone.primary_count;
         if (!a->nameserver_count)
             return fail_at(c, sec, e,
                            "needs nameservers: the names under which we serve its zones");
@@ -364,6 +365,13 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
         (rc = take_zones(c, cfg, e)) || (rc = config_take_catalogs(c, cfg, e)))
         return rc;
     return config_take_producer_zones(c, cfg, e);
+}
+
+enum err config_take_more(struct config *c, cfg_t *cfg, struct errinfo *e)
+{
+    enum err rc = take_primaries(c, cfg, e);
+
+    return rc ? rc : take_autoprimaries(c, cfg, e);
 }
 
 void config_zone_done(struct config_zone *z)

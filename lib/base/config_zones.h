@@ -8,6 +8,9 @@
 
 MUST_USE enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e);
 
+/* Primaries and autoprimaries alone, for config_extend; the keys are there. */
+MUST_USE enum err config_take_more(struct config *c, cfg_t *cfg, struct errinfo *e);
+
 /* All that zones have, whichever kind of section it stands in; z is zeroed. */
 MUST_USE enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec,
                                    struct errinfo *e);

@@ -327,6 +327,7 @@ struct store_autoprimary {
     char suffixes[1024]; /* names with a space between; "": any zone */
     struct wall added_at;
     char added_by[64];
+    bool retired; /* brings no zones any more, but is a primary of those it brought */
 };
 
 typedef enum err store_autoprimary_fn(void *ctx, const struct store_autoprimary *a,
@@ -335,10 +336,10 @@ typedef enum err store_autoprimary_fn(void *ctx, const struct store_autoprimary 
 MUST_USE enum err store_autoprimary_each(struct store *s, store_autoprimary_fn *f, void *ctx,
                                          struct errinfo *e);
 /* Adds a row; the limits hold for all rows of this nameserver and account from now on. ERR_EXISTS
- * if there is one with this ip and nameserver. Writer only. */
+ * if there is one with this ip and nameserver that is not retired. Writer only. */
 MUST_USE enum err store_autoprimary_put(struct store *s, const struct store_autoprimary *a,
                                         struct errinfo *e);
-/* ERR_NOT_FOUND. Writer only. */
+/* The row is gone, or retired while there are zones that came by it. ERR_NOT_FOUND. Writer only. */
 MUST_USE enum err store_autoprimary_remove(struct store *s, const char *ip,
                                            const uint8_t *nameserver, struct errinfo *e);
 

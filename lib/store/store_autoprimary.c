@@ -17,6 +17,7 @@ static enum err row_read(sqlite3_stmt *st, struct store_autoprimary *a, struct e
     col_text(st, 6, a->suffixes, sizeof(a->suffixes), &bad);
     a->added_at.s = sqlite3_column_int64(st, 7);
     col_text(st, 8, a->added_by, sizeof(a->added_by), &bad);
+    a->retired = sqlite3_column_int(st, 9) != 0;
     return bad ? err_set(ERR_CORRUPT, e, "a row of autoprimary cannot be read") : OK;
 }
 
@@ -100,14 +101,14 @@ enum err store_autoprimary_remove(struct store *s, const char *ip, const uint8_t
     int changed = 0;
     enum err rc;
 
-    if ((rc = write_check(s, e)) || (rc = stmt_start(&st, s, ST_AUTOPRIMARY_DELETE, e)))
+    if ((rc = write_check(s, e)) || (rc = stmt_start(&st, s, ST_AUTOPRIMARY_RETIRE, e)))
         return rc;
     (void)name_fold(folded, nameserver);
     bind_text(st, 1, ip);
     bind_name(st, 2, folded);
     rc = stmt_run(s, st, &changed, e);
-    stmt_end(s, ST_AUTOPRIMARY_DELETE, st);
-    return !rc && changed == 0
-               ? err_set(ERR_NOT_FOUND, e, "no autoprimary has this address and nameserver")
-               : rc;
+    stmt_end(s, ST_AUTOPRIMARY_RETIRE, st);
+    if (!rc && changed == 0)
+        rc = err_set(ERR_NOT_FOUND, e, "no autoprimary has this address and nameserver");
+    return rc ? rc : stmt_once(s, ST_AUTOPRIMARY_SWEEP, e);
 }

@@ -140,6 +140,7 @@ static const char *const step_4[] = {
     " suffixes TEXT NOT NULL,"
     " added_at INTEGER NOT NULL,"
     " added_by TEXT NOT NULL,"
+    " retired INTEGER NOT NULL CHECK (retired IN (0, 1)),"
     " PRIMARY KEY (nameserver, ip)"
     ") STRICT, WITHOUT ROWID",
     "ALTER TABLE zone ADD COLUMN nameserver BLOB CHECK (length(nameserver) BETWEEN 1 AND 255)",

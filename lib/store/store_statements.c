@@ -124,13 +124,20 @@ const char *const statement_texts[ST_COUNT] = {
                            " WHERE zone_id = ?1 AND version = ?2",
 
     [ST_AUTOPRIMARY_EACH] = "SELECT ip, nameserver, account, key_name, zones_max, zones_per_hour,"
-                            " suffixes, added_at, added_by FROM autoprimary"
+                            " suffixes, added_at, added_by, retired FROM autoprimary"
                             " ORDER BY nameserver, account, ip",
     [ST_AUTOPRIMARY_INSERT] =
         "INSERT INTO autoprimary (ip, nameserver, account, key_name, zones_max, zones_per_hour,"
-        " suffixes, added_at, added_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-        " ON CONFLICT (nameserver, ip) DO NOTHING",
+        " suffixes, added_at, added_by, retired) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"
+        " ON CONFLICT (nameserver, ip) DO UPDATE SET account = ?3, key_name = ?4, zones_max = ?5,"
+        " zones_per_hour = ?6, suffixes = ?7, added_at = ?8, added_by = ?9, retired = 0"
+        " WHERE retired = 1",
     [ST_AUTOPRIMARY_LIMITS] = "UPDATE autoprimary SET zones_max = ?3, zones_per_hour = ?4,"
                               " suffixes = ?5 WHERE nameserver = ?1 AND account = ?2",
-    [ST_AUTOPRIMARY_DELETE] = "DELETE FROM autoprimary WHERE ip = ?1 AND nameserver = ?2",
+    /* Its zones go on having it as a primary; a row without any is not needed. */
+    [ST_AUTOPRIMARY_RETIRE] =
+        "UPDATE autoprimary SET retired = 1 WHERE ip = ?1 AND nameserver = ?2 AND retired = 0",
+    [ST_AUTOPRIMARY_SWEEP] =
+        "DELETE FROM autoprimary WHERE retired = 1 AND NOT EXISTS (SELECT 1 FROM zone z"
+        " WHERE z.nameserver = autoprimary.nameserver AND z.account = autoprimary.account)",
 };

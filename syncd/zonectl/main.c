@@ -20,6 +20,11 @@ enum {
     OPT_LIMIT,
     OPT_BEFORE,
     OPT_ZONE,
+    OPT_ACCOUNT,
+    OPT_KEY,
+    OPT_ZONES_MAX,
+    OPT_ZONES_PER_HOUR,
+    OPT_SUFFIX,
     OPT_VERSION
 };
 
@@ -35,6 +40,11 @@ static const struct option long_options[] = {
     {"limit", required_argument, NULL, OPT_LIMIT},
     {"before", required_argument, NULL, OPT_BEFORE},
     {"zone", required_argument, NULL, OPT_ZONE},
+    {"account", required_argument, NULL, OPT_ACCOUNT},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"zones-max", required_argument, NULL, OPT_ZONES_MAX},
+    {"zones-per-hour", required_argument, NULL, OPT_ZONES_PER_HOUR},
+    {"suffix", required_argument, NULL, OPT_SUFFIX},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -123,6 +133,21 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
         case OPT_ZONE:
             opt->zone = optarg;
             break;
+        case OPT_ACCOUNT:
+            opt->account = optarg;
+            break;
+        case OPT_KEY:
+            opt->key = optarg;
+            break;
+        case OPT_ZONES_MAX:
+            opt->zones_max = optarg;
+            break;
+        case OPT_ZONES_PER_HOUR:
+            opt->zones_per_hour = optarg;
+            break;
+        case OPT_SUFFIX:
+            opt->suffixes[opt->suffix_count++] = optarg;
+            break;
         case OPT_VERSION:
             (void)puts("zonectl " ZL_VERSION);
             return EXIT_DONE;
@@ -178,7 +203,10 @@ int main(int argc, char **argv)
 {
     struct options opt = {.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     char *socket = xstrdup(DEFAULT_SOCKET);
-    int code = parse_options(&opt, &socket, argc, argv);
+    int code;
+
+    opt.suffixes = xcalloc((size_t)argc, sizeof(*opt.suffixes));
+    code = parse_options(&opt, &socket, argc, argv);
 
     if (code < 0) {
         opt.socket = socket;
@@ -189,6 +217,7 @@ int main(int argc, char **argv)
             code = run_verb(&opt, argc - optind, argv + optind);
         }
     }
+    free(opt.suffixes);
     free(socket);
     return code;
 }

@@ -24,6 +24,9 @@ struct options {
     const char *limit;
     const char *before;
     const char *zone;
+    const char *account, *key, *zones_max, *zones_per_hour;
+    const char **suffixes; /* of the given ones */
+    size_t suffix_count;
 };
 
 struct call {
@@ -53,6 +56,13 @@ int verb_request(struct reply *r, const struct call *c, const char *method, char
 bool verb_print_json(const struct call *c, const struct reply *r);
 /* Adds name=value to a path on the heap; nothing for a NULL value. */
 void verb_query_add(char **path, const char *name, const char *value);
+
+/* ---- autoprimary.c ---- */
+
+int run_autoprimary_add(const struct call *c);
+int run_autoprimary_list(const struct call *c);
+int run_autoprimary_remove(const struct call *c);
+int run_autoprimary_why(const struct call *c);
 
 /* ---- stats.c ---- */
 

@@ -69,11 +69,11 @@ static void test_rules(void **state)
         assert_int_equal(addr_from_text(&a.source, table[i].source, 5300, NULL), OK);
         name_of(names[0], "ns.elsewhere.test");
         name_of(names[1], table[i].ns);
-        rc = autoprimary_may(c, &a, &primary, &e);
+        rc = autoprimary_may(c, &a, &primary, NULL, &e);
         if (rc == OK) {
             assert_true(addr_ip_eq(&c->primaries[primary].address, &a.source));
             rc = autoprimary_choose(c, &a, (const uint8_t(*)[NAME_MAX_OCTETS])names, 2, &section,
-                                    &e);
+                                    NULL, &e);
         }
         if (table[i].account
                 ? rc != OK || strcmp(c->autoprimaries[section].account, table[i].account) != 0
@@ -89,9 +89,9 @@ static void test_sections_by_account(void **state)
     struct config *c = text_config(text);
 
     (void)state;
-    assert_ptr_equal(autoprimary_find(c, "b"), &c->autoprimaries[1]);
-    assert_null(autoprimary_find(c, "B"));
-    assert_null(autoprimary_find(c, ""));
+    assert_ptr_equal(autoprimary_find(c, "b", NULL), &c->autoprimaries[1]);
+    assert_null(autoprimary_find(c, "B", NULL));
+    assert_null(autoprimary_find(c, "", NULL));
     config_unref(c);
 }
 

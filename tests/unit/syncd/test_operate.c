@@ -555,6 +555,9 @@ static void a_zone_that_came_by_itself_goes_and_comes_back(void **state)
     assert_int_equal(remove_zone(w, &e), ERR_CONFLICT);
     set_source(w, SOURCE_AUTOPRIMARY);
     assert_int_equal(remove_zone(w, &e), OK);
+    set_source(w, SOURCE_CATALOG);
+    assert_int_equal(undelete(w, "", &e), ERR_CONFLICT); /* it would go again */
+    set_source(w, SOURCE_AUTOPRIMARY);
     assert_int_equal(undelete(w, "", &e), OK);
     assert_int_equal(w->last.row.source, SOURCE_AUTOPRIMARY);
     assert_string_equal(w->last.row.account, "customer");

@@ -129,10 +129,36 @@ static void test_one_of_each(void **state)
     assert_int_equal(put(t, &twin), OK);
 }
 
+/* What brought zones stays their primary, until they are gone or it is added again. */
+static void test_retired(void **state)
+{
+    struct setup *t = *state;
+    struct store_autoprimary a = row("192.0.2.2", "ns1.us.test", "one");
+    struct store_zone z = plain_row((const uint8_t *)"\7example\3com");
+    struct seen seen;
+
+    (void)name_copy(z.nameserver, a.nameserver);
+    (void)snprintf(z.account, sizeof(z.account), "one");
+    assert_int_equal(put(t, &a), OK);
+    assert_int_equal(store_begin(t->s, &e), OK);
+    assert_int_equal(store_zone_put(t->s, &z, &e), OK);
+    assert_int_equal(store_autoprimary_remove(t->s, a.ip, a.nameserver, &e), OK);
+    assert_int_equal(store_autoprimary_remove(t->s, a.ip, a.nameserver, &e), ERR_NOT_FOUND);
+    assert_int_equal(store_commit(t->s, &e), OK);
+    seen = all(t->s);
+    assert_int_equal(seen.n, 1);
+    assert_true(seen.rows[0].retired);
+    a.zones_max = 99;
+    assert_int_equal(put(t, &a), OK);
+    seen = all(t->s);
+    assert_false(seen.rows[0].retired);
+    assert_int_equal(seen.rows[0].zones_max, 99);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {TEST(test_rows), TEST(test_one_of_each)};
+    const struct CMUnitTest tests[] = {TEST(test_rows), TEST(test_one_of_each), TEST(test_retired)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
