@@ -59,6 +59,7 @@ static void conn_shut(struct tcp_conn *c)
     if (c->tls)
         tls_stream_close(c->tls);
     tls_stream_free(c->tls);
+    buf_free(&c->identity);
     c->tls = NULL;
     tcp_relay_free(c->relay);
     c->relay = NULL;
@@ -120,6 +121,7 @@ static bool take_message(struct tcp_conn *c, const uint8_t *wire, size_t len)
                         .back = &back,
                         .source = c->source,
                         .destination = c->destination,
+                        .identity = &c->identity,
                         .mono = tcp_now(c),
                         .wall = clock_wall(w->shared->clock)};
     size_t answer_len = 0;

@@ -32,6 +32,7 @@ struct tcp_conn {
     struct addr source, destination; /* the client's, also behind a balancer */
     struct addr place;               /* under which it is counted; family 0: nobody's yet */
     struct tls_stream *tls;          /* from the handshake on */
+    struct buf identity;             /* that the client has shown (tls_identity.h) */
     struct tcp_relay *relay;         /* in TCP_RELAY */
 
     struct buf in; /* octets that make no whole message, or may not be read yet */

@@ -108,6 +108,15 @@ void tcp_open_round(struct worker *w)
     w->handshake_steps = 0;
 }
 
+/* For syncd, which decides by it. */
+static void note_identity(struct tcp_conn *c)
+{
+    struct tls_identity id;
+
+    tls_stream_identity(c->tls, &id);
+    tls_identity_encode(&c->identity, &id);
+}
+
 /* False: the connection is to be closed. */
 static bool shake_hands(struct tcp_conn *c)
 {
@@ -122,6 +131,7 @@ static bool shake_hands(struct tcp_conn *c)
         count_one(&n->tls_handshakes);
         if (tls_stream_resumed(c->tls))
             count_one(&n->tls_resumed);
+        note_identity(c);
         open_messages(c);
         return true;
     case TLS_WANT_WRITE:

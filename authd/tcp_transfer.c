@@ -223,6 +223,8 @@ enum tcp_gift tcp_transfer_give(struct tcp_conn *c, const uint8_t *p, size_t n, 
                          .transport = c->is_tls ? HO_TLS : HO_TCP,
                          .source = c->source,
                          .destination = c->destination,
+                         .identity = c->identity.data,
+                         .identity_len = (uint32_t)c->identity.len,
                          .wire = p,
                          .wire_len = (uint32_t)n};
 

@@ -46,6 +46,8 @@ static bool hand_over(struct worker *w, const struct message *m, const uint8_t *
                          .transport = m->back->transport,
                          .source = m->source,
                          .destination = m->destination,
+                         .identity = m->identity ? m->identity->data : NULL,
+                         .identity_len = m->identity ? (uint32_t)m->identity->len : 0,
                          .wire = m->wire,
                          .wire_len = (uint32_t)m->len,
                          .answer = answer_len ? answer : NULL,

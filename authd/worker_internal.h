@@ -65,6 +65,7 @@ struct message {
     size_t len;
     const struct way_back *back;
     struct addr source, destination;
+    const struct buf *identity;       /* that the client has shown in TLS; NULL: none */
     const struct answer_ahead *ahead; /* NULL: none */
     struct mono mono;                 /* when it came; of a batch, when the batch did */
     struct wall wall;

@@ -59,17 +59,17 @@ static enum err refuse(const struct reason *why, enum autoprimary_rule *rule, st
 static int speaker(const struct config *c, const struct config_autoprimary *s,
                    const struct announcement *a, struct reason *why)
 {
+    struct access_client who = {
+        .source = a->source, .transport = a->transport, .key = a->key, .identity = a->identity};
+
     for (size_t i = 0; i < s->speaker_count; i++) {
         int index = s->zone.primaries[i];
-        const struct config_primary *p = &c->primaries[index];
+        const char *missing = NULL;
 
-        if (!addr_ip_eq(&p->address, &a->source))
-            continue;
-        if (p->key < 0 || p->key == a->key)
+        if (access_speaks(&c->primaries[index], &who, &missing))
             return index;
-        reason_is(why, AUTOPRIMARY_SIGNATURE,
-                  a->key < 0 ? "it comes from an autoprimary, but is not signed with its key"
-                             : "it comes from an autoprimary, but is signed with another key");
+        if (missing)
+            reason_is(why, AUTOPRIMARY_SIGNATURE, missing);
     }
     return -1;
 }

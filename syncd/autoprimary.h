@@ -3,21 +3,24 @@
  *
  * A section names primaries, and the nameservers as which we serve their zones. A NOTIFY for a zone
  * that is not here counts if it comes from the address of one of them, signed with that primary's
- * key if it has one (any other key is no key); if the zone is at or below one of the suffixes; and
- * if that primary, asked, has one of the nameservers in the zone's NS RRset. The first section of
- * the file that fits takes the zone; then the first nameserver, in the order of the NS RRset, for
- * which an operator added a section (autoprimary_rows.h) that fits.
+ * key if it has one (any other key is no key), and by TLS with its certificate if it has a client;
+ * if the zone is at or below one of the suffixes; and if that primary, asked, has one of the
+ * nameservers in the zone's NS RRset. The first section of the file that fits takes the zone; then
+ * the first nameserver, in the order of the NS RRset, for which an operator added a section
+ * (autoprimary_rows.h) that fits.
  */
 #ifndef ZL_SYNCD_AUTOPRIMARY_H
 #define ZL_SYNCD_AUTOPRIMARY_H
 
-#include "lib/base/config.h"
 #include "lib/dns/name.h"
+#include "syncd/access.h"
 
 struct announcement {
     uint8_t zone[NAME_MAX_OCTETS]; /* folded */
     struct addr source;
     int key; /* index into config.keys that signed it, verified; -1: unsigned */
+    enum ho_transport transport;
+    const struct tls_identity *identity; /* lent; NULL: no certificate */
 };
 
 /* In the order in which they are asked. */

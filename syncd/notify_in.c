@@ -67,6 +67,7 @@ struct notice {
     const struct ho_frame *m;
     struct query q;
     struct tsig tsig;
+    struct tls_identity identity;
     struct notify_result *out;
 };
 
@@ -101,37 +102,22 @@ static bool read_hint(struct notice *n)
     return ok;
 }
 
-bool notify_allowed(const struct config *c, const struct config_zone *z, const struct addr *source,
-                    int key, int *primary, const char **why)
+/* Its signature has been looked at. */
+static struct access_client client_of(const struct notice *n)
 {
-    bool by_key = false;
-    bool by_address = false;
-
-    *primary = -1;
-    *why = "it comes from none of the zone's primaries";
-    for (size_t i = 0; key >= 0 && i < z->notify_key_count; i++)
-        by_key = by_key || z->notify_keys[i] == key;
-    for (size_t i = 0; i < z->primary_count && !by_address; i++) {
-        const struct config_primary *p = &c->primaries[z->primaries[i]];
-
-        if (!addr_ip_eq(&p->address, source))
-            continue;
-        by_address = p->key < 0 || p->key == key;
-        if (by_address || by_key)
-            *primary = (int)i;
-        else
-            *why = key < 0 ? "this primary's NOTIFY must be signed"
-                           : "it is signed with a key that is not this primary's";
-    }
-    return by_key || by_address;
+    return (struct access_client){.source = n->m->source,
+                                  .transport = n->m->transport,
+                                  .key = n->out->key,
+                                  .identity = &n->identity};
 }
 
 /* A zone that we don't have with primaries. */
 static uint16_t judge_unknown(struct notice *n)
 {
+    struct access_client who = client_of(n);
     struct errinfo e;
 
-    if (n->env->may_appear(n->env->ctx, n->q.qname, &n->m->source, n->out->key, &e) != OK)
+    if (n->env->may_appear(n->env->ctx, n->q.qname, &who, &e) != OK)
         return verdict_is(n, NOTIFY_NOT_OURS, RCODE_NOTAUTH, e.text);
     n->out->verdict = NOTIFY_NEW_ZONE;
     return RCODE_NOERROR;
@@ -141,7 +127,8 @@ static uint16_t judge_unknown(struct notice *n)
 static uint16_t judge(struct notice *n)
 {
     const struct config_zone *z;
-    const char *why;
+    struct access_client who;
+    struct errinfo e;
     enum tsig_outcome signature;
 
     if (n->q.opcode != OPCODE_NOTIFY || n->q.qtype != RR_SOA)
@@ -159,8 +146,9 @@ static uint16_t judge(struct notice *n)
                           "what it brings is no SOA of the zone");
     if (!(z = n->env->find(n->env->ctx, n->q.qname)))
         return judge_unknown(n);
-    if (!notify_allowed(n->env->config, z, &n->m->source, n->out->key, &n->out->primary, &why))
-        return verdict_is(n, NOTIFY_REFUSED, RCODE_REFUSED, why);
+    who = client_of(n);
+    if (access_may(n->env->config, z, ACCESS_NOTIFY, &who, &n->out->primary, &e) != OK)
+        return verdict_is(n, NOTIFY_REFUSED, RCODE_REFUSED, e.text);
     n->out->verdict = NOTIFY_ACCEPTED;
     return RCODE_NOERROR;
 }
@@ -186,6 +174,7 @@ void notify_in(struct notify_result *out, const struct notify_env *env, const st
     uint16_t rcode = RCODE_NOERROR;
 
     *out = (struct notify_result){.primary = -1, .key = -1};
+    ho_identity(&n.identity, m);
     switch (query_parse(&n.q, m->wire, m->wire_len)) {
     case QUERY_DROP:
         (void)verdict_is(&n, NOTIFY_DROPPED, 0, "it is no request");

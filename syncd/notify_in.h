@@ -1,17 +1,15 @@
 /* NOTIFY from a primary (RFC 1996): may it be believed, what does it say, and the reply to it.
  *
- * Believed is, for a zone of ours,
- *  - what is signed with a key of the zone's notify-keys, from any address;
- *  - what comes from the address of one of its primaries: signed with that primary's key, if it
- *    has one, and otherwise as it is.
- * Everything else is answered REFUSED, for a name that is no zone of ours NOTAUTH, and changes
- * nothing. The serial in it is a hint that is never trusted further than "look now".
+ * Believed is, for a zone of ours, what access.h lets through. Everything else is answered REFUSED,
+ * for a name that is no zone of ours NOTAUTH, and changes nothing. The serial in it is a hint that
+ * is never trusted further than "look now".
  */
 #ifndef ZL_SYNCD_NOTIFY_IN_H
 #define ZL_SYNCD_NOTIFY_IN_H
 
 #include "lib/base/config.h"
 #include "lib/net/handover.h"
+#include "syncd/access.h"
 #include "syncd/keyring.h"
 
 enum notify_verdict {
@@ -29,9 +27,9 @@ struct notify_env {
     const struct keyring *keys;
     /* The configuration of a zone (folded name); NULL if it has no primaries here. */
     const struct config_zone *(*find)(void *ctx, const uint8_t *zone);
-    /* Whether a zone that find does not have may be announced by this source and key
-     * (autoprimary.h); if not, *e says why. */
-    enum err (*may_appear)(void *ctx, const uint8_t *zone, const struct addr *source, int key,
+    /* Whether a zone that find does not have may be announced by this client (autoprimary.h); if
+     * not, *e says why. */
+    enum err (*may_appear)(void *ctx, const uint8_t *zone, const struct access_client *who,
                            struct errinfo *e);
     void *ctx;
     struct wall now;
@@ -47,11 +45,6 @@ struct notify_result {
     struct serial serial;
     struct errinfo why; /* unless accepted */
 };
-
-/* May this address, with this key (index into config.keys, -1: unsigned), speak for the zone?
- * *primary is the one that it speaks as, -1: none; *why says why not. */
-bool notify_allowed(const struct config *c, const struct config_zone *z, const struct addr *source,
-                    int key, int *primary, const char **why);
 
 /* Judges the message and appends the reply to it, signed if the NOTIFY was. */
 void notify_in(struct notify_result *out, const struct notify_env *env, const struct ho_frame *m,

@@ -341,14 +341,30 @@ static void log_refused(struct replicator *r, const struct notify_result *n,
 {
     char zone[NAME_TEXT_MAX] = "-";
     char source[ADDR_TEXT_MAX];
+    char shown[TLS_IDENTITY_TEXT_MAX];
+    struct tls_identity identity;
 
     if (!token_bucket_take(&r->warnings, replicate_now(r)))
         return;
     if (n->has_zone)
         (void)name_to_text(zone, n->zone);
     addr_to_text(source, &m->source);
+    ho_identity(&identity, m);
+    tls_identity_text(shown, &identity);
     log_warning(say("a NOTIFY is refused"), kv_str("zone", zone), kv_str("source", source),
+                kv_str("transport", access_transport_text(m->transport)),
+                kv_str("certificate", shown[0] ? shown : NULL),
                 kv_str("key", n->key < 0 ? NULL : r->config->keys[n->key].name), kv_err(&n->why));
+}
+
+static void announced(struct replicator *r, const struct notify_result *n, const struct ho_frame *m)
+{
+    struct tls_identity identity;
+    struct access_client who = {
+        .source = m->source, .transport = m->transport, .key = n->key, .identity = &identity};
+
+    ho_identity(&identity, m);
+    replicate_announced(r, n->zone, &who);
 }
 
 void replicator_notify(struct replicator *r, const struct ho_frame *message, struct buf *reply)
@@ -366,7 +382,7 @@ void replicator_notify(struct replicator *r, const struct ho_frame *message, str
         return;
     notify_in(&n, &env, message, reply);
     if (n.verdict == NOTIFY_NEW_ZONE) {
-        replicate_announced(r, n.zone, &message->source, n.key);
+        announced(r, &n, message);
         return;
     }
     if (n.verdict != NOTIFY_ACCEPTED) {

@@ -14,7 +14,9 @@ static const char *key_name(const struct config *c, int key)
 /* Its files may have been renewed: that begins with the next connection. */
 static bool same_tls(const struct config_tls *x, const struct config_tls *y)
 {
-    return x->on == y->on && strcmp(x->hostname, y->hostname) == 0 && strcmp(x->ca, y->ca) == 0 &&
+    if (!x->on || !y->on)
+        return x->on == y->on;
+    return strcmp(x->hostname, y->hostname) == 0 && strcmp(x->ca, y->ca) == 0 &&
            strcmp(x->certificate, y->certificate) == 0 && strcmp(x->key, y->key) == 0 &&
            x->pin_count == y->pin_count &&
            (!x->pin_count || memcmp(x->pins, y->pins, x->pin_count * sizeof(x->pins[0])) == 0);

@@ -58,8 +58,9 @@ struct zone_entry {
 struct provision {
     struct replicator *replicator;
     struct announcement announcement;
-    int primary;   /* to be asked, index into config.primaries */
-    void *nsquery; /* NULL: waits for its turn */
+    struct tls_identity *identity; /* of it; NULL: none */
+    int primary;                   /* to be asked, index into config.primaries */
+    void *nsquery;                 /* NULL: waits for its turn */
     struct provision *next;
 };
 
@@ -198,11 +199,11 @@ void replicate_wanted_again(struct zone_entry *z);
 /* The section that gave us this zone, or NULL. */
 const struct config_autoprimary *replicate_autoprimary(const struct zone_entry *z);
 /* As notify_env.may_appear. */
-enum err replicate_may_appear(void *replicator, const uint8_t *zone, const struct addr *source,
-                              int key, struct errinfo *e);
+enum err replicate_may_appear(void *replicator, const uint8_t *zone,
+                              const struct access_client *who, struct errinfo *e);
 /* A NOTIFY for a zone that may appear. */
-void replicate_announced(struct replicator *r, const uint8_t *zone, const struct addr *source,
-                         int key);
+void replicate_announced(struct replicator *r, const uint8_t *zone,
+                         const struct access_client *who);
 /* Whether there is room for one more zone of this section, an index into config.autoprimaries.
  * ERR_LIMIT. */
 MUST_USE enum err replicate_section_room(const struct replicator *r, int section,

@@ -26,9 +26,12 @@ const struct config_autoprimary *replicate_autoprimary(const struct zone_entry *
                : NULL;
 }
 
-static struct announcement announcement_of(const uint8_t *zone, const struct addr *source, int key)
+static struct announcement announcement_of(const uint8_t *zone, const struct access_client *who)
 {
-    struct announcement a = {.source = *source, .key = key};
+    struct announcement a = {.source = who->source,
+                             .key = who->key,
+                             .transport = who->transport,
+                             .identity = who->identity};
 
     (void)name_fold(a.zone, zone);
     return a;
@@ -50,11 +53,11 @@ static void log_announcement(enum log_level level, const struct provision *p, co
 
 /* ---- May it? ---- */
 
-enum err replicate_may_appear(void *replicator, const uint8_t *zone, const struct addr *source,
-                              int key, struct errinfo *e)
+enum err replicate_may_appear(void *replicator, const uint8_t *zone,
+                              const struct access_client *who, struct errinfo *e)
 {
     struct replicator *r = replicator;
-    struct announcement a = announcement_of(zone, source, key);
+    struct announcement a = announcement_of(zone, who);
     const struct zone_entry *z = replicate_find(r, a.zone);
     int primary;
 
@@ -151,6 +154,7 @@ static void provision_end(struct provision *p)
     r->provision_count--;
     if (p->nsquery)
         r->provisions_asking--;
+    free(p->identity);
     free(p);
 }
 
@@ -192,10 +196,9 @@ static void start_some(struct replicator *r)
     }
 }
 
-void replicate_announced(struct replicator *r, const uint8_t *zone, const struct addr *source,
-                         int key)
+void replicate_announced(struct replicator *r, const uint8_t *zone, const struct access_client *who)
 {
-    struct announcement a = announcement_of(zone, source, key);
+    struct announcement a = announcement_of(zone, who);
     struct provision **at = &r->provisions;
     struct provision *p;
     int primary;
@@ -208,6 +211,9 @@ void replicate_announced(struct replicator *r, const uint8_t *zone, const struct
         return;
     p = xcalloc(1, sizeof(*p));
     *p = (struct provision){.replicator = r, .announcement = a, .primary = primary};
+    if (who->identity && who->identity->shown)
+        p->identity = xmemdup(who->identity, sizeof(*who->identity));
+    p->announcement.identity = p->identity;
     *at = p;
     r->provision_count++;
     start_some(r);

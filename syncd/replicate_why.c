@@ -49,21 +49,29 @@ static void finish(struct why *w, enum why_verdict verdict)
     free(w);
 }
 
+static struct access_client client_of(const struct why *w)
+{
+    return (struct access_client){.source = w->announcement.source,
+                                  .transport = w->announcement.transport,
+                                  .key = w->announcement.key,
+                                  .identity = w->announcement.identity};
+}
+
 /* ---- A zone that is here (rule 5) ---- */
 
 static void judge_known(struct why *w, const struct zone_entry *z)
 {
     const struct config *c = w->replicator->config;
-    const char *why;
+    struct access_client who = client_of(w);
+    struct errinfo e = {{0}};
     int primary;
 
     say_step(w, "4", "zone", true, "the zone is here already: it can be refreshed, not taken over");
     if (!z->config) {
         say_step(w, "5", "primary", false, "the zone has no primaries here");
         finish(w, WHY_REFUSED);
-    } else if (!notify_allowed(c, z->config, &w->announcement.source, w->announcement.key, &primary,
-                               &why)) {
-        say_step(w, "5", "primary", false, "%s", why);
+    } else if (access_may(c, z->config, ACCESS_NOTIFY, &who, &primary, &e) != OK) {
+        say_step(w, "5", "primary", false, "%s", e.text);
         finish(w, WHY_REFUSED);
     } else {
         say_step(w, "5", "primary", true, "it speaks as %s",
@@ -202,7 +210,7 @@ void replicator_why(struct replicator *r, const uint8_t *zone, const struct addr
     const struct zone_entry *z;
 
     w->replicator = r;
-    w->announcement = (struct announcement){.source = *source, .key = key};
+    w->announcement = (struct announcement){.source = *source, .key = key, .transport = HO_UDP};
     (void)name_fold(w->announcement.zone, zone);
     w->done = done;
     w->ctx = ctx;

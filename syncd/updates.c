@@ -44,11 +44,11 @@ struct job {
     struct config *config;             /* a reference, */
     const struct config_zone *section; /* and of it */
     struct access_client who;
+    struct tls_identity identity; /* of it */
     struct query q;
     struct tsig tsig;
     uint8_t *wire;
     size_t len;
-    enum ho_transport transport;
     struct mono began;
     unsigned tries;
     bool forward; /* for its primary, not for us */
@@ -137,27 +137,33 @@ void updates_free(struct updates *u)
 
 /* ---- The answer ---- */
 
-static void log_denied(struct updates *u, const struct query *q, const struct addr *source,
+static void log_denied(struct updates *u, const struct query *q, const struct access_client *who,
                        uint16_t rcode, const struct errinfo *e)
 {
     char zone[NAME_TEXT_MAX], client[ADDR_TEXT_MAX], text[RCODE_TEXT_MAX];
+    char shown[ACCESS_CLIENT_TEXT_MAX];
 
     if (!token_bucket_take(&u->denials, clock_mono(loop_clock(u->ops.loop))))
         return;
     (void)name_to_text(zone, q->qname);
-    addr_to_text(client, source);
+    addr_to_text(client, &who->source);
+    access_client_text(shown, who);
     rcode_to_text(text, rcode);
     log_warning(say("an update is refused"), kv_str("zone", zone), kv_str("client", client),
-                kv_str("rcode", text), kv_err(e));
+                kv_str("transport", access_transport_text(who->transport)),
+                kv_str("certificate", shown[0] ? shown : NULL), kv_str("rcode", text), kv_err(e));
 }
 
 static void log_done(const struct job *j, const struct changeset *cs)
 {
-    char zone[NAME_TEXT_MAX], client[ADDR_TEXT_MAX];
+    char zone[NAME_TEXT_MAX], client[ADDR_TEXT_MAX], shown[ACCESS_CLIENT_TEXT_MAX];
 
     (void)name_to_text(zone, j->q.qname);
     addr_to_text(client, &j->who.source);
+    access_client_text(shown, &j->who);
     log_info(say("a zone is changed by an update"), kv_str("zone", zone), kv_str("client", client),
+             kv_str("transport", access_transport_text(j->who.transport)),
+             kv_str("certificate", shown[0] ? shown : NULL),
              kv_str("key", j->who.key >= 0 ? j->config->keys[j->who.key].name : NULL),
              kv_u64("from", cs->from.v), kv_u64("to", cs->to.v), kv_u64("added", cs->added.n),
              kv_u64("removed", cs->removed.n),
@@ -240,13 +246,12 @@ static void work(void *ctx)
 
 static void set_origin(struct origin *o, const struct job *j)
 {
-    static const char *const transports[] = {[HO_UDP] = "udp", [HO_TCP] = "tcp", [HO_TLS] = "tls"};
-
     o->kind = ORIGIN_UPDATE;
     addr_to_text(o->who, &j->who.source);
     if (j->who.key >= 0)
         (void)snprintf(o->key, sizeof(o->key), "%s", j->config->keys[j->who.key].name);
-    (void)snprintf(o->transport, sizeof(o->transport), "%s", transports[j->transport]);
+    (void)snprintf(o->transport, sizeof(o->transport), "%s",
+                   access_transport_text(j->who.transport));
 }
 
 static void on_committed(void *ctx, struct commit_job *commit)
@@ -262,7 +267,7 @@ static void on_committed(void *ctx, struct commit_job *commit)
         return;
     }
     if (commit->rc) {
-        log_denied(j->owner, &j->q, &j->who.source, RCODE_SERVFAIL, &commit->error);
+        log_denied(j->owner, &j->q, &j->who, RCODE_SERVFAIL, &commit->error);
         finish(j, RCODE_SERVFAIL);
         return;
     }
@@ -298,10 +303,10 @@ static void worked(void *ctx)
     if (j->rc) {
         uint16_t rcode = j->rc == ERR_NOT_FOUND ? RCODE_NOTAUTH : RCODE_SERVFAIL;
 
-        log_denied(j->owner, &j->q, &j->who.source, rcode, &j->error);
+        log_denied(j->owner, &j->q, &j->who, rcode, &j->error);
         finish(j, rcode);
     } else if (j->result.rcode != RCODE_NOERROR) {
-        log_denied(j->owner, &j->q, &j->who.source, j->result.rcode, &j->result.error);
+        log_denied(j->owner, &j->q, &j->who, j->result.rcode, &j->result.error);
         finish(j, j->result.rcode);
     } else if (!j->result.next) {
         finish(j, RCODE_NOERROR);
@@ -400,7 +405,7 @@ static uint16_t first_look(struct updates *u, struct job *j)
         (void)err_set(ERR_DENIED, &j->error, "its signature is not good");
         return rcode;
     }
-    if (access_update(u->config, j->section, &j->who, &j->error) != OK)
+    if (access_may(u->config, j->section, ACCESS_UPDATE, &j->who, NULL, &j->error) != OK)
         return RCODE_REFUSED;
     if (!has_room(u, j->q.qname)) {
         (void)err_set(ERR_BUSY, &j->error, "too many updates are waiting");
@@ -428,13 +433,14 @@ void updates_message(struct updates *u, const struct ho_frame *m, struct buf *re
 
     *j = (struct job){.owner = u,
                       .config = config_ref(u->config),
-                      .who = {.source = m->source, .key = -1},
+                      .who = {.source = m->source, .transport = m->transport, .key = -1},
                       .wire = xmemdup(m->wire, m->wire_len),
                       .len = m->wire_len,
-                      .transport = m->transport,
                       .began = clock_mono(loop_clock(u->ops.loop)),
                       .data_dir = xstrdup(u->data_dir),
                       .cache = u->ops.cache};
+    ho_identity(&j->identity, m);
+    j->who.identity = &j->identity;
     switch (query_parse(&j->q, j->wire, j->len)) {
     case QUERY_DROP:
     case QUERY_NOTIMP:
@@ -459,7 +465,7 @@ void updates_message(struct updates *u, const struct ho_frame *m, struct buf *re
         enqueue(u, j);
         return;
     }
-    log_denied(u, &j->q, &m->source, rcode, &j->error);
+    log_denied(u, &j->q, &j->who, rcode, &j->error);
     tsig_query_reply(&j->tsig, &j->q, rcode, 0, u->config->udp_payload,
                      clock_wall(loop_clock(u->ops.loop)), reply);
     job_free(j);

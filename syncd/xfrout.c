@@ -25,6 +25,8 @@ struct xfrout_conn {
     int fd;
     struct event *readable, *writable, *timer;
     struct addr source;
+    enum ho_transport transport;
+    struct tls_identity *identity; /* NULL: no certificate */
 
     struct buf in;
     size_t in_pos;
@@ -75,6 +77,12 @@ static struct mono now_of(const struct xfrout *x)
     return clock_mono(loop_clock(x->loop));
 }
 
+static struct access_client client_of(const struct xfrout_conn *c)
+{
+    return (struct access_client){
+        .source = c->source, .transport = c->transport, .key = c->key, .identity = c->identity};
+}
+
 /* ---- Log ---- */
 
 static const char *kind_name(const struct xfrout_conn *c)
@@ -88,12 +96,17 @@ static void log_refused(struct xfrout_conn *c, const char *why)
 {
     char zone[NAME_TEXT_MAX];
     char client[ADDR_TEXT_MAX];
+    char shown[ACCESS_CLIENT_TEXT_MAX];
+    struct access_client who = client_of(c);
 
     if (!token_bucket_take(&c->server->denials, now_of(c->server)))
         return;
     (void)name_to_text(zone, c->query.qname);
     addr_to_text(client, &c->source);
+    access_client_text(shown, &who);
     log_warning(say("a transfer is refused"), kv_str("zone", zone), kv_str("client", client),
+                kv_str("transport", access_transport_text(c->transport)),
+                kv_str("certificate", shown[0] ? shown : NULL),
                 kv_str("key", c->key_name[0] ? c->key_name : NULL), kv_str("error", why));
 }
 
@@ -102,11 +115,16 @@ static void log_sent(const struct xfrout_conn *c)
     struct xfrout_counts n = xfrout_stream_counts(c->stream);
     char zone[NAME_TEXT_MAX];
     char client[ADDR_TEXT_MAX];
+    char shown[ACCESS_CLIENT_TEXT_MAX];
+    struct access_client who = client_of(c);
 
     (void)name_to_text(zone, c->query.qname);
     addr_to_text(client, &c->source);
+    access_client_text(shown, &who);
     log_write(c->kind == XFROUT_SOA ? LOG_DEBUG : LOG_INFO,
               LOG_KVS(say("a zone is sent"), kv_str("zone", zone), kv_str("client", client),
+                      kv_str("transport", access_transport_text(c->transport)),
+                      kv_str("certificate", shown[0] ? shown : NULL),
                       kv_str("key", c->key_name[0] ? c->key_name : NULL),
                       kv_str("kind", kind_name(c)),
                       kv_i64("from", c->wish.qtype == RR_IXFR ? (int64_t)c->wish.have.v : -1),
@@ -119,11 +137,16 @@ static void log_broken(const struct xfrout_conn *c, const char *why)
 {
     char zone[NAME_TEXT_MAX];
     char client[ADDR_TEXT_MAX];
+    char shown[ACCESS_CLIENT_TEXT_MAX];
+    struct access_client who = client_of(c);
 
     (void)name_to_text(zone, c->query.qname);
     addr_to_text(client, &c->source);
+    access_client_text(shown, &who);
     log_warning(say("sending a zone failed"), kv_str("zone", zone), kv_str("client", client),
-                kv_str("kind", kind_name(c)), kv_str("error", why));
+                kv_str("transport", access_transport_text(c->transport)),
+                kv_str("certificate", shown[0] ? shown : NULL), kv_str("kind", kind_name(c)),
+                kv_str("error", why));
 }
 
 /* ---- Life of a connection ---- */
@@ -152,6 +175,7 @@ static void conn_close(struct xfrout_conn *c)
     if (c->timer)
         event_free(c->timer);
     (void)close(c->fd);
+    free(c->identity);
     buf_free(&c->in);
     buf_free(&c->out);
     if (c->prev)
@@ -306,7 +330,7 @@ static bool check_signature(struct xfrout_conn *c, const uint8_t *wire, size_t l
 /* What the client may have; false if the message is answered already. */
 static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
 {
-    struct access_client who = {.source = c->source, .key = c->key};
+    struct access_client who = client_of(c);
     struct xfrout *x = c->server;
     const struct query *q = &c->query;
     const struct config_zone *section = x->section(x->ctx, q->qname);
@@ -319,7 +343,8 @@ static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
     }
     c->wish = (struct xfrout_wish){.qtype = q->qtype};
     (void)name_copy(c->wish.zone, q->qname);
-    if (q->qtype != RR_SOA && access_transfer(x->config, section, &who, &e) != OK) {
+    if (q->qtype != RR_SOA &&
+        access_may(x->config, section, ACCESS_TRANSFER, &who, NULL, &e) != OK) {
         log_refused(c, e.text);
         put_short(c, section ? RCODE_REFUSED : RCODE_NOTAUTH);
         return false;
@@ -538,6 +563,11 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)
     c->server = x;
     c->fd = fd;
     c->source = f->source;
+    c->transport = f->transport;
+    if (f->identity_len) {
+        c->identity = xcalloc(1, sizeof(*c->identity));
+        ho_identity(c->identity, f);
+    }
     c->next = x->conns;
     if (x->conns)
         x->conns->prev = c;
@@ -558,7 +588,7 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)
 
 bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply)
 {
-    struct access_client who = {.source = m->source, .key = -1};
+    struct access_client who = {.source = m->source, .transport = m->transport, .key = -1};
     struct wall now = clock_wall(loop_clock(x->loop));
     struct tsig_rr rr;
     struct query q;
@@ -570,7 +600,7 @@ bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *rep
     /* Whether it really signed is looked at below, before anything is said. */
     if (q.tsig && tsig_read(&rr, m->wire, m->wire_len, q.tsig))
         (void)keyring_find(x->keys, rr.key_name, &who.key);
-    if (access_transfer(x->config, x->section(x->ctx, q.qname), &who, &e) == OK) {
+    if (access_may(x->config, x->section(x->ctx, q.qname), ACCESS_TRANSFER, &who, NULL, &e) == OK) {
         tsig_query_answer(x->keys, m, x->config->udp_payload, now, reply);
         return true;
     }

@@ -65,7 +65,7 @@ struct config_primary {
     int key;            /* index into keys, or -1 */
     bool ixfr;          /* ask for increments */
     struct config_tls tls;
-    int client; /* index into clients: its NOTIFYs come by TLS and show this; or -1 */
+    const struct config_client *client; /* its NOTIFYs come by TLS and show this; NULL: need not */
 };
 
 /* Who is told of changes, and may transfer. */
@@ -75,8 +75,8 @@ struct config_secondary {
     struct addr source;  /* of our NOTIFYs; family 0: any */
     int key;             /* index into keys, or -1: signs NOTIFYs, must sign transfers */
     bool notify;
-    bool tls;   /* its transfers come by TLS */
-    int client; /* index into clients: and show this; or -1 */
+    bool tls;                           /* its transfers come by TLS */
+    const struct config_client *client; /* and show this; NULL: need not */
 };
 
 /* Who may change what by UPDATE, in the zones that name it. */

@@ -94,14 +94,16 @@ static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
 
 /* What primaries and secondaries have in common. */
 static enum err take_peer(const struct config *c, cfg_t *sec, uint16_t port, struct addr *peer,
-                          struct addr *source_out, int *key_out, int *client_out, struct errinfo *e)
+                          struct addr *source_out, int *key_out,
+                          const struct config_client **client_out, struct errinfo *e)
 {
     const char *address = cfg_getstr(sec, "address");
     const char *source = cfg_getstr(sec, "source");
     const char *key = cfg_getstr(sec, "key");
     const char *client = cfg_getstr(sec, "client");
+    int index;
 
-    *key_out = *client_out = -1;
+    *key_out = -1;
     if (!address[0])
         return fail_at(c, sec, e, "needs an address");
     if (addr_from_text(peer, address, port, e) != OK ||
@@ -112,8 +114,11 @@ static enum err take_peer(const struct config *c, cfg_t *sec, uint16_t port, str
         return fail_at(c, sec, e, "source and address are of different families");
     if (key[0] && (*key_out = key_index(c, key)) < 0)
         return fail_at(c, sec, e, "there is no key '%s'", key);
-    if (client[0] && (*client_out = client_index(c, client)) < 0)
+    if (!client[0])
+        return OK;
+    if ((index = client_index(c, client)) < 0)
         return fail_at(c, sec, e, "there is no client '%s'", client);
+    *client_out = &c->clients[index];
     return OK;
 }
 

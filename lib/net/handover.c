@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HO_VERSION 1
+#define HO_VERSION 2
 #define MESSAGE_MAX 65535
 
 static void encode_addr(struct buf *out, const struct addr *a)
@@ -65,6 +65,8 @@ void ho_encode(struct buf *out, const struct ho_frame *f)
         buf_u8(out, (uint8_t)f->transport);
         encode_addr(out, &f->source);
         encode_addr(out, &f->destination);
+        buf_u16(out, (uint16_t)f->identity_len);
+        buf_put(out, f->identity, f->identity_len);
         encode_wire(out, f->wire, f->wire_len);
         if (f->type == HO_MESSAGE)
             encode_wire(out, f->answer, f->answer_len);
@@ -89,6 +91,28 @@ void ho_encode(struct buf *out, const struct ho_frame *f)
     }
 }
 
+static void decode_identity(struct ho_frame *f, struct reader *r)
+{
+    size_t n = read_u16(r);
+    const uint8_t *p = read_bytes(r, n);
+    struct reader part = reader_of(p, p ? n : 0);
+    struct tls_identity id;
+
+    if (n && (f->transport != HO_TLS || !p || !tls_identity_decode(&id, &part)))
+        reader_fail(r);
+    else if (n) {
+        f->identity = p;
+        f->identity_len = (uint32_t)n;
+    }
+}
+
+void ho_identity(struct tls_identity *out, const struct ho_frame *f)
+{
+    struct reader r = reader_of(f->identity, f->identity_len);
+
+    (void)tls_identity_decode(out, &r); /* it was decoded before */
+}
+
 static void decode_message(struct ho_frame *f, bool stream, struct reader *r)
 {
     uint8_t transport = read_u8(r);
@@ -98,6 +122,7 @@ static void decode_message(struct ho_frame *f, bool stream, struct reader *r)
     f->transport = (enum ho_transport)transport;
     decode_addr(&f->source, r);
     decode_addr(&f->destination, r);
+    decode_identity(f, r);
     f->wire = decode_wire(r, &f->wire_len, stream ? HO_STREAM_MAX : MESSAGE_MAX);
     if (!stream)
         f->answer = decode_wire(r, &f->answer_len, MESSAGE_MAX);

@@ -3,21 +3,21 @@
  * serves and follows the store's change log by looking.
  *
  * One packet is one frame:
- *   u8 version 1, u8 type, u16 0, u64 id, then by type:
+ *   u8 version 2, u8 type, u16 0, u64 id, then by type:
  *   HELLO    authd->syncd  u8 role (enum ho_role); an updater's may come with a descriptor: the
  *                          memory file with authd's counters (stats.h)
- *   MESSAGE  authd->syncd  u8 transport, addr source, addr destination, u32 length + DNS message,
- *                          u32 length + ready unsigned answer (0: none)
+ *   MESSAGE  authd->syncd  u8 transport, addr source, addr destination, identity,
+ *                          u32 length + DNS message, u32 length + ready unsigned answer (0: none)
  *                          addr: u8 family (4, 6, 0), u16 port, 16 octets
- *   STREAM   authd->syncd  u8 transport, addr source, addr destination, u32 length + octets that
- *                          were read from the connection already; with it goes the connection
- *                          itself, as a descriptor (SCM_RIGHTS). Its first message asks for a
- *                          transfer. For TLS it is one end of a pair of sockets: syncd sees plain
- *                          octets in each case.
- *   REPLY    syncd->authd  u32 length + DNS message to send; length 0: send nothing
- *   HINT     syncd->authd  u64 seq: the change log has reached it
- *   ASK      syncd->authd  name (wire): what do you serve?  (zonectl verify)
- *   TELL     authd->syncd  u8 state (enum ho_zone_state), u32 serial, u64 version, u64 seq,
+ *                          identity: u16 length + what the client has shown in TLS
+ *                          (tls_identity.h); 0: nothing, and always so without TLS
+ *   STREAM   authd->syncd  u8 transport, addr source, addr destination, identity, u32 length +
+ *                          octets that were read from the connection already; with it goes the
+ * connection itself, as a descriptor (SCM_RIGHTS). Its first message asks for a transfer. For TLS
+ * it is one end of a pair of sockets: syncd sees plain octets in each case. REPLY    syncd->authd
+ * u32 length + DNS message to send; length 0: send nothing HINT     syncd->authd  u64 seq: the
+ * change log has reached it ASK      syncd->authd  name (wire): what do you serve?  (zonectl
+ * verify) TELL     authd->syncd  u8 state (enum ho_zone_state), u32 serial, u64 version, u64 seq,
  *                          u64 records, 32 octets zone_sha256
  * A peer that sends a malformed frame is disconnected. Each authd worker and its updater thread has
  * a connection of its own, so answers come back to the thread that owns the client. Threads: each
@@ -34,8 +34,9 @@
 #include "lib/base/err.h"
 #include "lib/base/serial.h"
 #include "lib/dns/name.h"
+#include "lib/net/tls_identity.h"
 
-#define HO_FRAME_MAX (2 * 65536 + 512)
+#define HO_FRAME_MAX (2 * 65536 + 512 + TLS_IDENTITY_OCTETS)
 
 #define HO_STREAM_MAX 131072 /* octets that a STREAM brings */
 
@@ -52,6 +53,8 @@ struct ho_frame {
     enum ho_role role;           /* HELLO */
     enum ho_transport transport; /* MESSAGE, STREAM */
     struct addr source, destination;
+    const uint8_t *identity; /* well-formed; NULL if identity_len is 0 */
+    uint32_t identity_len;
     const uint8_t *wire; /* MESSAGE, REPLY, STREAM; NULL if wire_len is 0 */
     uint32_t wire_len;
     const uint8_t *answer; /* MESSAGE; NULL if there is none */
@@ -64,6 +67,9 @@ struct ho_frame {
     uint64_t records;
     uint8_t sha256[32];
 };
+
+/* What the client of a MESSAGE or STREAM has shown. */
+void ho_identity(struct tls_identity *out, const struct ho_frame *f);
 
 /* Appends the frame's octets to out. */
 void ho_encode(struct buf *out, const struct ho_frame *f);

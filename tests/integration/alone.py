@@ -83,27 +83,35 @@ class FakeSyncd:
             self.sel.unregister(c)
             return
         version, kind, zero, ident = struct.unpack_from('!BBHQ', data)
-        assert (version, zero) == (1, 0)
+        assert (version, zero) == (2, 0)
         body = data[12:]
         if kind == HELLO:
             self.roles.append(body[0])
         elif kind == MESSAGE:
             m = {'transport': body[0]}
             m['source'], m['destination'] = body[1:20], body[20:39]
-            n, = struct.unpack_from('!I', body, 39)
-            m['wire'] = body[43:43 + n]
-            k, = struct.unpack_from('!I', body, 43 + n)
-            m['answer'] = body[47 + n:47 + n + k]
-            assert len(body) == 47 + n + k
+            m['identity'], rest = self.identity(body)
+            n, = struct.unpack_from('!I', rest)
+            m['wire'] = rest[4:4 + n]
+            k, = struct.unpack_from('!I', rest, 4 + n)
+            m['answer'] = rest[8 + n:8 + n + k]
+            assert len(rest) == 8 + n + k
             self.messages.append(m)
             answer = self.reply(m)
             if answer is not None:
-                c.send(struct.pack('!BBHQI', 1, REPLY, 0, ident, len(answer)) + answer)
+                c.send(struct.pack('!BBHQI', 2, REPLY, 0, ident, len(answer)) + answer)
         elif kind == STREAM:
-            n, = struct.unpack_from('!I', body, 39)
-            assert len(body) == 43 + n and len(fds) == 1
-            self.streams.append({'transport': body[0], 'source': body[1:20], 'destination': body[20:39], 'octets': body[43:],
-                                 'socket': socket.socket(fileno=fds[0])})
+            identity, rest = self.identity(body)
+            n, = struct.unpack_from('!I', rest)
+            assert len(rest) == 4 + n and len(fds) == 1
+            self.streams.append({'transport': body[0], 'source': body[1:20], 'destination': body[20:39], 'octets': rest[4:],
+                                 'identity': identity, 'socket': socket.socket(fileno=fds[0])})
+
+    @staticmethod
+    def identity(body):
+        """What stands behind the addresses, and all behind that."""
+        n, = struct.unpack_from('!H', body, 39)
+        return body[41:41 + n], body[41 + n:]
 
     def close(self):
         self.running = False

@@ -6,8 +6,16 @@ import ssl
 import threading
 
 import certs
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.query
+import dns.rcode
+import dns.rrset
+import dns.update
 import pytest
 import zl
+from alone import framed, read_message
 
 ZONE = 'example.test'
 
@@ -121,7 +129,7 @@ def follow(node, remote, items, name='second', **options):
     return n.secondary_of(ZONE, remote).start()
 
 
-def secure_primary(node, cert, name='first', zone='transfer-from = {"127.0.0.1"}', authd='', **options):
+def secure_primary(node, cert, name='first', zone='transfer-from-tls = {"127.0.0.1"}', authd='', **options):
     """A node of ours that gives the zone by TLS; (node, what others know of it)."""
     port = zl.free_port()
     n = node(name, authd=f'listen-tls = {{"127.0.0.1@{port}"}} {cert.items()} {authd}',
@@ -289,3 +297,176 @@ def test_wrong_configuration(node, authority, place):
         n.write_config()
         r = zl.subprocess.run([zl.BIN / 'syncd', '-c', n.conf, '--check-config'], capture_output=True, text=True)
         assert r.returncode == 1 and why in r.stderr and "primary 'p'" in r.stderr, r.stderr
+
+
+# ---------------------------------------------------------------- as a server
+
+def client_context(server, shown=None):
+    c = ssl.create_default_context(cafile=server.ca)
+    c.set_alpn_protocols(['dot'])
+    if shown:
+        c.load_cert_chain(shown.crt, shown.key)
+    return c
+
+
+def ask_tls(port, server, query, shown=None):
+    """The first answer to a message, over TLS; certificate `shown` to authd."""
+    with socket.create_connection(('127.0.0.1', port), timeout=10) as s, \
+            client_context(server, shown).wrap_socket(s, server_hostname=server.name) as t:
+        t.sendall(framed(query))
+        return read_message(t)
+
+
+def ask_tcp(port, query):
+    with socket.create_connection(('127.0.0.1', port), timeout=10) as s:
+        s.sendall(framed(query))
+        return read_message(s)
+
+
+def rcodes(n, tls_port, server, shown=None):
+    """What comes of asking for the zone: AXFR and IXFR by TCP, IXFR by UDP, AXFR and IXFR by TLS."""
+    axfr = dns.message.make_query(ZONE, 'AXFR')
+    ixfr = dns.message.make_query(ZONE, 'IXFR')
+    ixfr.authority = [dns.rrset.from_text(f'{ZONE}.', 0, 'IN', 'SOA', '. . 1 0 0 0 0')]
+    got = [ask_tcp(n.port, axfr), ask_tcp(n.port, ixfr), dns.query.udp(ixfr, '127.0.0.1', port=n.port, timeout=5)]
+    got += [ask_tls(tls_port, server, q, shown) for q in (axfr, ixfr)]
+    return ' '.join(dns.rcode.to_text(r.rcode()) for r in got)
+
+
+ALL, TLS_ALONE, NONE = (' '.join(['NOERROR'] * 5), 'REFUSED REFUSED REFUSED NOERROR NOERROR', ' '.join(['REFUSED'] * 5))
+CLIENTS = 'client "a" {{ names = {{"secondary.example.test"}} }} client "p" {{ pins = {{"{pin}"}} }}'
+
+
+def test_who_may_have_a_zone(node, authority, place):
+    """Each rule against each way to ask, with and without certificates."""
+    server = authority.issue('ns1.example.test')
+    good, other = authority.issue('secondary.example.test'), authority.issue('other.example.test')
+    alone = certs.Certificate(place / 'alone', 'pinned.example.test')  # nobody vouches for it
+    foreign = certs.Authority(place / 'foreign').issue('secondary.example.test')
+    n, remote = secure_primary(node, server, authd=f'tls-clients = accept tls-client-ca = "{authority.crt}"',
+                               before=CLIENTS.format(pin=certs.pin(alone.crt)) + ' secondary "s" { address = "127.0.0.1" client = "a" }',
+                               zone='transfer-from = {"127.0.0.1"}')
+    shown = {'none': None, 'good': good, 'other': other, 'pinned': alone, 'foreign': foreign}
+    conf = n.conf.read_text()
+    for items, may in {
+        'transfer-from = {"127.0.0.1"}': {'none': ALL, 'foreign': ALL},
+        'transfer-from-tls = {"127.0.0.1"}': {'none': TLS_ALONE, 'good': TLS_ALONE},
+        'transfer-from = {"127.0.0.1"} transfer-tls = yes': {'none': TLS_ALONE, 'foreign': TLS_ALONE},
+        'transfer-from = {"127.0.0.1"} transfer-tls = certificate':
+            {'none': NONE, 'good': TLS_ALONE, 'other': TLS_ALONE, 'pinned': TLS_ALONE, 'foreign': NONE},
+        'transfer-clients = {"a"}': {'none': NONE, 'good': TLS_ALONE, 'other': NONE, 'pinned': NONE, 'foreign': NONE},
+        'transfer-clients = {"p"}': {'none': NONE, 'good': NONE, 'pinned': TLS_ALONE},
+        'secondaries = {"s"}': {'none': NONE, 'good': TLS_ALONE, 'other': NONE},
+    }.items():
+        n.conf.write_text(conf.replace(f'zone "{ZONE}" {{ transfer-from = {{"127.0.0.1"}} }}', f'zone "{ZONE}" {{ {items} }}'))
+        before = n.syncd.text().count('configuration reloaded')
+        n.syncd.signal(1)
+        zl.wait_for(lambda: n.syncd.text().count('configuration reloaded') > before, 'the reload')
+        assert {k: rcodes(n, remote.port, server, shown[k]) for k in may} == may, items
+    text = n.syncd.text()
+    assert re.search(r'a zone is sent.*transport=tls.*certificate=secondary.example.test', text)
+    assert re.search(r'a transfer is refused.*transport=tcp.*"the zone is transferred over TLS alone', text)
+    assert f'certificate=pin:{certs.pin(alone.crt)}' in text or f'certificate="pin:{certs.pin(alone.crt)}"' in text
+
+
+def test_mutual_tls_between_nodes(node, authority):
+    """The primary demands a certificate; without one it says so, and with one the zone comes, increments too."""
+    server, ours = authority.issue('ns1.example.test'), authority.issue('secondary.example.test')
+    first, remote = secure_primary(node, server, authd=f'tls-clients = demand tls-client-ca = "{authority.crt}"',
+                                   before='client "a" { names = {"secondary.example.test"} }', zone='transfer-clients = {"a"}')
+    bare = follow(node, remote, server.known(), name='bare')
+    zl.wait_for(lambda: 'demands a certificate of ours' in last_error(bare), 'the refusal')
+    foreign = certs.Authority(authority.path.parent / 'foreign').issue('secondary.example.test')
+    stranger = follow(node, remote, server.known() + ' ' + foreign.items(), name='stranger')
+    zl.wait_for(lambda: 'does not trust who made our certificate' in last_error(stranger), 'the refusal')
+    second = follow(node, remote, server.known() + ' ' + ours.items())
+    second.wait_serial(ZONE, 1)
+    put(first, 2)
+    second.zonectl('refresh', ZONE)
+    second.wait_serial(ZONE, 2)
+    assert bare.serial(ZONE) is None and stranger.serial(ZONE) is None
+
+
+def notify(serial):
+    m = dns.message.make_query(ZONE, 'SOA')
+    m.set_opcode(dns.opcode.NOTIFY)
+    m.flags = (m.flags & ~dns.flags.RD) | dns.flags.AA
+    return m
+
+
+def test_notify_by_tls(node, authority):
+    """A primary whose NOTIFY must show its certificate is not believed without."""
+    server, theirs = authority.issue('ns2.example.test'), authority.issue('primary.example.test')
+    first = node('first', extra=f'zone "{ZONE}" {{ transfer-from = {{"127.0.0.1"}} }}').start()
+    put(first, 1)
+    port = zl.free_port()
+    second = follow(node, Remote('first', first.port), 'client = "a"',
+                    authd=f'listen-tls = {{"127.0.0.1@{port}"}} {server.items()} tls-clients = accept '
+                          f'tls-client-ca = "{authority.crt}"',
+                    extra='client "a" { names = {"primary.example.test"} }')
+    second.wait_serial(ZONE, 1)
+    put(first, 2)
+    r = dns.query.udp(notify(2), '127.0.0.1', port=second.port, timeout=5)
+    assert r.rcode() == dns.rcode.REFUSED
+    assert 'it comes from a primary, but not by TLS' in second.syncd.text()
+    assert ask_tls(port, server, notify(2)).rcode() == dns.rcode.REFUSED
+    assert 'does not show its certificate' in second.syncd.text()
+    assert ask_tls(port, server, notify(2), theirs).rcode() == dns.rcode.NOERROR
+    second.wait_serial(ZONE, 2)
+
+
+def test_updates_by_tls(node, authority):
+    """A policy for a certificate: without it, or without TLS, nothing changes. The journal says how it came."""
+    server, ours = authority.issue('ns1.example.test'), authority.issue('acme.example.test')
+    first, remote = secure_primary(node, server, authd=f'tls-clients = accept tls-client-ca = "{authority.crt}"',
+                                   before='client "acme" { names = {"acme.example.test"} } '
+                                          'update-policy "acme" { clients = {"acme"} types = {"TXT"} }',
+                                   zone='update = {"acme"}')
+    u = dns.update.UpdateMessage(ZONE)
+    u.add('_acme', 60, 'TXT', 'by-tls')
+    assert ask_tcp(first.port, u).rcode() == dns.rcode.REFUSED
+    assert ask_tls(remote.port, server, u).rcode() == dns.rcode.REFUSED
+    assert ask_tls(remote.port, server, u, authority.issue('other.example.test')).rcode() == dns.rcode.REFUSED
+    assert first.serial(ZONE) == 1
+    assert ask_tls(remote.port, server, u, ours).rcode() == dns.rcode.NOERROR
+    first.wait_serial(ZONE, 2)
+    first.journaled()
+    assert first.git('log', '-1', '--format=%(trailers:key=Transport,valueonly)', ZONE).strip() == 'tls'
+    assert re.search(r'changed by an update.*transport=tls.*certificate=acme.example.test', first.syncd.text())
+
+
+def test_updates_are_forwarded_by_tls(node, authority):
+    """The signed update reaches a primary that takes it by TLS alone, and comes back as an increment."""
+    key = zl.Key('updates.test')
+    server = authority.issue('ns1.example.test')
+    first, remote = secure_primary(node, server, keys=[key],
+                                   before='update-policy "p" { keys = {"updates.test"} tls = yes }',
+                                   zone='update = {"p"} transfer-from-tls = {"127.0.0.1"}')
+    second = node('second', primary_options={'first': server.known()})
+    second.secondary_of(ZONE, remote, forward_updates='yes').start()
+    second.wait_serial(ZONE, 1)
+    u = dns.update.UpdateMessage(ZONE, keyring=key.ring(), keyname=key.name, keyalgorithm=key.algorithm)
+    u.add('forwarded', 60, 'TXT', 'x')
+    assert dns.query.udp(u, '127.0.0.1', port=first.port, timeout=5).rcode() == dns.rcode.REFUSED
+    assert dns.query.udp(u, '127.0.0.1', port=second.port, timeout=10).rcode() == dns.rcode.NOERROR
+    first.wait_serial(ZONE, 2)
+    assert re.search(r'an update is forwarded.*transport=tls', second.syncd.text())
+    second.zonectl('refresh', ZONE)
+    second.wait_serial(ZONE, 2)
+
+
+def test_new_authorities_for_clients_by_reload(node, authority, place):
+    """Whom authd vouches for changes with SIGHUP, resumed sessions or not."""
+    server, ours = authority.issue('ns1.example.test'), authority.issue('secondary.example.test')
+    ca = place / 'clients.pem'
+    ca.write_bytes(authority.crt.read_bytes())
+    n, remote = secure_primary(node, server, authd=f'tls-clients = accept tls-client-ca = "{ca}"',
+                               before='client "a" { names = {"secondary.example.test"} }', zone='transfer-clients = {"a"}')
+    q = dns.message.make_query(ZONE, 'AXFR')
+    assert ask_tls(remote.port, server, q, ours).rcode() == dns.rcode.NOERROR
+    ca.write_bytes(certs.Authority(place / 'other').crt.read_bytes())
+    n.authd.signal(1)
+    zl.wait_for(lambda: ask_tls(remote.port, server, q, ours).rcode() == dns.rcode.REFUSED, 'the refusal')
+    ca.write_text('broken')
+    n.authd.signal(1)
+    zl.wait_for(lambda: f'tls-client-ca {ca}' in n.authd.text(), 'the error')

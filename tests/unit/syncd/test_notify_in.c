@@ -44,13 +44,12 @@ static struct config config = {.udp_payload = 1232,
 static struct keyring *ring;
 
 /* Zones that 192.0.2.3 announces. */
-static enum err may_appear(void *ctx, const uint8_t *name, const struct addr *source, int key,
+static enum err may_appear(void *ctx, const uint8_t *name, const struct access_client *who,
                            struct errinfo *e)
 {
     (void)ctx;
     (void)name;
-    (void)key;
-    return source->ip[3] == 3 ? OK : err_set(ERR_DENIED, e, "no autoprimary");
+    return who->source.ip[3] == 3 ? OK : err_set(ERR_DENIED, e, "no autoprimary");
 }
 
 static const struct config_zone *find(void *ctx, const uint8_t *name)

@@ -15,6 +15,10 @@
 static const uint8_t zone[] = "\7example\4test";
 static const uint8_t message[] = {1, 2, 3, 4, 5};
 
+/* vouched for, a pin, two names */
+static const uint8_t identity[1 + TLS_PIN_OCTETS + 1 + 4] = {
+    1, [1 + TLS_PIN_OCTETS] = 2, 1, 'a', 1, 'b'};
+
 static const struct ho_frame frames[] = {
     {.type = HO_HELLO, .role = HO_WORKER},
     {.type = HO_HELLO, .id = 9, .role = HO_UPDATER},
@@ -31,6 +35,8 @@ static const struct ho_frame frames[] = {
     {.type = HO_STREAM,
      .transport = HO_TLS,
      .source = {.family = 4, .port = 40000, .ip = {192, 0, 2, 1}},
+     .identity = identity,
+     .identity_len = sizeof(identity),
      .wire = message,
      .wire_len = 5},
     {.type = HO_REPLY, .id = 3, .wire = message, .wire_len = 5},
@@ -113,7 +119,7 @@ static void odd_values_are_refused(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } cases[] = {{0, 2}, {1, 0}, {1, 77}, {12, 0}, {12, 4}, {13, 5}};
+    } cases[] = {{0, 1}, {1, 0}, {1, 77}, {12, 0}, {12, 4}, {13, 5}, {52, 1}};
     struct ho_frame got;
 
     (void)state;
