@@ -27,9 +27,10 @@ PARTS = {
     'streams': 'queries by TCP and by TLS',
     'zones': '100,000 zones of ten records',
     'fleet': '1,000 zones that appear by themselves, by NOTIFY, and follow changes',
+    'catalog': '10,000 zones from nothing by catalog zone, and changes in 1,000 of them',
     'instructions': 'instructions a query, counted by callgrind',
 }
-ON_DEMAND = {'million': 'a million zones'}  # only if named: minutes, and gigabytes
+ON_DEMAND = {'million': 'a million zones', 'catalog_large': 'catalog with 100,000 zones'}  # only if named: minutes, and gigabytes
 
 
 class Bench:
