@@ -20,7 +20,8 @@ struct api_env {
     struct front *front;
     struct replicator *replicator;
     struct config *config;
-    const char *sandbox; /* what is in force of it */
+    struct store_readers *readers; /* lent */
+    const char *sandbox;           /* what is in force of it */
     /* The rows of autoprimaries in the store are other ones: puts them in force. */
     enum err (*autoprimaries_changed)(void *ctx, struct errinfo *e);
     void *ctx;

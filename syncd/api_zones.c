@@ -181,7 +181,7 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
 enum err api_history(struct history *h, struct store_zone *row, struct api_request *r)
 {
     char zone[NAME_TEXT_MAX];
-    enum err rc = history_open(h, r->config->data_dir, &r->error);
+    enum err rc = history_open(h, r->api->env.readers, &r->error);
 
     if (rc || !row)
         return rc;

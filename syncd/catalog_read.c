@@ -5,7 +5,7 @@
 #include "lib/base/mem.h"
 
 struct catalog_reading {
-    char *data_dir;
+    struct store_readers *readers; /* lent */
     struct store_zone row;
     struct zone *content;
     catalog_done_fn *done; /* NULL: nobody waits any more */
@@ -17,12 +17,12 @@ struct catalog_reading {
 static void load(struct catalog_reading *c)
 {
     struct store *s;
-    enum err rc = store_open_reader(&s, c->data_dir, &c->report.error);
+    enum err rc = store_readers_take(c->readers, &s, &c->report.error);
 
     if (rc)
         return;
     rc = store_zone_load(&c->content, s, &c->row, &c->report.error);
-    store_close(s);
+    store_readers_give(c->readers, s, rc);
     if (rc)
         c->content = NULL;
 }
@@ -46,17 +46,16 @@ static void worked(void *ctx)
     else
         catalog_free(c->report.list);
     zone_unref(c->content);
-    free(c->data_dir);
     free(c);
 }
 
-struct catalog_reading *catalog_read(struct loop *loop, const char *data_dir,
+struct catalog_reading *catalog_read(struct loop *loop, struct store_readers *readers,
                                      const struct store_zone *row, struct zone *content,
                                      catalog_done_fn *done, void *ctx)
 {
     struct catalog_reading *c = xcalloc(1, sizeof(*c));
 
-    c->data_dir = xstrdup(data_dir);
+    c->readers = readers;
     c->row = *row;
     c->content = content ? zone_ref(content) : NULL;
     c->done = done;

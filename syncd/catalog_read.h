@@ -2,7 +2,7 @@
 #ifndef ZL_SYNCD_CATALOG_READ_H
 #define ZL_SYNCD_CATALOG_READ_H
 
-#include "lib/store/store.h"
+#include "lib/store/store_readers.h"
 #include "lib/zone/catalog.h"
 #include "syncd/loop.h"
 
@@ -14,9 +14,9 @@ typedef void catalog_done_fn(void *ctx, const struct catalog_report *report);
 
 struct catalog_reading;
 
-/* `content` (a reference is taken), or if it is NULL what the store in data_dir (copied) has.
+/* `content` (a reference is taken), or if it is NULL what the store has.
  * `done` is called once, later. Loop thread only. */
-struct catalog_reading *catalog_read(struct loop *loop, const char *data_dir,
+struct catalog_reading *catalog_read(struct loop *loop, struct store_readers *readers,
                                      const struct store_zone *row, struct zone *content,
                                      catalog_done_fn *done, void *ctx);
 /* `done` is not called any more. */

@@ -8,25 +8,30 @@
 
 #include "lib/base/mem.h"
 
-enum err history_open(struct history *h, const char *data_dir, struct errinfo *e)
+enum err history_open(struct history *h, struct store_readers *readers, struct errinfo *e)
 {
-    *h = (struct history){.store = NULL};
-    h->journal_path = xasprintf("%s/journal.git", data_dir);
-    return store_open_reader(&h->store, data_dir, e);
+    *h = (struct history){.readers = readers};
+    return store_readers_take(readers, &h->store, e);
 }
 
 void history_close(struct history *h)
 {
-    store_close(h->store);
+    if (h->store)
+        store_readers_give(h->readers, h->store, OK);
     journal_close(h->journal);
-    free(h->journal_path);
     *h = (struct history){.store = NULL};
 }
 
 enum err history_journal(struct journal **out, struct history *h, struct errinfo *e)
 {
-    enum err rc = h->journal ? OK : journal_open(&h->journal, h->journal_path, "reader", false, e);
+    enum err rc = OK;
 
+    if (!h->journal) {
+        char *path = xasprintf("%s/journal.git", store_readers_dir(h->readers));
+
+        rc = journal_open(&h->journal, path, "reader", false, e);
+        free(path);
+    }
     if (rc == OK)
         *out = h->journal;
     return rc;

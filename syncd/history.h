@@ -7,15 +7,16 @@
 #define ZL_SYNCD_HISTORY_H
 
 #include "journal/journal.h"
-#include "lib/store/store.h"
+#include "lib/store/store_readers.h"
 
 struct history {
+    struct store_readers *readers; /* lent */
     struct store *store;
     struct journal *journal; /* opened at first need */
     char *journal_path;
 };
 
-MUST_USE enum err history_open(struct history *h, const char *data_dir, struct errinfo *e);
+MUST_USE enum err history_open(struct history *h, struct store_readers *readers, struct errinfo *e);
 void history_close(struct history *h); /* fine on a zeroed one */
 MUST_USE enum err history_journal(struct journal **out, struct history *h, struct errinfo *e);
 

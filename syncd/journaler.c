@@ -12,8 +12,9 @@
 
 #define BATCH_MAX 512          /* versions in one pack */
 #define BATCH_RECORDS 1000000u /* once so many are in it, a batch takes no further version */
-#define RETRY_SECONDS 5        /* after a failure */
-#define REPACK_WRITES 64       /* packs written before small ones are merged */
+#define PACE_MS 100
+#define RETRY_SECONDS 5  /* after a failure */
+#define REPACK_WRITES 64 /* packs written before small ones are merged */
 
 struct journaler {
     struct committer *committer;
@@ -368,6 +369,19 @@ static bool wait_awake(struct journaler *j, bool failing)
     return go_on;
 }
 
+/* While changes keep coming, a pack holds those of a little while, since each costs several fsyncs;
+ * a single change never waits, nor does the stop. */
+static void pace(struct journaler *j, size_t written)
+{
+    struct mono until = mono_add_ms(clock_mono(clock_real()), PACE_MS);
+    struct timespec ts = {.tv_sec = until.ms / 1000, .tv_nsec = (until.ms % 1000) * 1000000};
+
+    pthread_mutex_lock(&j->lock);
+    while (written < BATCH_MAX / 2 && !j->closing && mono_cmp(clock_mono(clock_real()), until) < 0)
+        (void)pthread_cond_timedwait(&j->there, &j->lock, &ts);
+    pthread_mutex_unlock(&j->lock);
+}
+
 static void *journaler_main(void *ctx)
 {
     struct journaler *j = ctx;
@@ -384,6 +398,8 @@ static void *journaler_main(void *ctx)
                 note(j, rc, &e, written);
             if (written)
                 repack_if_due(j);
+            if (rc == OK && written)
+                pace(j, written);
         } while (rc == OK && written);
         go_on = wait_awake(j, rc != OK);
     }

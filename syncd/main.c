@@ -34,6 +34,7 @@ struct syncd {
     struct replicator_ops ops;
     struct replicator_net *net;
     struct zone_cache *cache;
+    struct store_readers *readers;
     struct xfrout *xfrout;
     struct notify_out *notify;
     struct updates *updates;
@@ -129,7 +130,7 @@ static struct updates *start_updates(struct syncd *s)
     struct updates_ops ops = {.ctx = s,
                               .loop = s->loop,
                               .cache = s->cache,
-                              .data_dir = s->config->data_dir,
+                              .readers = s->readers,
                               .commit = update_commit,
                               .later = update_later,
                               .row = update_row,
@@ -292,6 +293,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .front = s->front,
                           .replicator = s->replicator,
                           .config = s->config,
+                          .readers = s->readers,
                           .sandbox = s->sandbox,
                           .autoprimaries_changed = on_autoprimaries,
                           .ctx = s};
@@ -358,10 +360,11 @@ static enum err start(struct syncd *s, struct errinfo *e)
         (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)) ||
         (rc = add_autoprimaries(s, e)))
         return rc;
-    s->xfrout = xfrout_new(s->loop, s->config, s->keys, section_of, s);
+    s->readers = store_readers_new(c->data_dir);
+    s->xfrout = xfrout_new(s->loop, s->config, s->keys, s->readers, section_of, s);
     s->notify = notify_out_new(s->loop, s->config, s->keys);
     s->cache = zone_cache_new(c->zone_cache_bytes);
-    s->net = replicator_net_new(&s->ops, s->loop, s->committer, c->data_dir, s->cache);
+    s->net = replicator_net_new(&s->ops, s->loop, s->committer, s->readers, s->cache);
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
         return rc;
     replicator_net_attach(s->net, s->replicator);
@@ -396,7 +399,8 @@ static void stop(struct syncd *s)
     s->journaler = NULL;
     committer_stop(s->committer);
     loop_free(s->loop);
-    zone_cache_free(s->cache); /* threads of the loop have used it */
+    zone_cache_free(s->cache); /* threads of the loop have used these */
+    store_readers_free(s->readers);
     keyring_unref(s->keys);
     config_unref(s->config);
     config_unref(s->file);

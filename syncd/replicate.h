@@ -182,10 +182,11 @@ MUST_USE enum err replicator_catalog_approve(struct replicator *r, const uint8_t
 
 struct replicator_net;
 
-/* Probes and transfers by sockets, commits by the committer, rows from the store in data_dir. */
+/* Probes and transfers by sockets, commits by the committer, rows from the store (readers and cache
+ * are lent). */
 struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
-                                          struct committer *committer, const char *data_dir,
-                                          struct zone_cache *cache);
+                                          struct committer *committer,
+                                          struct store_readers *readers, struct zone_cache *cache);
 /* After replicator_new, before the loop runs. */
 void replicator_net_attach(struct replicator_net *n, struct replicator *r);
 /* After replicator_free. */

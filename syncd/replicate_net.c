@@ -10,8 +10,8 @@ struct replicator_net {
     struct committer *committer;
     struct replicator *replicator;
     struct event *timer;
-    char *data_dir;
-    struct zone_cache *cache; /* lent */
+    struct store_readers *readers; /* lent */
+    struct zone_cache *cache;      /* lent */
 };
 
 static void *net_probe(void *ctx, const struct probe_spec *spec, probe_done_fn *done, void *arg)
@@ -33,7 +33,7 @@ static void *net_transfer(void *ctx, const struct xfrin_spec *spec,
     struct replicator_net *n = ctx;
     struct xfrin_spec ours = *spec;
 
-    ours.data_dir = n->data_dir; /* whatever a reload says: the store does not move */
+    ours.readers = n->readers;
     ours.cache = n->cache;
     return xfrin_start(n->loop, &ours, events, arg);
 }
@@ -63,7 +63,7 @@ static void *net_catalog(void *ctx, const struct store_zone *row, struct zone *c
 {
     struct replicator_net *n = ctx;
 
-    return catalog_read(n->loop, n->data_dir, row, content, done, arg);
+    return catalog_read(n->loop, n->readers, row, content, done, arg);
 }
 
 static void net_catalog_cancel(void *ctx, void *handle)
@@ -112,12 +112,12 @@ static enum err net_rows(void *ctx, store_zone_fn *f, void *arg, struct errinfo 
 {
     struct replicator_net *n = ctx;
     struct store *s;
-    enum err rc = store_open_reader(&s, n->data_dir, e);
+    enum err rc = store_readers_take(n->readers, &s, e);
 
     if (rc)
         return rc;
     rc = store_zone_each(s, f, arg, e);
-    store_close(s);
+    store_readers_give(n->readers, s, rc);
     return rc;
 }
 
@@ -148,7 +148,7 @@ static enum err net_fetched(void *ctx, const struct store_zone *row, struct seri
     struct replicator_net *n = ctx;
     struct newest w = {.last = 0};
     struct store *s;
-    enum err rc = store_open_reader(&s, n->data_dir, e);
+    enum err rc = store_readers_take(n->readers, &s, e);
 
     if (rc)
         return rc;
@@ -156,7 +156,7 @@ static enum err net_fetched(void *ctx, const struct store_zone *row, struct seri
         w.seen = 0;
         rc = store_version_each(s, row->id, w.last, VERSIONS_AT_ONCE, on_version, &w, e);
     } while (rc == OK && !w.found && w.seen == VERSIONS_AT_ONCE);
-    store_close(s);
+    store_readers_give(n->readers, s, rc);
     if (rc == OK && !w.found)
         rc = err_set(ERR_NOT_FOUND, e, "no version came from a primary");
     if (rc == OK)
@@ -165,15 +165,15 @@ static enum err net_fetched(void *ctx, const struct store_zone *row, struct seri
 }
 
 struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
-                                          struct committer *committer, const char *data_dir,
-                                          struct zone_cache *cache)
+                                          struct committer *committer,
+                                          struct store_readers *readers, struct zone_cache *cache)
 {
     struct replicator_net *n = xcalloc(1, sizeof(*n));
 
     n->loop = loop;
     n->committer = committer;
     n->cache = cache;
-    n->data_dir = xstrdup(data_dir);
+    n->readers = readers;
     n->timer = evtimer_new(loop_base(loop), on_timer, n);
     if (!n->timer)
         abort(); /* as for want of memory */
@@ -205,6 +205,5 @@ void replicator_net_free(struct replicator_net *n)
     if (!n)
         return;
     event_free(n->timer);
-    free(n->data_dir);
     free(n);
 }

@@ -376,7 +376,6 @@ static void start_transfer(struct zone_entry *z)
                                          .max_records = c->max_zone_records,
                                          .max_rrset = c->max_rrset_records,
                                          .max_types = c->max_owner_types},
-                              .data_dir = c->data_dir,
                               .any_serial = z->refresh.any_serial,
                               .catalog = replicate_catalog_of(z) != NULL};
 

@@ -25,7 +25,7 @@ struct queue {
 
 struct updates {
     struct updates_ops ops;
-    char *data_dir;
+    struct store_readers *readers; /* lent */
     struct config *config;
     struct keyring *keys;
     struct namemap zones; /* name -> queue */
@@ -54,7 +54,7 @@ struct job {
     bool forward; /* for its primary, not for us */
 
     /* What the pool works out. */
-    char *data_dir;
+    struct store_readers *readers; /* lent */
     struct zone_cache *cache;
     enum err rc; /* of reading the store */
     struct errinfo error;
@@ -69,7 +69,7 @@ struct updates *updates_new(const struct updates_ops *ops, struct config *config
     struct updates *u = xcalloc(1, sizeof(*u));
 
     u->ops = *ops;
-    u->data_dir = xstrdup(ops->data_dir);
+    u->readers = ops->readers;
     u->config = config_ref(config);
     u->keys = keyring_ref(keys);
     namemap_init(&u->zones, clock_real());
@@ -101,7 +101,6 @@ static void job_free(struct job *j)
     tsig_done(&j->tsig);
     config_unref(j->config);
     free(j->wire);
-    free(j->data_dir);
     free(j);
 }
 
@@ -131,7 +130,6 @@ void updates_free(struct updates *u)
     namemap_done(&u->zones);
     config_unref(u->config);
     keyring_unref(u->keys);
-    free(u->data_dir);
     free(u);
 }
 
@@ -233,13 +231,13 @@ static void work(void *ctx)
                                  .max_rrset = j->config->max_rrset_records,
                                  .max_types = j->config->max_owner_types};
 
-    if ((j->rc = store_open_reader(&s, j->data_dir, &j->error)))
+    if ((j->rc = store_readers_take(j->readers, &s, &j->error)))
         return;
     if (!(j->rc = store_read_begin(s, &j->error))) {
         j->rc = load(j, s);
         store_read_end(s);
     }
-    store_close(s);
+    store_readers_give(j->readers, s, j->rc);
     if (!j->rc)
         update_apply(&j->result, j->base, j->wire, j->len, &limits, may, j);
 }
@@ -437,7 +435,7 @@ void updates_message(struct updates *u, const struct ho_frame *m, struct buf *re
                       .wire = xmemdup(m->wire, m->wire_len),
                       .len = m->wire_len,
                       .began = clock_mono(loop_clock(u->ops.loop)),
-                      .data_dir = xstrdup(u->data_dir),
+                      .readers = u->readers,
                       .cache = u->ops.cache};
     ho_identity(&j->identity, m);
     j->who.identity = &j->identity;

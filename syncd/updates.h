@@ -10,6 +10,7 @@
 #ifndef ZL_SYNCD_UPDATES_H
 #define ZL_SYNCD_UPDATES_H
 
+#include "lib/store/store_readers.h"
 #include "syncd/commit.h"
 #include "syncd/front.h"
 #include "syncd/keyring.h"
@@ -24,7 +25,7 @@ struct updates_ops {
     void *ctx;
     struct loop *loop;
     struct zone_cache *cache;
-    const char *data_dir; /* copied */
+    struct store_readers *readers; /* lent */
 
     void (*commit)(void *ctx, struct commit_job *job); /* as commit_submit */
     /* A promise of the answer to the message that is looked at (front_later). */

@@ -15,7 +15,6 @@
 struct xfrin {
     struct loop *loop;
     struct xfrin_spec spec;
-    char *data_dir;
     struct xfrin_events events;
     void *ctx;
 
@@ -64,7 +63,6 @@ static void xfrin_free(struct xfrin *x)
     tsig_done(&x->tsig);
     tsig_key_unref(x->spec.key);
     tls_peer_unref(x->spec.tls);
-    free(x->data_dir);
     free(x);
 }
 
@@ -114,13 +112,10 @@ static void fail(struct xfrin *x, enum transfer_outcome outcome, const struct er
 static void on_pool_work(void *ctx)
 {
     struct xfrin *x = ctx;
-    struct xfrin_spec spec = x->spec;
-
-    spec.data_dir = x->data_dir;
     if (x->changes)
-        xfrin_apply_ixfr(&x->result, &spec, x->changes);
+        xfrin_apply_ixfr(&x->result, &x->spec, x->changes);
     else
-        xfrin_apply(&x->result, &spec, x->builder);
+        xfrin_apply(&x->result, &x->spec, x->builder);
     zone_builder_free(x->builder);
     ixfr_free(x->changes);
     x->builder = NULL;
@@ -278,8 +273,6 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
 
     x->loop = loop;
     x->spec = *spec;
-    x->data_dir = xstrdup(spec->data_dir);
-    x->spec.data_dir = NULL;
     if (spec->key)
         x->spec.key = tsig_key_ref(spec->key);
     if (spec->tls)

@@ -13,7 +13,7 @@
 #define ZL_SYNCD_XFRIN_H
 
 #include "lib/base/addr.h"
-#include "lib/store/store.h"
+#include "lib/store/store_readers.h"
 #include "syncd/loop.h"
 #include "syncd/refresh.h"
 #include "syncd/zone_cache.h"
@@ -30,9 +30,9 @@ struct xfrin_spec {
     struct zone_limits limits;
     bool catalog; /* a catalog zone: a broken one is refused */
 
-    const char *data_dir; /* of the store; copied */
-    bool any_serial;      /* take any serial, and the same one with other content */
-    bool has_newest;      /* the newest version we fetched has this serial */
+    struct store_readers *readers; /* lent */
+    bool any_serial;               /* take any serial, and the same one with other content */
+    bool has_newest;               /* the newest version we fetched has this serial */
     struct serial newest;
     bool ixfr;                /* ask for what changed since `newest`, which is what is served */
     struct zone_cache *cache; /* lent; where `newest` may be kept; NULL: nowhere */

@@ -52,7 +52,7 @@ static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, st
     struct store *s = NULL;
     enum err rc;
 
-    if ((rc = store_open_reader(&s, spec->data_dir, e)))
+    if ((rc = store_readers_take(spec->readers, &s, e)))
         return rc;
     if ((rc = store_read_begin(s, e)))
         goto out;
@@ -67,7 +67,7 @@ static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, st
     }
     store_read_end(s);
 out:
-    store_close(s);
+    store_readers_give(spec->readers, s, rc);
     return rc;
 }
 

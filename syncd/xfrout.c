@@ -53,11 +53,12 @@ struct prepare {
     struct xfrout_conn *conn; /* NULL: gone */
     struct xfrout_wish wish;
     struct xfrout_share *share;
-    char *data_dir;
+    struct store_readers *readers; /* lent */
     struct xfrout_prepared result;
 };
 
 struct xfrout {
+    struct store_readers *readers; /* lent */
     struct loop *loop;
     struct config *config;
     struct keyring *keys;
@@ -231,7 +232,7 @@ static void on_pool_work(void *ctx)
 {
     struct prepare *p = ctx;
 
-    xfrout_prepare(&p->result, &p->wish, p->share, p->data_dir);
+    xfrout_prepare(&p->result, &p->wish, p->share, p->readers);
 }
 
 static void begin_stream(struct xfrout_conn *c, struct xfrout_prepared *r)
@@ -270,7 +271,6 @@ static void on_pool_done(void *ctx)
         go_on(c);
     }
     xfrout_share_unref(p->share);
-    free(p->data_dir);
     free(p);
 }
 
@@ -281,7 +281,7 @@ static void prepare(struct xfrout_conn *c)
     p->conn = c;
     p->wish = c->wish;
     p->share = xfrout_share_ref(c->server->share);
-    p->data_dir = xstrdup(c->server->config->data_dir);
+    p->readers = c->server->readers;
     c->preparing = p;
     loop_work(c->server->loop, on_pool_work, on_pool_done, p);
 }
@@ -611,10 +611,11 @@ bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *rep
 /* ---- ---- */
 
 struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys,
-                          xfrout_section_fn *section, void *ctx)
+                          struct store_readers *readers, xfrout_section_fn *section, void *ctx)
 {
     struct xfrout *x = xcalloc(1, sizeof(*x));
 
+    x->readers = readers;
     x->loop = loop;
     x->section = section;
     x->ctx = ctx;

@@ -13,6 +13,7 @@
 #define ZL_SYNCD_XFROUT_H
 
 #include "lib/net/handover.h"
+#include "lib/store/store_readers.h"
 #include "syncd/access.h"
 #include "syncd/keyring.h"
 #include "syncd/loop.h"
@@ -22,9 +23,9 @@ struct xfrout;
 /* The section of `config` that holds for a zone (folded name), or NULL. */
 typedef const struct config_zone *xfrout_section_fn(void *ctx, const uint8_t *zone);
 
-/* Takes references. `section` is asked with each request. */
+/* Takes references; `readers` are lent. `section` is asked with each request. */
 struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys,
-                          xfrout_section_fn *section, void *ctx);
+                          struct store_readers *readers, xfrout_section_fn *section, void *ctx);
 /* Closes all connections; work in the pool ends by itself. */
 void xfrout_free(struct xfrout *x);
 void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys);

@@ -239,13 +239,13 @@ static uint16_t look(struct work *w, struct errinfo *e)
 }
 
 void xfrout_prepare(struct xfrout_prepared *out, const struct xfrout_wish *wish,
-                    struct xfrout_share *share, const char *data_dir)
+                    struct xfrout_share *share, struct store_readers *readers)
 {
     struct work w = {.out = out, .wish = wish, .share = share};
     struct errinfo e = {0};
 
     *out = (struct xfrout_prepared){.rcode = RCODE_SERVFAIL};
-    if (history_open(&w.h, data_dir, &e) == OK && store_read_begin(w.h.store, &e) == OK) {
+    if (history_open(&w.h, readers, &e) == OK && store_read_begin(w.h.store, &e) == OK) {
         out->rcode = look(&w, &e);
         store_read_end(w.h.store);
     }

@@ -3,6 +3,7 @@
 #define ZL_SYNCD_XFROUT_PREPARE_H
 
 #include "lib/base/serial.h"
+#include "lib/store/store_readers.h"
 #include "syncd/xfrout_stream.h"
 
 /* Zones that are being sent, so that many who want the same version share one. Threads: any. */
@@ -29,6 +30,6 @@ struct xfrout_prepared {
 
 /* Any thread; blocks. A zone in the content is counted in `share`. */
 void xfrout_prepare(struct xfrout_prepared *out, const struct xfrout_wish *wish,
-                    struct xfrout_share *share, const char *data_dir);
+                    struct xfrout_share *share, struct store_readers *readers);
 
 #endif

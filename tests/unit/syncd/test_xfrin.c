@@ -18,6 +18,7 @@
 #include "tests/tools/store_fixture.h"
 
 static const uint8_t apex[] = "\7example";
+static struct store_readers *readers;
 static char dir[] = "/tmp/test_xfrin.XXXXXX";
 
 enum act {
@@ -224,7 +225,7 @@ static struct xfrin_spec spec_for(const struct primary *p)
                               .idle_ms = p->act == ACT_STALL ? 60 : 5000,
                               .max_s = 60,
                               .limits = {.max_records = 5000},
-                              .data_dir = dir,
+                              .readers = readers,
                               .has_newest = true,
                               .newest = {10}};
 
@@ -425,6 +426,7 @@ static int make_store(void **state)
     if (!mkdtemp(dir))
         return -1;
     s = must_open_writer(dir);
+    readers = store_readers_new(dir);
     (void)must_commit(s, &row, NULL, z, 1700000000);
     zone_unref(z);
     store_close(s);
@@ -438,6 +440,7 @@ static int remove_store(void **state)
     char path[128];
 
     (void)state;
+    store_readers_free(readers);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
         (void)unlink(path);
