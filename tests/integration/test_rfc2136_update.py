@@ -239,7 +239,7 @@ def test_what_was_answered_survives_kill_9(home):
 def test_mistakes_in_the_configuration_are_named(node):
     n = node()
     for extra, words in [
-            ('update-policy "p" { }', 'needs keys, or from'),
+            ('update-policy "p" { }', 'needs keys, clients or from'),
             ('update-policy "p" { keys = {"none"} }', "there is no key 'none'"),
             ('update-policy "p" { from = {"127.0.0.1"} types = {"AXFR"} }', "'AXFR' is no type of a zone"),
             ('update-policy "p" { from = {"127.0.0.1"} names = {"a..b"} }', 'empty label'),
