@@ -327,6 +327,9 @@ void api_get_metrics(struct api_request *r)
     buf_printf(out, "zoneledger_journal_octets %llu\n", (unsigned long long)r->journal.pack_bytes);
     put_head(out, "zoneledger_journal_failing", "Whether the journal cannot be written.", "gauge");
     buf_printf(out, "zoneledger_journal_failing %d\n", r->journal.failing);
+    put_head(out, "zoneledger_zones_orphaned",
+             "Zones that none of their primaries serves any more.", "gauge");
+    buf_printf(out, "zoneledger_zones_orphaned %zu\n", replicator_orphans(r->api->env.replicator));
     if (all.n > 0)
         put_authd(out, &all);
 }

@@ -47,6 +47,8 @@ static const char *state_of(const struct store_zone *z)
 {
     if (z->removed)
         return "removed";
+    if (z->orphan)
+        return "orphan";
     if (z->expired)
         return "expired";
     if (z->failures > 0)
@@ -136,7 +138,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o, s:o}",
+        "s:i, s:o, s:o, s:o, s:b, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", state_of(z), "masters", json_primaries(z, sections), "serial",
@@ -148,7 +150,8 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
         api_json_time(z->expires_at), "failures", (int)z->failures, "last_error",
         api_json_text(z->last_error), "last_primary", api_json_text(z->last_primary), "catalog",
         name_is_root(z->catalog) || z->source != SOURCE_CATALOG ? json_null()
-                                                                : api_json_name(z->catalog));
+                                                                : api_json_name(z->catalog),
+        "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since));
 }
 
 json_t *api_json_one_zone(const struct store_zone *z, const struct config *c)
@@ -222,7 +225,7 @@ struct state_count {
 };
 
 struct counts {
-    struct state_count states[6];
+    struct state_count states[7];
     json_t *trouble; /* zones that need a look, in full */
     struct api_sections sections;
     json_int_t zones;
@@ -249,10 +252,14 @@ void api_get_status(struct api_request *r)
 {
     struct history h = {0};
     const struct journaler_status *js = &r->journal;
-    struct counts c = {
-        .states =
-            {{"ok", 0}, {"new", 0}, {"held", 0}, {"failing", 0}, {"expired", 0}, {"removed", 0}},
-        .trouble = json_array()};
+    struct counts c = {.states = {{"ok", 0},
+                                  {"new", 0},
+                                  {"held", 0},
+                                  {"failing", 0},
+                                  {"expired", 0},
+                                  {"orphan", 0},
+                                  {"removed", 0}},
+                       .trouble = json_array()};
     json_t *states = json_object();
     uint64_t last = 0;
     uint64_t first = 0;

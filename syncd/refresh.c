@@ -134,6 +134,8 @@ static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cau
     r->cause = cause;
     r->asked = 0;
     r->current = r->alive = r->missed = r->gained = r->urgent = r->full = false;
+    r->claimed = false;
+    r->disowned = 0;
     r->vouched_s = 0;
     r->notifier = cause == CAUSE_NOTIFY ? r->notify_primary : -1;
     r->want_notify = false; /* whatever began the round, it looks later than the NOTIFY came */
@@ -177,8 +179,22 @@ static void renew(struct refresh *r, struct mono now)
     r->expires = at;
 }
 
+/* Does anybody serve the zone? A primary that is silent says neither yes nor no. */
+static void judge_claims(struct refresh *r, struct mono now)
+{
+    uint64_t all = r->primary_count < 64 ? (UINT64_C(1) << r->primary_count) - 1 : UINT64_MAX;
+
+    if (r->claimed) {
+        r->has_unserved = false;
+    } else if (r->disowned == all && !r->has_unserved) {
+        r->has_unserved = true;
+        r->unserved = now;
+    }
+}
+
 static void round_judge(struct refresh *r, struct mono now)
 {
+    judge_claims(r, now);
     /* A primary that is behind proves nothing if another has a newer version that we can't get. */
     if (r->current || (r->alive && !r->missed)) {
         if (r->has_timers && r->has_content && !r->expired)
@@ -347,11 +363,14 @@ struct refresh_plan refresh_probed(struct refresh *r, const struct probe_report 
     enum serial_order order;
     bool behind;
 
+    if (report->outcome == PROBE_REFUSED || report->outcome == PROBE_NOT_AUTH)
+        r->disowned |= UINT64_C(1) << r->at;
     if (report->outcome != PROBE_SOA) {
         primary_failed(r, now);
         return overruled(r) ? round_begin(r, CAUSE_RETRANSFER, now) : round_next(r, now);
     }
     primary_answered(r, now);
+    r->claimed = true;
     if (overruled(r))
         return round_begin(r, CAUSE_RETRANSFER, now);
     order = r->has_serial ? serial_cmp(report->serial, r->serial) : SERIAL_NEWER;
@@ -425,6 +444,9 @@ struct refresh_plan refresh_transferred(struct refresh *r, const struct transfer
     struct refresh_plan plan;
     bool behind;
 
+    r->claimed = r->claimed || report->has_soa;
+    if (report->unserved)
+        r->disowned |= UINT64_C(1) << r->at;
     switch (report->outcome) {
     case TRANSFER_NEW:
     case TRANSFER_SAME:

@@ -89,7 +89,8 @@ enum transfer_outcome {
 
 struct transfer_report {
     enum transfer_outcome outcome;
-    bool has_soa; /* always for NEW, SAME and OLDER */
+    bool unserved; /* TRANSFER_FAILED: the primary says that it does not serve the zone */
+    bool has_soa;  /* always for NEW, SAME and OLDER */
     struct serial serial;
     struct refresh_timers timers;
 };
@@ -119,7 +120,9 @@ struct refresh {
     struct serial serial;
     bool has_timers;
     struct refresh_timers timers;
-    uint32_t failures; /* rounds in a row */
+    uint32_t failures;    /* rounds in a row */
+    bool has_unserved;    /* all primaries say that they do not serve it ... */
+    struct mono unserved; /* ... since then; silence of one ends it as little as it begins it */
 
     struct mono due; /* next round */
     bool has_expiry;
@@ -141,6 +144,8 @@ struct refresh {
     bool urgent;                 /* a NOTIFY came while the step was queued */
     bool current, alive, missed; /* some primary: has our serial; answered; has what we can't get */
     bool gained;                 /* a new version came in */
+    bool claimed;                /* some primary serves the zone */
+    uint64_t disowned;           /* bit i: primary i says that it does not */
     bool full;                   /* who has our serial vouches for the SOA's whole time of expiry */
     uint32_t vouched_s;          /* else: for so long at most (RFC 7314) */
 
@@ -160,6 +165,7 @@ struct refresh_start {
     bool has_serial;
     struct serial serial;
     struct wall next_check, expires_at, last_success; /* 0: none */
+    struct wall unserved_since;                       /* 0: it is served, as far as we know */
     uint32_t failures;
 };
 

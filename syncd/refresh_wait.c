@@ -5,6 +5,7 @@
 
 #define FIRST_RETRY_MAX_S 600 /* a zone without content is tried at least so often */
 #define RETRY_UNKNOWN_S 900   /* until a SOA tells */
+#define AWAY_COUNTS_S 86400   /* to the time in which no primary serves a zone */
 
 /* A NOTIFY may begin a round so soon after the last one. What promises a newer version goes at
  * once, unless the last promise was not kept; a NOTIFY without a serial says less, one with a
@@ -149,6 +150,21 @@ static bool init_expiry(struct refresh *r, const struct refresh_start *start, st
     return left <= 0;
 }
 
+/* Of the time in which nobody looked a day counts at most: the wall clock may lie at start. */
+static void init_unserved(struct refresh *r, const struct refresh_start *start, struct mono now,
+                          struct wall wall)
+{
+    int64_t since = wall.s - start->unserved_since.s;
+    int64_t most = start->next_check.s - start->unserved_since.s + AWAY_COUNTS_S;
+
+    if (start->unserved_since.s == 0)
+        return;
+    if (since > most)
+        since = most;
+    r->has_unserved = true;
+    r->unserved = mono_add_ms(now, since > 0 ? -since * MS : 0);
+}
+
 void refresh_init(struct refresh *r, const struct refresh_policy *policy, unsigned primary_count,
                   const struct refresh_start *start, struct mono now, struct wall wall,
                   bool *doubtful)
@@ -165,6 +181,7 @@ void refresh_init(struct refresh *r, const struct refresh_policy *policy, unsign
     r->primary_count =
         primary_count > REFRESH_PRIMARIES_MAX ? REFRESH_PRIMARIES_MAX : primary_count;
     r->primaries = xcalloc(r->primary_count, sizeof(*r->primaries));
+    init_unserved(r, start, now, wall);
     init_due(r, start, now, wall);
     *doubtful = init_expiry(r, start, now, wall);
     if (*doubtful)

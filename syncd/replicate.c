@@ -60,6 +60,7 @@ struct zone_entry *replicate_add(struct replicator *r, const struct store_zone *
         table_grow(r);
     z->replicator = r;
     zone_row_set(&z->row, row);
+    replicate_count_orphan(z);
     slot = slot_of(r, row->name);
     z->next = r->buckets[slot];
     r->buckets[slot] = z;

@@ -89,6 +89,9 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row);
 MUST_USE enum err replicator_remove(struct replicator *r, const uint8_t *zone,
                                     const struct origin *origin, struct errinfo *e);
 
+/* How many zones are marked as orphans: none of their primaries serves them. */
+size_t replicator_orphans(const struct replicator *r);
+
 /* The row as the replicator knows it, with state that may not be stored yet. ERR_NOT_FOUND. */
 MUST_USE enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_zone *out,
                                  struct errinfo *e);

@@ -28,6 +28,7 @@ void replicate_full_row(struct store_zone *out, const struct zone_entry *z)
      * this row, after a reload or a crash, comes to the same end. */
     if (f->has_expiry || (f->expired && !z->row.expired))
         out->expires_at = refresh_wall(f->expires, now, wall);
+    out->unserved_since = f->has_unserved ? refresh_wall(f->unserved, now, wall) : (struct wall){0};
     if (f->has_answer)
         out->last_check = refresh_wall(f->last_answer, now, wall);
     if (f->has_current)

@@ -49,6 +49,7 @@ struct zone_entry {
     bool expiring; /* the store is being told that the zone has expired */
     bool row_busy; /* a row job is queued or on its way */
     struct zone_entry *next_row;
+    bool orphan;            /* counted among the replicator's */
     struct origin *removal; /* it is being removed, for this reason; NULL: it is not */
     bool dirty;             /* state that is not stored yet */
     struct zone_entry *next_dirty;
@@ -128,7 +129,8 @@ struct replicator {
     struct zone_list dirty;
     struct mono flush_at;      /* while `dirty` isn't empty */
     struct commit_wait *waits; /* all under way */
-    size_t doubtful;           /* zones that had expired by the wall clock at start */
+    size_t orphans;
+    size_t doubtful; /* zones that had expired by the wall clock at start */
     bool stopping;
 };
 
@@ -218,6 +220,10 @@ void replicate_provision_free(struct replicator *r);
 
 /* The zone's row says since now that it is removed: nobody looks after it any more. */
 void replicate_gone(struct zone_entry *z);
+/* After a round: is it an orphan, not one any more, or one for too long? */
+void replicate_look_orphan(struct zone_entry *z);
+/* The row has just been read, or stored: it counts among the orphans, or does not. */
+void replicate_count_orphan(struct zone_entry *z);
 /* ... and since now that it is there again: its autoprimary's section holds for it. */
 void replicate_back(struct zone_entry *z);
 

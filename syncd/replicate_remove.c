@@ -5,6 +5,7 @@
  */
 #include "syncd/replicate_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/log.h"
@@ -20,8 +21,81 @@ static void count(struct zone_entry *z, bool in)
         s->zones += in ? 1 : (uint32_t)-1;
 }
 
+/* ---- Orphans ---- */
+
+void replicate_count_orphan(struct zone_entry *z)
+{
+    bool is = z->row.orphan && !z->row.removed;
+
+    if (is != z->orphan)
+        z->replicator->orphans += is ? 1 : (size_t)-1;
+    z->orphan = is;
+}
+
+static void set_orphan(struct zone_entry *z, bool orphan)
+{
+    char zone[NAME_TEXT_MAX];
+    char since[WALL_TEXT_MAX];
+    struct store_zone row;
+
+    (void)name_to_text(zone, z->row.name);
+    replicate_full_row(&row, z);
+    wall_to_text(since, row.unserved_since);
+    if (orphan)
+        log_warning(say("a zone is an orphan: none of its primaries serves it; what we have stays "
+                        "served until it expires"),
+                    kv_str("zone", zone), kv_str("account", row.account), kv_str("since", since),
+                    kv_str("error", row.last_error));
+    else
+        log_info(say("a zone is no orphan any more: a primary serves it"), kv_str("zone", zone));
+    z->row.orphan = orphan;
+    replicate_count_orphan(z);
+    replicate_dirty(z);
+}
+
+static void remove_orphan(struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    struct origin origin = {.kind = ORIGIN_REMOVE, .source = "orphan-remove"};
+    struct store_zone row;
+    char since[WALL_TEXT_MAX];
+    struct errinfo e;
+
+    replicate_full_row(&row, z);
+    wall_to_text(since, row.unserved_since);
+    (void)snprintf(origin.who, sizeof(origin.who), "%s", r->config->node);
+    (void)snprintf(origin.reason, sizeof(origin.reason), "none of its primaries serves it since %s",
+                   since);
+    if (replicator_remove(r, z->row.name, &origin, &e) != OK)
+        log_error(say("an orphan cannot be removed"), kv_err(&e));
+}
+
+void replicate_look_orphan(struct zone_entry *z)
+{
+    const struct replicator *r = z->replicator;
+    const struct config *c = r->config;
+    const struct refresh *f = &z->refresh;
+    int64_t ms = f->has_unserved ? replicate_now(r).ms - f->unserved.ms : 0;
+    bool is = z->row.source == SOURCE_AUTOPRIMARY && f->has_unserved && c->orphan_after_s &&
+              (z->row.orphan || ms >= (int64_t)c->orphan_after_s * 1000);
+
+    if (is != z->row.orphan)
+        set_orphan(z, is);
+    if (is && c->orphan_remove_s && !z->removal &&
+        ms >= ((int64_t)c->orphan_after_s + c->orphan_remove_s) * 1000)
+        remove_orphan(z);
+}
+
+size_t replicator_orphans(const struct replicator *r)
+{
+    return r->orphans;
+}
+
+/* ---- Coming and going ---- */
+
 void replicate_gone(struct zone_entry *z)
 {
+    replicate_count_orphan(z);
     count(z, false);
     if (z->config && z->config->name)
         return; /* it stands in the configuration by now, which brings it back */
@@ -35,6 +109,7 @@ void replicate_back(struct zone_entry *z)
 {
     const struct config_autoprimary *a = replicate_autoprimary(z);
 
+    replicate_count_orphan(z);
     count(z, true);
     if (z->config || !a)
         return;

@@ -101,6 +101,7 @@ void replicate_schedule(struct zone_entry *z)
                                   .next_check = z->row.next_check,
                                   .expires_at = z->row.expires_at,
                                   .last_success = z->row.last_success,
+                                  .unserved_since = z->row.unserved_since,
                                   .failures = z->row.failures};
     bool doubtful = false;
 
@@ -223,6 +224,7 @@ static void note_state(struct zone_entry *z)
     if (f->step == REFRESH_WAIT && f->current && f->failures == 0)
         zone_row_text(&z->row.last_error, "");
     replicate_retry_expired(z);
+    replicate_look_orphan(z);
     replicate_dirty(z);
 }
 

@@ -88,6 +88,7 @@ static void note_stream(struct xfrin *x)
     x->result.messages = c.messages;
     x->result.records = c.records;
     x->result.octets = c.octets;
+    report->unserved = c.unserved;
     if (xfrin_stream_soa(x->stream, &soa)) {
         report->has_soa = true;
         report->serial = soa.serial;

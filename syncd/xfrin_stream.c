@@ -222,9 +222,22 @@ static enum xfrin_step feed_records(struct xfrin_stream *s, const struct respons
     return step;
 }
 
+/* An rcode by which a primary says that it does not serve the zone; that it does not like our
+ * signature is another matter, though its rcode may be the same. */
+static bool says_unserved(struct xfrin_stream *s, const struct response *resp, const uint8_t *wire,
+                          size_t len, struct wall now)
+{
+    if (resp->rcode != RCODE_REFUSED && resp->rcode != RCODE_NOTAUTH &&
+        resp->rcode != RCODE_NXDOMAIN)
+        return false;
+    return !resp->layout.tsig ||
+           (s->tsig && tsig_verify_stream(s->tsig, wire, len, resp->layout.tsig, now) == TSIG_OK);
+}
+
 /* Is it an answer to us, and does the primary agree to the transfer? */
 static enum xfrin_step check_frame(struct xfrin_stream *s, struct response *resp,
-                                   const uint8_t *wire, size_t len, struct errinfo *e)
+                                   const uint8_t *wire, size_t len, struct wall now,
+                                   struct errinfo *e)
 {
     enum response_kind kind = s->counts.messages == 1 ? RESPONSE_SINGLE : RESPONSE_NEXT;
     enum response_outcome o = response_check(resp, kind, s->query, s->query_len, wire, len);
@@ -237,6 +250,7 @@ static enum xfrin_step check_frame(struct xfrin_stream *s, struct response *resp
     if (resp->rcode != RCODE_NOERROR) {
         rcode_to_text(rcode, resp->rcode);
         (void)err_set(ERR_DENIED, e, "the primary answers %s", rcode);
+        s->counts.unserved = says_unserved(s, resp, wire, len, now);
         return XFRIN_FAILED;
     }
     return XFRIN_MORE;
@@ -286,7 +300,7 @@ static enum xfrin_step feed(struct xfrin_stream *s, const uint8_t *wire, size_t 
     if (msg_layout_read(&layout, wire, len) && layout.tsig &&
         (step = check_tsig(s, layout.tsig, wire, len, now, e)) != XFRIN_MORE)
         return step;
-    if ((step = check_frame(s, &resp, wire, len, e)) != XFRIN_MORE)
+    if ((step = check_frame(s, &resp, wire, len, now, e)) != XFRIN_MORE)
         return step;
     if (!resp.layout.tsig && (step = check_tsig(s, 0, wire, len, now, e)) != XFRIN_MORE)
         return step;

@@ -56,6 +56,7 @@ enum xfrin_step xfrin_stream_feed(struct xfrin_stream *s, const uint8_t *wire, s
 
 struct xfrin_counts {
     uint64_t messages, records, octets;
+    bool unserved; /* the primary says that the zone is none of its own */
 };
 struct xfrin_counts xfrin_stream_counts(const struct xfrin_stream *s);
 

@@ -241,6 +241,8 @@ struct config {
     uint32_t transfers_out;         /* connections that secondaries transfer on, at the same time */
     uint32_t transfers_per_client;  /* of those, from one address */
     uint32_t probe_timeout_ms;
+    uint32_t orphan_after_s;   /* of no primary that serves it; 0: never */
+    uint32_t orphan_remove_s;  /* a zone that came by itself, so long an orphan; 0: never */
     uint32_t transfer_idle_ms; /* no octet for so long: give up */
     uint32_t transfer_max_s;   /* one transfer in all */
     uint64_t max_zone_bytes;

@@ -192,6 +192,11 @@ static const struct config_item items[] = {
      "Of those, from one address."},
     {"syncd", "probe-timeout", ITEM_MS, 100, 60000, "2s", AT(probe_timeout_ms),
      "Time for an answer to a SOA probe; it is sent twice by UDP, then by TCP."},
+    {"syncd", "orphan-after", ITEM_SECONDS, 0, 366 * DAY, "7d", AT(orphan_after_s),
+     "A zone that an autoprimary brought is an orphan once all its primaries have said for so long "
+     "that they do not serve it (REFUSED, NOTAUTH); 0: never."},
+    {"syncd", "orphan-remove", ITEM_SECONDS, 0, 366 * DAY, "0", AT(orphan_remove_s),
+     "An orphan is removed after so long a time more; undelete brings it back. 0: never."},
     {"syncd", "probe-rate", ITEM_U32, 1, 1000000, "500", AT(probe_rate),
      "SOA probes a second, over all zones."},
     {"syncd", "transfer-idle", ITEM_MS, 1000, 3600000, "30s", AT(transfer_idle_ms),

@@ -87,7 +87,7 @@ static enum tint state_tint(const char *state)
 {
     if (strcmp(state, "ok") == 0)
         return TINT_GOOD;
-    if (strcmp(state, "expired") == 0)
+    if (strcmp(state, "expired") == 0 || strcmp(state, "orphan") == 0)
         return TINT_BAD;
     if (strcmp(state, "removed") == 0)
         return TINT_DIM;
@@ -270,6 +270,8 @@ static int run_zone_show(const struct call *c)
             print_field(c, "last success", str(r.json, "last_success"));
             print_field(c, "next check", str(r.json, "next_check"));
             print_field(c, "expires at", str(r.json, "expires_at"));
+            if (json_is_string(json_object_get(r.json, "unserved_since")))
+                print_field(c, "unserved", str(r.json, "unserved_since"));
             print_number_field(c, "failures", r.json, "failures");
             print_field(c, "last error", str(r.json, "last_error"));
         }

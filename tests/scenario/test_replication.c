@@ -30,6 +30,7 @@
 struct peer {
     bool dead;       /* answers nothing */
     bool refuses;    /* transfers only */
+    bool disowns;    /* says that it does not serve the zone */
     bool broken;     /* its content does not pass the checks */
     uint32_t serial; /* of all its zones */
     uint32_t refresh_s, retry_s, expire_s;
@@ -250,13 +251,15 @@ static void happen_probe(struct world *w, struct event *e)
 
     if (p->dead)
         (void)err_set(ERR_TIMEOUT, &report.error, "no answer");
+    else if (p->disowns)
+        report = (struct probe_report){.outcome = PROBE_REFUSED, .error = {"it answers REFUSED"}};
     e->probed(e->arg, &report);
 }
 
 static enum transfer_outcome outcome_of(const struct peer *p, const struct event *e,
                                         const struct stored *z)
 {
-    if (p->dead || p->refuses)
+    if (p->dead || p->refuses || p->disowns)
         return TRANSFER_FAILED;
     if (p->broken)
         return TRANSFER_REFUSED;
@@ -273,12 +276,13 @@ static void happen_transfer(struct world *w, struct event *e)
     struct peer *p = &w->peers[e->peer];
     struct stored *z = find_stored(w, e->zone);
     struct xfrin_result result = {.octets = 1000};
-    bool whole = !p->dead && !p->refuses;
+    bool whole = !p->dead && !p->refuses && !p->disowns;
 
     p->running--;
     result.row = z->row;
     result.report = (struct transfer_report){
         .outcome = outcome_of(p, e, z),
+        .unserved = !p->dead && p->disowns,
         .has_soa = whole,
         .serial = {p->serial},
         .timers = {.refresh_s = p->refresh_s, .retry_s = p->retry_s, .expire_s = p->expire_s}};
@@ -1246,6 +1250,200 @@ static void test_sections(void **state)
 }
 
 /* Stopped at every moment of a busy minute, with work of all kinds under way. */
+/* ---- Zones that came by themselves ---- */
+
+#define BROUGHT "autoprimary a { primaries = {p1, p2} nameservers = {\"ns\"} }\n"
+#define ORPHANS "orphan-after = 2d "
+
+/* A zone that an autoprimary brought a while ago, and that has content. */
+static void world_with_brought(struct world *w, struct clock *clock, const char *syncd)
+{
+    struct store_zone z = {.id = 1,
+                           .kind = ZONE_SECONDARY,
+                           .source = SOURCE_AUTOPRIMARY,
+                           .account = "a",
+                           .has_content = true,
+                           .serial = {100},
+                           .version = 1,
+                           .last_version = 1};
+
+    world_init(w, clock, BROUGHT, syncd);
+    stop(w);
+    (void)name_copy(z.name, example);
+    w->zones = xgrow(w->zones, &w->zone_cap, 1, sizeof(*w->zones));
+    w->zones[0] = (struct stored){.row = z};
+    w->zone_count = 1;
+    start(w);
+    run_for(w, HOUR);
+    assert_int_equal(row(w)->failures, 0);
+}
+
+static void disown(struct world *w, bool disowns)
+{
+    w->peers[0].disowns = w->peers[1].disowns = disowns;
+}
+
+static void restart(struct world *w)
+{
+    stop(w);
+    w->wall_ms += w->ms;
+    w->ms = 1000; /* monotonic time starts anew */
+    start(w);
+}
+
+static void test_orphan(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_with_brought(&w, &clock, ORPHANS);
+    disown(&w, true);
+    run_for(&w, 2 * DAY - HOUR);
+    assert_false(row(&w)->orphan);
+    assert_true(row(&w)->unserved_since.s != 0);
+    run_for(&w, 4 * HOUR);
+    assert_true(row(&w)->orphan);
+    assert_int_equal(replicator_orphans(w.r), 1);
+    assert_false(row(&w)->expired || row(&w)->removed); /* it lives as long as its SOA says */
+    restart(&w);
+    assert_int_equal(replicator_orphans(w.r), 1);
+    run_for(&w, 8 * DAY);
+    assert_true(row(&w)->expired && row(&w)->orphan && !row(&w)->removed);
+    disown(&w, false); /* a good answer ends all of it */
+    run_for(&w, HOUR);
+    assert_false(row(&w)->expired || row(&w)->orphan);
+    assert_int_equal(row(&w)->unserved_since.s, 0);
+    assert_int_equal(replicator_orphans(w.r), 0);
+    world_done(&w);
+}
+
+/* The time counts over restarts; what is away for long counts little, since the clock may lie. */
+static void test_orphan_over_restarts(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_with_brought(&w, &clock, ORPHANS);
+    disown(&w, true);
+    run_for(&w, DAY - HOUR);
+    restart(&w);
+    run_for(&w, 20 * HOUR);
+    assert_false(row(&w)->orphan);
+    restart(&w);
+    run_for(&w, 10 * HOUR);
+    assert_true(row(&w)->orphan);
+    disown(&w, false);
+    run_for(&w, DAY);
+    disown(&w, true);
+    run_for(&w, 2 * HOUR);
+    stop(&w);
+    w.wall_ms += 3650 * DAY;
+    start(&w);
+    run_for(&w, 8 * HOUR);
+    assert_false(row(&w)->orphan);
+    run_for(&w, DAY);
+    assert_true(row(&w)->orphan);
+    world_done(&w);
+}
+
+/* Silence is no answer: neither does it begin the time, nor does it end it. All must say so. */
+static void test_no_orphan(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_with_brought(&w, &clock, ORPHANS);
+    w.peers[0].expire_s = w.peers[1].expire_s = 90 * 86400;
+    run_for(&w, 2 * HOUR);
+    w.peers[0].disowns = true;
+    run_for(&w, 6 * DAY); /* the other one serves it */
+    assert_int_equal(row(&w)->unserved_since.s, 0);
+    w.peers[1].dead = true;
+    run_for(&w, 5 * DAY); /* is silent */
+    assert_int_equal(row(&w)->unserved_since.s, 0);
+    w.peers[1].dead = false;
+    w.peers[1].disowns = true;
+    run_for(&w, 30 * HOUR);
+    assert_true(row(&w)->unserved_since.s != 0);
+    w.peers[1].dead = true;
+    run_for(&w, 30 * HOUR);
+    assert_true(row(&w)->unserved_since.s != 0);
+    w.peers[1].dead = w.peers[1].disowns = false;
+    w.peers[1].refuses = true; /* transfers; it says that the zone is its own */
+    w.peers[1].serial = 101;
+    run_for(&w, 5 * HOUR);
+    assert_int_equal(row(&w)->unserved_since.s, 0);
+    assert_false(row(&w)->orphan);
+    world_done(&w);
+
+    world_init(&w, &clock, ONE, ORPHANS); /* a zone of the configuration is nobody's orphan */
+    run_for(&w, HOUR);
+    disown(&w, true);
+    run_for(&w, 5 * DAY);
+    assert_false(row(&w)->orphan);
+    world_done(&w);
+}
+
+static void test_orphan_is_removed(void **state)
+{
+    struct world w;
+    struct clock clock;
+    uint32_t probes;
+
+    (void)state;
+    world_with_brought(&w, &clock, ORPHANS "orphan-remove = 3d");
+    disown(&w, true);
+    run_for(&w, 5 * DAY - HOUR);
+    assert_true(row(&w)->orphan && !row(&w)->removed);
+    w.full = true; /* what cannot be stored is tried again */
+    run_for(&w, 6 * HOUR);
+    assert_false(row(&w)->removed);
+    w.full = false;
+    run_for(&w, 6 * HOUR);
+    assert_true(row(&w)->removed);
+    assert_int_equal(w.commits[COMMIT_MARK] >= 2, true);
+    assert_int_equal(replicator_orphans(w.r), 0);
+    probes = w.probes_total;
+    run_for(&w, 5 * DAY);
+    assert_int_equal(w.probes_total, probes); /* nobody looks after it any more */
+    restart(&w);
+    run_for(&w, DAY);
+    assert_int_equal(w.probes_total, probes);
+    world_done(&w);
+}
+
+/* By its catalog, say, while other things happen to the zone. */
+static void test_remove(void **state)
+{
+    const struct origin origin = {.kind = ORIGIN_CATALOG, .who = "cat"};
+    struct world w;
+    struct clock clock;
+    struct errinfo e;
+
+    (void)state;
+    world_with_brought(&w, &clock, "");
+    assert_int_equal(replicator_remove(w.r, (const uint8_t *)"\4none", &origin, &e), ERR_NOT_FOUND);
+    w.peers[0].serial = 101;
+    assert_int_equal(notify(&w, 0, example, 101), RCODE_NOERROR);
+    while (w.commits[COMMIT_CHANGE] == 0 && !w.events) /* until its transfer's commit is due */
+        run_for(&w, 1);
+    assert_int_equal(replicator_remove(w.r, example, &origin, &e), OK);
+    assert_int_equal(replicator_remove(w.r, example, &origin, &e), OK); /* once is enough */
+    run_for(&w, MINUTE);
+    assert_true(row(&w)->removed);
+    assert_int_equal(replicator_remove(w.r, example, &origin, &e), ERR_NOT_FOUND);
+    assert_int_equal(notify(&w, 2, example, 102), RCODE_NOTAUTH);
+    world_done(&w);
+
+    world_init(&w, &clock, ONE, "");
+    run_for(&w, HOUR);
+    assert_int_equal(replicator_remove(w.r, example, &origin, &e), ERR_CONFLICT);
+    world_done(&w);
+}
+
 static void test_stop_at_any_moment(void **state)
 {
     (void)state;
@@ -1309,6 +1507,11 @@ int main(void)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_imported_zone),
         cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_orphan_over_restarts),
+        cmocka_unit_test(test_no_orphan),
+        cmocka_unit_test(test_orphan_is_removed),
+        cmocka_unit_test(test_remove),
         cmocka_unit_test(test_stop_at_any_moment),
     };
 
