@@ -165,14 +165,21 @@ static void tell_of_row(void *ctx, const struct replicator_status *status)
                         row->serial, 0);
 }
 
+/* The file that is read for it; NULL: none. */
+static const char *authorities_of(const struct config_tls *t)
+{
+    if (!t->on || !t->hostname[0])
+        return NULL;
+    return t->ca[0] ? t->ca : tls_system_authorities();
+}
+
 static void explain_tls(enum err rc, const struct cage *cage, const struct config_tls *t,
                         struct errinfo *e)
 {
-    const char *const files[] = {t->ca, t->certificate, t->key};
+    const char *const files[] = {authorities_of(t), t->certificate, t->key};
 
     for (size_t i = 0; t->on && i < sizeof(files) / sizeof(files[0]); i++) {
-        if (files[i][0])
-            (void)!cage_explain(rc, cage, files[i], e); /* gives rc back */
+        (void)!cage_explain(rc, cage, files[i], e); /* gives rc back */
     }
 }
 
@@ -323,9 +330,11 @@ static enum err enter_cage(struct syncd *s, struct errinfo *e)
     for (size_t i = 0; i < c->key_count; i++)
         cage_allow_file(cage, c->keys[i].secret_file);
     for (size_t i = 0; i < c->primary_count; i++) {
-        cage_allow_file(cage, c->primaries[i].tls.ca);
-        cage_allow_file(cage, c->primaries[i].tls.certificate);
-        cage_allow_file(cage, c->primaries[i].tls.key);
+        const struct config_tls *t = &c->primaries[i].tls;
+
+        cage_allow_file(cage, authorities_of(t));
+        cage_allow_file(cage, t->certificate);
+        cage_allow_file(cage, t->key);
     }
     if ((rc = cage_enter(&report, cage, e)))
         return rc;

@@ -59,7 +59,7 @@ void tls_roots_free(struct tls_roots *r)
 }
 
 /* One file, read now: OpenSSL's directory of them would be read in the middle of a handshake. */
-static const char *system_file(void)
+const char *tls_system_authorities(void)
 {
     const char *path = secure_getenv(X509_get_default_cert_file_env());
 
@@ -71,7 +71,7 @@ static const char *system_file(void)
 
 static enum err roots_get(X509_STORE **out, struct tls_roots *r, const char *ca, struct errinfo *e)
 {
-    const char *path = ca[0] ? ca : system_file();
+    const char *path = ca[0] ? ca : tls_system_authorities();
     X509_STORE *store;
     enum err rc;
 

@@ -21,6 +21,9 @@ struct tls_roots;
 struct tls_roots *tls_roots_new(void);
 void tls_roots_free(struct tls_roots *r); /* NULL is fine; peers live on */
 
+/* The file of the system's authorities, for who names none. */
+const char *tls_system_authorities(void);
+
 struct tls_peer;
 
 /* Reads the files that the items name. The text of an error names item and file. */

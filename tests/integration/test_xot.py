@@ -279,6 +279,28 @@ def test_new_certificates_by_reload(node, front, authority, place):
     second.wait_serial(ZONE, 2)
 
 
+def test_the_systems_authorities(node, authority, place):
+    """Without tls-ca those of the system count; they too are read again by SIGHUP, from within the sandbox."""
+    first, remote = secure_primary(node, authority.issue('ns1.example.test'))
+    system = place / 'system.pem'
+    system.write_bytes(authority.crt.read_bytes())
+    second = follow(node, remote, 'tls = yes tls-hostname = "ns1.example.test"', env={'SSL_CERT_FILE': str(system)})
+    second.wait_serial(ZONE, 1)
+    system.write_bytes(certs.Authority(place / 'other').crt.read_bytes())
+    second.syncd.signal(1)
+    zl.wait_for(lambda: 'configuration reloaded' in second.syncd.text(), 'the reload')
+    second.zonectl('refresh', ZONE)
+    zl.wait_for(lambda: 'not trusted' in last_error(second), 'the refusal')
+
+
+def test_a_primary_that_says_nothing(node, authority):
+    """It takes the connection, and then nothing comes: the handshake has its time."""
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        second = follow(node, Remote('first', s.getsockname()[1]), authority.issue('ns1.example.test').known(),
+                        syncd='probe-timeout = 200ms')
+        zl.wait_for(lambda: 'TLS: no handshake within' in last_error(second), 'the failure')
+
+
 def test_wrong_configuration(node, authority, place):
     """Each with its line, before anything starts."""
     cert = authority.issue('ns1.example.test')

@@ -135,6 +135,38 @@ static const struct bad bads[] = {
     {"zone \"z\" {\n", 2, ""},
     {"log { level = \"debug\n", 2, ""},
     {"log = debug\n", 1, ""},
+    {"primary \"p\" { address = \"::1\" tls = yes }\n", 1, "needs tls-hostname or tls-pins"},
+    {"primary \"p\" { address = \"::1\" tls-ca = \"/x\" }\n", 1, "need tls = yes"},
+    {"primary \"p\" { address = \"::1\" tls = yes tls-pins = {\"AAAA\"} }\n", 1,
+     "a pin is the SHA-256"},
+    {"primary \"p\" { address = \"::1\" tls = yes tls-ca = \"/x\" tls-pins = "
+     "{\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"} }\n",
+     1, "tls-ca needs tls-hostname"},
+    {"primary \"p\" { address = \"::1\" tls = yes tls-hostname = x tls-key = \"/x\" }\n", 1,
+     "need each other"},
+    {"primary \"p\" { address = \"::1@53\" tls = yes tls-hostname = x }\n", 1,
+     "port 53 is for DNS without"},
+    {"authd { tls-clients = some }\n", 1, "tls-clients is no, accept or demand"},
+    {"authd { tls-clients = accept }\n", 1, "tls-clients needs listen-tls"},
+    {"authd { tls-client-ca = \"/x\" }\n", 1, "tls-client-ca needs tls-clients"},
+    {"client \"c\" { pins = {\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"} }\n", 1,
+     "client 'c': needs tls-clients = accept"},
+    {"authd { listen-tls = {\"::1\"} tls-certificate = \"/c\" tls-key = \"/k\" tls-clients = "
+     "accept }\nclient \"c\" { }\n",
+     2, "needs names or pins"},
+    {"authd { listen-tls = {\"::1\"} tls-certificate = \"/c\" tls-key = \"/k\" tls-clients = "
+     "accept }\nclient \"c\" { names = {x} }\n",
+     2, "names need tls-client-ca"},
+    {"authd { listen-tls = {\"::1\"} tls-certificate = \"/c\" tls-key = \"/k\" tls-clients = "
+     "accept }\nclient \"c\" { pins = {\"x\"} }\n",
+     2, "a pin is the SHA-256"},
+    {"secondary \"s\" { address = \"::1\" client = nobody }\n", 1, "there is no client 'nobody'"},
+    {"zone \"z\" { transfer-clients = {nobody} }\n", 1, "there is no client 'nobody'"},
+    {"zone \"z\" { transfer-from = {\"::1\"} transfer-tls = perhaps }\n", 1,
+     "transfer-tls is no, yes or certificate"},
+    {"zone \"z\" { transfer-from = {\"::1\"} transfer-tls = certificate }\n", 1,
+     "needs tls-clients = accept"},
+    {"update-policy \"u\" { tls = yes }\n", 1, "needs keys, clients or from"},
 };
 
 static void each_mistake_is_named_with_file_and_line(void **state)
@@ -175,6 +207,43 @@ static void zones_name_the_catalog_that_lists_them(void **state)
     assert_string_equal(c->zones[2].name, "cat.test");
     assert_ptr_equal(c->zones[2].producer, &c->producers[0]);
     assert_int_equal(c->zones[2].transfer_key_count, 1);
+    config_unref(c);
+}
+
+static void tls_is_read(void **state)
+{
+    static const uint8_t pin[] = {2};
+    struct config *c = NULL;
+    struct errinfo e = {{0}};
+
+    (void)state;
+    put_file(
+        "authd { listen-tls = {\"::1\"} tls-certificate = \"/c\" tls-key = \"/k\"\n"
+        "  tls-clients = demand tls-client-ca = \"/ca\" }\n"
+        "client \"c\" { names = {\"a.test\", \"b.test\"} }\n"
+        "client \"d\" { pins = {\"AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"} }\n"
+        "primary \"p\" { address = \"::1\" tls = yes tls-hostname = \"p.test\" client = \"d\" }\n"
+        "primary \"q\" { address = \"::1\" }\n"
+        "secondary \"s\" { address = \"::1\" client = \"c\" tls = yes }\n"
+        "zone \"z\" { primaries = {\"p\"} notify-clients = {\"d\"} transfer-clients = {\"c\", "
+        "\"d\"}\n  transfer-from-tls = {\"::1\"} transfer-tls = certificate }\n");
+    assert_int_equal(config_load(&c, path, &e), OK);
+    assert_int_equal(c->tls_clients, CONFIG_CLIENTS_DEMANDED);
+    assert_string_equal(c->clients[0].names[1], "b.test");
+    assert_memory_equal(c->clients[1].pins[0].sha256, pin, sizeof(pin));
+    assert_true(c->primaries[0].tls.on);
+    assert_int_equal(c->primaries[0].address.port, 853);
+    assert_string_equal(c->primaries[0].tls.hostname, "p.test");
+    assert_ptr_equal(c->primaries[0].client, &c->clients[1]);
+    assert_false(c->primaries[1].tls.on);
+    assert_int_equal(c->primaries[1].address.port, 53);
+    assert_null(c->primaries[1].client);
+    assert_ptr_equal(c->secondaries[0].client, &c->clients[0]);
+    assert_true(c->secondaries[0].tls);
+    assert_int_equal(c->zones[0].transfer_client_count, 2);
+    assert_int_equal(c->zones[0].notify_clients[0], 1);
+    assert_int_equal(c->zones[0].transfer_from_tls_count, 1);
+    assert_int_equal(c->zones[0].transfer_tls, CONFIG_TLS_CERTIFICATE);
     config_unref(c);
 }
 
@@ -227,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_good_file_is_read),
         cmocka_unit_test(each_mistake_is_named_with_file_and_line),
         cmocka_unit_test(zones_name_the_catalog_that_lists_them),
+        cmocka_unit_test(tls_is_read),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(the_reference_in_docs_is_the_table),
     };

@@ -433,6 +433,88 @@ static void sessions_are_resumed(void **state)
     pair_close(&p);
 }
 
+/* ---- A handshake that is cut, or damaged ---- */
+
+/* Carries what `from` has said to `to`; of what comes behind octet `end` nothing, and octet `flip`
+ * with a bit changed. Returns how many octets were carried in all. */
+static size_t carry(int from, int to, size_t before, size_t end, size_t flip)
+{
+    uint8_t octets[16384];
+    ssize_t n = recv(from, octets, sizeof(octets), MSG_DONTWAIT);
+    size_t take = n > 0 ? (size_t)n : 0;
+
+    if (before + take > end)
+        take = end - before;
+    if (flip >= before && flip < before + take)
+        octets[flip - before] ^= 1;
+    if (take)
+        assert_int_equal(send(to, octets, take, MSG_NOSIGNAL), take);
+    return before + take;
+}
+
+/* What comes of a handshake of which the client gets so much; *total is what it got. */
+static enum tls_result meet_through(struct tls_server *server, struct tls_peer *peer, size_t end,
+                                    size_t flip, size_t *total, struct errinfo *e)
+{
+    struct tls_stream *ours, *theirs;
+    struct errinfo ignored;
+    enum tls_result r;
+    int client[2], far[2];
+    size_t up = 0;
+
+    *total = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, client), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, far), 0);
+    ours = tls_peer_stream(peer, client[0]);
+    theirs = tls_stream_new(server, far[0]);
+    for (int i = 0; waits(r = tls_stream_handshake(ours, e)) && i < 4; i++) {
+        up = carry(client[1], far[1], up, SIZE_MAX, SIZE_MAX);
+        (void)tls_stream_handshake(theirs, &ignored);
+        *total = carry(far[1], client[1], *total, end, flip);
+        if (*total == end)
+            (void)shutdown(client[1], SHUT_WR);
+    }
+    tls_stream_free(ours);
+    tls_stream_free(theirs);
+    for (int i = 0; i < 2; i++) {
+        (void)close(client[i]);
+        (void)close(far[i]);
+    }
+    return r;
+}
+
+/* At every fifth octet of what the server says: the connection is never taken for one that stands,
+ * and there is always a reason. */
+static void cut_and_damaged_handshakes(void **state)
+{
+    char hostname[32], ca[256];
+    struct config_tls how = by_name(hostname, ca);
+    struct tls_tickets *tickets = tls_tickets_new(clock_real());
+    struct tls_server *server = server_of(tickets, "good", NULL, CONFIG_CLIENTS_NOT_ASKED);
+    struct tls_peer *peer = peer_of(&how);
+    struct errinfo e = {{0}};
+    size_t total, ignored;
+
+    (void)state;
+    assert_int_equal(meet_through(server, peer, SIZE_MAX, SIZE_MAX, &total, &e), TLS_OK);
+    assert_true(total > 500);
+    for (size_t n = 0; n + 5 < total; n += 5) {
+        enum tls_result r;
+
+        e.text[0] = 0;
+        r = meet_through(server, peer, n, SIZE_MAX, &ignored, &e);
+        if (r != TLS_FAILED || !e.text[0])
+            fail_msg("cut behind %zu octets: %d %s", n, (int)r, e.text);
+        e.text[0] = 0;
+        r = meet_through(server, peer, SIZE_MAX, n, &ignored, &e);
+        if (r == TLS_OK || (r == TLS_FAILED && !e.text[0]))
+            fail_msg("octet %zu changed: %d %s", n, (int)r, e.text);
+    }
+    tls_peer_unref(peer);
+    tls_server_free(server);
+    tls_tickets_free(tickets);
+}
+
 /* ---- What we show ---- */
 
 static const struct {
@@ -619,10 +701,15 @@ static void malformed_identities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_who_it_shall_be), cmocka_unit_test(only_tls_1_3_and_dot),
-        cmocka_unit_test(what_is_no_tls),       cmocka_unit_test(sessions_are_resumed),
-        cmocka_unit_test(what_a_client_shows),  cmocka_unit_test(a_session_ends_with_its_rules),
-        cmocka_unit_test(wrong_files),          cmocka_unit_test(malformed_identities),
+        cmocka_unit_test(only_who_it_shall_be),
+        cmocka_unit_test(only_tls_1_3_and_dot),
+        cmocka_unit_test(what_is_no_tls),
+        cmocka_unit_test(sessions_are_resumed),
+        cmocka_unit_test(what_a_client_shows),
+        cmocka_unit_test(a_session_ends_with_its_rules),
+        cmocka_unit_test(cut_and_damaged_handshakes),
+        cmocka_unit_test(wrong_files),
+        cmocka_unit_test(malformed_identities),
     };
 
     return cmocka_run_group_tests(tests, make_files, drop_files);
