@@ -349,7 +349,7 @@ static void resolve(struct answerer *a)
 
         if (n == 0)
             a->served = z;
-        if (!z || z->expired) {
+        if (!z || z->expired || (z->private && n > 0)) {
             if (n == 0)
                 not_served(a, z);
             break;
@@ -539,6 +539,8 @@ struct answer_made answer_make(struct answerer *a, const struct config *c,
         reserve_signature(a, query, len);
     if (!early)
         answer_question(a, c);
+    if (a->served && a->served->private)
+        made.action = ANSWER_HAND_OVER; /* not for everybody */
     made.len = finish(a, c);
     made.rcode = a->rcode;
     return made;

@@ -40,8 +40,8 @@
 enum answer_action {
     ANSWER_DROP,      /* say nothing */
     ANSWER_SEND,      /* the answer is in `out` */
-    ANSWER_HAND_OVER, /* for syncd: NOTIFY and UPDATE (out is empty), or a signed query, with its
-                         ready but unsigned answer in `out` */
+    ANSWER_HAND_OVER, /* for syncd: NOTIFY and UPDATE (out is empty), or a query that is signed, or
+                         for a private zone, with its ready but unsigned answer in `out` */
     ANSWER_TRANSFER,  /* for syncd, with its connection: AXFR, IXFR */
 };
 

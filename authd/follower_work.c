@@ -185,10 +185,11 @@ static void warn_of_costly_nsec3(const struct work *w, const struct zone *z)
                 kv_u64("iterations_max", NSEC3_ITERATIONS_MAX));
 }
 
-/* Takes over a reference to zone. */
+/* Takes over a reference to zone. `row` NULL: nothing but the content has changed. */
 static void publish(struct follower *f, const struct work *w, struct zone *zone, uint64_t version,
-                    uint64_t seq, bool expired)
+                    uint64_t seq, const struct store_zone *row)
 {
+    bool expired = row && row->expired;
     const struct served_zone *old = zonedb_get(f->db, w->name);
     bool news = !old || old->version != version || old->expired_stored != expired;
 
@@ -196,7 +197,10 @@ static void publish(struct follower *f, const struct work *w, struct zone *zone,
         log_version(f, w, zone, version, expired);
         warn_of_costly_nsec3(w, zone);
     }
-    zonedb_put(f->db, zone, version, seq, expired);
+    if (row)
+        zonedb_put_as(f->db, zone, version, seq, expired, store_zone_is_catalog(row));
+    else
+        zonedb_put(f->db, zone, version, seq, expired);
 }
 
 static void unpublish(struct follower *f, const struct work *w)
@@ -225,13 +229,13 @@ static enum err settle_row(struct follower *f, struct work *w, struct errinfo *e
         return rc;
     /* A row ahead of our position is for the changes that we will read next. */
     if (!w->load && p.zone && (p.seq == row.seq || row.seq > f->seq)) {
-        publish(f, w, zone_ref(p.zone), p.version, p.seq, row.expired);
+        publish(f, w, zone_ref(p.zone), p.version, p.seq, &row);
         expiry_learn(&f->expiry, &row);
         return OK;
     }
     if ((rc = store_zone_load(&loaded, f->store, &row, e)))
         return rc;
-    publish(f, w, loaded, row.version, row.seq, row.expired);
+    publish(f, w, loaded, row.version, row.seq, &row);
     expiry_learn(&f->expiry, &row);
     return OK;
 }
@@ -265,7 +269,7 @@ void work_settle(struct follower *f, struct work *w)
             store_read_end(f->store);
         }
     } else if (w->zone) {
-        publish(f, w, zone_ref(w->zone), w->version, w->seq, false);
+        publish(f, w, zone_ref(w->zone), w->version, w->seq, NULL);
     }
     if (rc)
         retry_later(f, w, &e);

@@ -258,6 +258,14 @@ static void retire(struct zonedb *db, struct served_zone *z)
 
 void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired)
 {
+    const struct served_zone *old = zonedb_get(db, zone_apex(zone));
+
+    zonedb_put_as(db, zone, version, seq, expired, old && old->private);
+}
+
+void zonedb_put_as(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq,
+                   bool expired, bool private)
+{
     const uint8_t *apex = zone_apex(zone);
     uint64_t hash = apex_hash(db, apex);
     struct served_zone *z = xcalloc(1, sizeof(*z));
@@ -269,6 +277,7 @@ void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t
                               .seq = seq,
                               .expired = expired,
                               .expired_stored = expired,
+                              .private = private,
                               .expires_ms = SERVED_FOR_EVER,
                               .tag = (uint32_t)(hash >> 32),
                               .slot = STATS_NO_ZONE};

@@ -36,6 +36,8 @@ struct served_zone {
     uint32_t tag;     /* the upper half of its hash */
     uint32_t slot;    /* of its counters (stats.h), or STATS_NO_ZONE */
 
+    bool private; /* a catalog zone: syncd says who may see an answer */
+
     _Atomic(bool) expired;       /* answered with SERVFAIL */
     _Atomic(int64_t) expires_ms; /* by the monotonic clock, or one of the above (RFC 1034 4.3.5) */
 
@@ -98,6 +100,10 @@ void zonedb_set_whole(struct zonedb *db);
 /* Publishes a version; takes over one reference to `zone`. `expired`: the store says that it is.
  * Replaces the version there is, whose deadline stays; a zone that was not there has none. */
 void zonedb_put(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq, bool expired);
+/* The same for one that is private or not; zonedb_put leaves it as its predecessor was, or public.
+ */
+void zonedb_put_as(struct zonedb *db, struct zone *zone, uint64_t version, uint64_t seq,
+                   bool expired, bool private);
 /* A deadline as it is stored, and what it is for expires_ms. False if there is no such zone. */
 bool zonedb_set_deadline(struct zonedb *db, const uint8_t *apex, struct wall at, uint64_t renewal,
                          int64_t ms);

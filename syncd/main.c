@@ -15,6 +15,8 @@
 #include "syncd/api.h"
 #include "syncd/autoprimary_rows.h"
 #include "syncd/notify_out.h"
+#include "syncd/private_query.h"
+#include "syncd/producer.h"
 #include "syncd/updates.h"
 #include "syncd/xfrout.h"
 
@@ -38,6 +40,7 @@ struct syncd {
     struct xfrout *xfrout;
     struct notify_out *notify;
     struct updates *updates;
+    struct producer *producer;
     struct api *api;
     struct event *signals[3];
 };
@@ -75,6 +78,8 @@ static void on_committed(void *ctx, uint64_t seq, const struct commit_job *jobs)
         front_hint(s->front, seq);
     for (const struct commit_job *j = jobs; j && s->notify; j = j->next)
         tell_secondaries(s, j);
+    if (s->producer)
+        producer_committed(s->producer, jobs);
     if (s->journaler)
         journaler_wake(s->journaler);
 }
@@ -88,10 +93,15 @@ static bool is_update(const struct ho_frame *m)
 static void on_message(void *ctx, const struct ho_frame *message, struct buf *reply)
 {
     struct syncd *s = ctx;
+    struct private_query_env env = {.config = s->config,
+                                    .keys = s->keys,
+                                    .now = clock_wall(loop_clock(s->loop)),
+                                    .section = section_of,
+                                    .ctx = s};
 
     if (is_update(message))
         updates_message(s->updates, message, reply);
-    else if (!xfrout_datagram(s->xfrout, message, reply))
+    else if (!private_query(&env, message, reply) && !xfrout_datagram(s->xfrout, message, reply))
         replicator_message(s->replicator, message, reply);
 }
 
@@ -138,6 +148,36 @@ static struct updates *start_updates(struct syncd *s)
                               .changed = update_changed};
 
     return updates_new(&ops, s->config, s->keys);
+}
+
+/* ---- Catalogs that we make ---- */
+
+static bool producer_zone(void *ctx, const uint8_t *zone, struct replicator_zone *out)
+{
+    struct syncd *s = ctx;
+
+    return replicator_zone(s->replicator, zone, out);
+}
+
+static void producer_each_zone(void *ctx, replicator_zone_fn *f, void *arg)
+{
+    struct syncd *s = ctx;
+
+    replicator_each_zone(s->replicator, f, arg);
+}
+
+static struct producer *start_producer(struct syncd *s)
+{
+    struct producer_ops ops = {.ctx = s,
+                               .loop = s->loop,
+                               .cache = s->cache,
+                               .readers = s->readers,
+                               .commit = update_commit,
+                               .zone = producer_zone,
+                               .each_zone = producer_each_zone,
+                               .changed = update_changed};
+
+    return producer_new(&ops, s->config);
 }
 
 static void on_served(void *ctx, uint64_t seq)
@@ -211,6 +251,7 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     xfrout_reload(s->xfrout, config, keys);
     notify_out_reload(s->notify, config, keys);
     updates_reload(s->updates, config, keys);
+    producer_reload(s->producer, config);
     api_set_config(s->api, config);
     config_unref(s->config);
     keyring_unref(s->keys);
@@ -378,6 +419,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
         return rc;
     replicator_net_attach(s->net, s->replicator);
     s->updates = start_updates(s);
+    s->producer = start_producer(s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &events, s, e)) || (rc = start_api(s, e)))
         return rc;
     replicator_each(s->replicator, tell_of_row, s);
@@ -393,6 +435,8 @@ static void stop(struct syncd *s)
     s->front = NULL; /* no more hints */
     front_stop(front);
     updates_free(s->updates);
+    producer_free(s->producer);
+    s->producer = NULL;
     replicator_free(s->replicator);
     notify_out_free(s->notify);
     s->notify = NULL;

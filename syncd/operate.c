@@ -62,6 +62,16 @@ static void hold(struct store_zone *row, const struct store_version *target,
     (void)snprintf(row->held_reason, sizeof(row->held_reason), "%s", act->reason);
 }
 
+/* A catalog that we make says what the configuration says. */
+static const char made_here[] =
+    "the zone is a catalog that is made here: what it lists follows the "
+    "zones of this server and their sections in the configuration";
+
+static bool is_made_here(const struct store_zone *row)
+{
+    return row->kind == ZONE_LOCAL && store_zone_is_catalog(row);
+}
+
 enum err operate_rollback(struct commit_job **out, struct store_version *target, struct history *h,
                           const struct store_zone *row, const char *spec,
                           const struct operator_act *act, struct errinfo *e)
@@ -76,6 +86,8 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
 
     if (row->removed)
         return err_set(ERR_CONFLICT, e, "the zone is removed; 'zonectl undelete' brings it back");
+    if (is_made_here(row))
+        return err_set(ERR_CONFLICT, e, "%s", made_here);
     if (!row->has_content)
         return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
     if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
@@ -156,6 +168,8 @@ enum err operate_remove(struct commit_job **out, const struct store_zone *row,
                        "the zone stands in the configuration: take it out there, and reload");
     if (row->source == SOURCE_CATALOG)
         return err_set(ERR_CONFLICT, e, "a catalog lists the zone: it must be taken out there");
+    if (is_made_here(row))
+        return err_set(ERR_CONFLICT, e, "%s", made_here);
     job = commit_job_new(COMMIT_MARK, row);
     job->row.removed = true;
     origin_set(&job->origin, ORIGIN_REMOVE, "", act);
@@ -238,6 +252,8 @@ enum err operate_undelete(struct commit_job **out, struct history *h, const stru
         return err_set(ERR_CONFLICT, e,
                        "the zone goes with its catalog, and comes back when one lists it again; "
                        "'zonectl show' and 'zonectl import' make it a zone of our own");
+    if (is_made_here(row))
+        return err_set(ERR_CONFLICT, e, "%s", made_here);
     if (row->kind == ZONE_LOCAL && !row->has_content)
         return err_set(ERR_NOT_FOUND, e, "the zone never had content");
     job = commit_job_new(COMMIT_MARK, row);
@@ -318,6 +334,8 @@ enum err operate_import(struct commit_job **out, struct history *h, const struct
         return err_set(ERR_CONFLICT, e,
                        "the zone comes from primaries; change it there, or take it out of the "
                        "configuration first");
+    if (row->id && !row->removed && is_made_here(row))
+        return err_set(ERR_CONFLICT, e, "%s", made_here);
     if ((rc = zone_from_text(&fresh, row->name, file_name, text, len, limits, e)) ||
         (row->has_content && ((rc = store_zone_load(&current, h->store, row, e)) ||
                               (rc = move_serial(&fresh, current, e)))) ||
@@ -329,6 +347,8 @@ enum err operate_import(struct commit_job **out, struct history *h, const struct
     }
     job->row.kind = ZONE_LOCAL;
     job->row.source = SOURCE_OPERATOR;
+    memset(job->row.catalog, 0, sizeof(job->row.catalog));
+    job->row.member[0] = 0;
     job->row.removed = false;
     job->row.held = false;
     forget_primaries(job);

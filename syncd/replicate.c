@@ -258,6 +258,26 @@ const struct config_zone *replicator_section(const struct replicator *r, const u
     return z ? z->section : NULL;
 }
 
+bool replicator_zone(const struct replicator *r, const uint8_t *zone, struct replicator_zone *out)
+{
+    const struct zone_entry *z = replicate_find(r, zone);
+
+    if (z)
+        *out = (struct replicator_zone){.row = &z->row, .section = z->section};
+    return z != NULL;
+}
+
+void replicator_each_zone(const struct replicator *r, replicator_zone_fn *f, void *ctx)
+{
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        for (const struct zone_entry *z = r->buckets[i]; z; z = z->next) {
+            struct replicator_zone zone = {.row = &z->row, .section = z->section};
+
+            f(ctx, &zone);
+        }
+    }
+}
+
 enum err replicator_row(struct replicator *r, const uint8_t *zone, struct store_zone *out,
                         struct errinfo *e)
 {

@@ -16,6 +16,7 @@
 #include "syncd/nsquery.h"
 #include "syncd/probe.h"
 #include "syncd/xfrin.h"
+#include "syncd/zone_row.h"
 
 struct replicator;
 
@@ -134,6 +135,17 @@ typedef void replicator_autoprimary_fn(void *ctx, const struct config *c,
                                        const struct config_autoprimary *a, uint32_t zones,
                                        uint32_t in_hour);
 void replicator_autoprimaries(const struct replicator *r, replicator_autoprimary_fn *f, void *ctx);
+
+/* One zone, lent; cheap to look at. */
+struct replicator_zone {
+    const struct zone_row *row;
+    const struct config_zone *section; /* as replicator_section */
+};
+/* False if it is not known at all. */
+bool replicator_zone(const struct replicator *r, const uint8_t *zone, struct replicator_zone *out);
+/* All of them, in no order. */
+typedef void replicator_zone_fn(void *ctx, const struct replicator_zone *zone);
+void replicator_each_zone(const struct replicator *r, replicator_zone_fn *f, void *ctx);
 
 struct replicator_status {
     struct store_zone row;

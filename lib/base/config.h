@@ -181,7 +181,9 @@ struct config_catalog {
 struct config_producer {
     char *name; /* presentation form */
     int line;
-    uint32_t coo_s; /* a zone that moved to another catalog stays listed so long (4.3.1) */
+    uint32_t coo_wait_s; /* a zone from another catalog of ours is listed so long after that has
+                            said so */
+    uint32_t coo_s;      /* a zone that moved to another catalog stays listed so long (4.3.1) */
 };
 
 struct config {

@@ -328,6 +328,10 @@ static const struct config_item items[] = {
     ZONE_ITEMS("catalog"),
 
     TRANSFER_ITEMS("producer"),
+    {"producer", "coo-wait", ITEM_SECONDS, 1, DAY, "10s", NONE,
+     "A zone that comes from another catalog of ours is listed here only so long after that one "
+     "has "
+     "told where it goes, since some consumers must hear that first."},
     {"producer", "coo-time", ITEM_SECONDS, 1, 366 * DAY, "7d", NONE,
      "A zone that moves to another catalog of ours stays listed here for so long, with a word of "
      "where it went, so that consumers hand it over."},

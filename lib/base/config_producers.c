@@ -19,6 +19,7 @@ void config_take_producers(struct config *c, cfg_t *cfg)
 
         p->name = xstrdup(cfg_title(sec));
         p->line = sec->line;
+        p->coo_wait_s = config_number_of(sec, "coo-wait");
         p->coo_s = config_number_of(sec, "coo-time");
     }
 }

@@ -50,7 +50,8 @@ struct store_zone {
     enum zone_kind kind;
     enum zone_source source;
     char account[64];
-    uint8_t catalog[NAME_MAX_OCTETS]; /* that lists the zone; the root name: none */
+    uint8_t catalog[NAME_MAX_OCTETS]; /* that lists the zone; the root name: none. Its own name: it
+                                         is a catalog, and answered only to who may transfer it */
     uint8_t member[64];               /* its label there: the first octet is the length; 0: none */
     uint8_t nameserver[NAME_MAX_OCTETS]; /* of the autoprimary row that brought it; root: none */
     char file[STORE_FILE_MAX]; /* of a watched directory, that the zone is read from; "": none */
@@ -86,6 +87,11 @@ struct store_zone {
     char last_error[512];
     char last_primary[128];
 };
+
+static inline bool store_zone_is_catalog(const struct store_zone *z)
+{
+    return !name_is_root(z->catalog) && name_eq(z->catalog, z->name);
+}
 
 /* Who changed what, from where, by which key, why: goes into change log and journal. */
 enum origin_kind {

@@ -308,12 +308,44 @@ static void test_classes(void **state)
     check(&(struct ask){.qname = "www.example.", .qtype = "A", .qclass = 4}, "REFUSED\n");
 }
 
+/* A catalog: syncd says who gets the ready answer; and no alias leads into it. */
+static void test_private_zone(void **state)
+{
+    static const char *const texts[][2] = {
+        {"catalog.", "@ 0 SOA invalid. invalid. 1 2 3 4 0\n@ 0 NS invalid.\n"
+                     "version 0 TXT \"2\"\n"},
+        {"open.", "@ 0 SOA ns.else. a.else. 1 2 3 4 0\n@ 0 NS ns.else.\n"
+                  "into 0 CNAME version.catalog.\n"},
+    };
+    struct zonedb *some = text_zonedb(texts, 2);
+    struct answerer *a = answerer_new(some);
+    struct ask ask = {.qname = "version.catalog.", .qtype = "TXT"};
+    uint8_t query[MSG_MAX_OCTETS], out[MSG_MAX_OCTETS];
+    uint8_t name[NAME_MAX_OCTETS];
+    struct answer_made made;
+    char *text;
+
+    (void)state;
+    assert_int_equal(name_from_text(name, "catalog.", 8, NULL, NULL), OK);
+    zonedb_put_as(some, zone_ref(zonedb_get(some, name)->zone), 1, 1, false, true);
+    made = answer_octets(a, plain_config(), query, ask_build(query, &ask), false, out, sizeof(out));
+    assert_int_equal(made.action, ANSWER_HAND_OVER);
+    text = answer_text(out, made.len);
+    assert_string_equal(text, "NOERROR aa\nan version.catalog. 0 IN TXT \"2\"\n");
+    free(text);
+    text = ask_text(a, &(struct ask){.qname = "into.open.", .qtype = "TXT"});
+    assert_string_equal(text, "NOERROR aa\nan into.open. 0 IN CNAME version.catalog.\n");
+    free(text);
+    free(a);
+    zonedb_reclaim(some);
+    zonedb_free(some);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_dname_grows),
-        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_cases),       cmocka_unit_test(test_private_zone),
+        cmocka_unit_test(test_dname_grows), cmocka_unit_test(test_flags),
         cmocka_unit_test(test_classes),
     };
 

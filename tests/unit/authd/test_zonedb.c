@@ -387,14 +387,30 @@ static void test_deadline(void **state)
     zonedb_free(db);
 }
 
+/* Only what knows the zone's row says that it is private, or not any more. */
+static void test_private(void **state)
+{
+    struct zonedb *db = zonedb_new(clock_real());
+    uint8_t name[NAME_MAX_OCTETS];
+
+    (void)state;
+    put(db, "example.", 1);
+    (void)name_of(name, "example.");
+    assert_false(zonedb_get(db, name)->private);
+    zonedb_put_as(db, plain_zone(name, 2, 2, 2), 2, 2, false, true);
+    put(db, "example.", 3);
+    assert_true(zonedb_get(db, name)->private);
+    zonedb_put_as(db, plain_zone(name, 4, 2, 4), 4, 4, false, false);
+    assert_false(zonedb_get(db, name)->private);
+    zonedb_free(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deepest),
-        cmocka_unit_test(test_grows),
-        cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_threads_in_a_large_zone),
+        cmocka_unit_test(test_deepest),  cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_deadline), cmocka_unit_test(test_private),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_threads_in_a_large_zone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
