@@ -244,10 +244,13 @@ static void work(void *ctx)
 
 static void set_origin(struct origin *o, const struct job *j)
 {
+    _Static_assert(sizeof(o->source) >= ACCESS_CLIENT_TEXT_MAX, "no name is cut");
+
     o->kind = ORIGIN_UPDATE;
     addr_to_text(o->who, &j->who.source);
     if (j->who.key >= 0)
         (void)snprintf(o->key, sizeof(o->key), "%s", j->config->keys[j->who.key].name);
+    access_client_text(o->source, &j->who);
     (void)snprintf(o->transport, sizeof(o->transport), "%s",
                    access_transport_text(j->who.transport));
 }

@@ -453,7 +453,8 @@ def test_updates_by_tls(node, authority):
     assert ask_tls(remote.port, server, u, ours).rcode() == dns.rcode.NOERROR
     first.wait_serial(ZONE, 2)
     first.journaled()
-    assert first.git('log', '-1', '--format=%(trailers:key=Transport,valueonly)', ZONE).strip() == 'tls'
+    said = first.git('log', '-1', '--format=%(trailers:key=Transport,valueonly)%(trailers:key=Source,valueonly)', ZONE)
+    assert said.split() == ['tls', 'acme.example.test']
     assert re.search(r'changed by an update.*transport=tls.*certificate=acme.example.test', first.syncd.text())
 
 

@@ -95,10 +95,48 @@ static void test_sections_by_account(void **state)
     config_unref(c);
 }
 
+/* A primary with a client: its address alone, its key alone, or UDP is not it. */
+static void test_certificate(void **state)
+{
+    static const struct {
+        enum ho_transport transport;
+        bool shown;
+        const char *why; /* NULL: it may */
+    } cases[] = {{HO_UDP, false, "not by TLS"},
+                 {HO_TCP, true, "not by TLS"}, /* authd never says so */
+                 {HO_TLS, false, "does not show its certificate"},
+                 {HO_TLS, true, NULL}};
+    struct tls_identity id = {.shown = true, .pin = {1}};
+    struct config *c = text_config(
+        "authd { listen-tls = {\"127.0.0.1\"} tls-certificate = \"/x\" tls-key = \"/x\"\n"
+        "  tls-clients = accept }\n"
+        "client \"c\" { pins = {\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"} }\n"
+        "primary \"p\" { address = \"192.0.2.1\" client = \"c\" }\n"
+        "autoprimary \"a\" { primaries = {\"p\"} nameservers = {\"ns.us.test\"} }\n");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct announcement a = {
+            .key = -1, .transport = cases[i].transport, .identity = cases[i].shown ? &id : NULL};
+        struct errinfo e = {0};
+        int primary = -1;
+        enum err rc;
+
+        name_of(a.zone, "x.test");
+        assert_int_equal(addr_from_text(&a.source, "192.0.2.1", 5300, NULL), OK);
+        rc = autoprimary_may(c, &a, &primary, NULL, &e);
+        assert_int_equal(rc, cases[i].why ? ERR_DENIED : OK);
+        if (cases[i].why && !strstr(e.text, cases[i].why))
+            fail_msg("case %zu: %s", i, e.text);
+    }
+    config_unref(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_certificate),
         cmocka_unit_test(test_sections_by_account),
     };
 

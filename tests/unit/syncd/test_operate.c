@@ -21,6 +21,7 @@ static const uint8_t zone_name[] = "\3own\7example";
 
 struct world {
     char dir[32];
+    struct store_readers *readers;
     struct loop *loop;
     struct committer *committer;
     struct journaler *journaler;
@@ -89,6 +90,7 @@ static int make_world(void **state)
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/zl-operate-XXXXXX");
     if (!mkdtemp(w->dir))
         return -1;
+    w->readers = store_readers_new(w->dir);
     start(w);
     *state = w;
     return 0;
@@ -98,6 +100,7 @@ static int drop_world(void **state)
 {
     struct world *w = *state;
 
+    store_readers_free(w->readers);
     stop(w);
     (void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(w);
@@ -131,7 +134,7 @@ static enum err import(struct world *w, const char *text, struct errinfo *e)
     struct operator_act a = act("because");
     enum err rc;
 
-    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(history_open(&h, w->readers, e), OK);
     (void)get_row(&h, &row);
     rc = operate_import(&job, &h, &row, "own.zone", text, strlen(text), NULL, &a, e);
     history_close(&h);
@@ -155,7 +158,7 @@ static enum err rollback(struct world *w, const char *to, struct errinfo *e)
     struct operator_act a = act("undo");
     enum err rc;
 
-    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(history_open(&h, w->readers, e), OK);
     assert_int_equal(get_row(&h, &row), OK);
     rc = operate_rollback(&job, &target, &h, &row, to, &a, e);
     history_close(&h);
@@ -173,7 +176,7 @@ static void transfer(struct world *w, const char *text, enum commit_kind kind)
     struct zone *base = NULL;
     struct errinfo e = {{0}};
 
-    assert_int_equal(history_open(&h, w->dir, &e), OK);
+    assert_int_equal(history_open(&h, w->readers, &e), OK);
     (void)get_row(&h, &row);
     stored = row;
     row.kind = ZONE_LOCAL; /* operate_import parses for us; the kind is put right below */
@@ -202,7 +205,7 @@ static char *served(struct world *w)
     struct zone *z = NULL;
     struct buf text = BUF_INIT;
 
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
     assert_int_equal(store_zone_load(&z, h.store, &row, NULL), OK);
     zone_to_text(&text, z);
@@ -243,7 +246,7 @@ static void assert_verified(struct world *w)
     struct errinfo e = {{0}};
 
     wait_for_journal(w);
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     if (verify_run(&r, &h, &e) != OK)
         fail_msg("%s", e.text);
     if (r.fault_count)
@@ -330,7 +333,7 @@ static void a_zone_from_a_primary_is_held_until_release(void **state)
     assert_served(w, "www.own.example. 300 IN A 192.0.2.1\n");
     assert_verified(w);
 
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
     assert_int_equal(operate_release(&job, &h, &row, &a, &e), OK);
     history_close(&h);
@@ -357,7 +360,7 @@ static void versions_have_many_names(void **state)
     import_ok(w, ZONE("10", "192.0.2.10"));
     import_ok(w, ZONE("11", "192.0.2.11"));
     wait_for_journal(w);
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
     assert_int_equal(history_find(&v, &h, &row, "v1", now, &e), OK);
     assert_int_equal(v.serial.v, 10);
@@ -411,7 +414,7 @@ static void a_change_made_for_an_older_version_is_refused(void **state)
     const char *text = ZONE("2", "192.0.2.2");
 
     import_ok(w, ZONE("1", "192.0.2.1"));
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
     assert_int_equal(operate_import(&job, &h, &row, "f", text, strlen(text), NULL, &a, &e), OK);
     history_close(&h);
@@ -428,7 +431,7 @@ static void remove_failing(struct world *w)
     struct store_zone row;
     struct commit_job *job;
 
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
     history_close(&h);
     job = commit_job_new(COMMIT_SERVED, &row);
@@ -473,7 +476,7 @@ static enum err remove_zone(struct world *w, struct errinfo *e)
     struct operator_act a = act("moved away");
     enum err rc;
 
-    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(history_open(&h, w->readers, e), OK);
     assert_int_equal(get_row(&h, &row), OK);
     history_close(&h);
     rc = operate_remove(&job, &row, &a, e);
@@ -488,7 +491,7 @@ static enum err undelete(struct world *w, const char *to, struct errinfo *e)
     struct operator_act a = act("back again");
     enum err rc;
 
-    assert_int_equal(history_open(&h, w->dir, e), OK);
+    assert_int_equal(history_open(&h, w->readers, e), OK);
     assert_int_equal(get_row(&h, &row), OK);
     rc = operate_undelete(&job, &h, &row, to, &a, e);
     history_close(&h);
@@ -529,7 +532,7 @@ static void set_source(struct world *w, enum zone_source source)
     struct store_zone row;
     struct commit_job *job;
 
-    assert_int_equal(history_open(&h, w->dir, NULL), OK);
+    assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
     history_close(&h);
     job = commit_job_new(COMMIT_SERVED, &row);
