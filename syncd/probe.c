@@ -28,7 +28,9 @@ struct probe {
     int fd;
     struct event *reading;
     struct event *timer;
+    struct tcpconn_spec tcp_spec;
     struct tcpconn *tcp;
+    bool reused; /* and not answered yet */
     unsigned tries;
     struct tsig tsig;
     uint8_t query[QUERY_MAX];
@@ -239,16 +241,32 @@ static bool on_tcp_message(void *ctx, const uint8_t *wire, size_t len)
     (void)err_set(ERR_FORMAT, &p->report.error, "the answer by TCP is not one to our question");
     if (take_answer(p, wire, len, &truncated) && truncated)
         say_outcome(&p->report, PROBE_BROKEN, "the answer is truncated by TCP too");
+    if (p->report.outcome == PROBE_SOA) {
+        conn_pool_give(p->spec.conns, p->tcp);
+        p->tcp = NULL;
+    }
     finish(p);
     return false;
 }
 
+static void open_tcp(struct probe *p, bool again);
+
 static void on_tcp_over(void *ctx, enum err rc, const struct errinfo *e)
 {
+    struct probe *p = ctx;
+
+    if (p->reused &&
+        rc != ERR_TIMEOUT) { /* it was closed just then, or the primary allows one only */
+        conn_pool_failed(p->spec.conns, &p->tcp_spec);
+        tcpconn_close(p->tcp);
+        p->reused = false;
+        open_tcp(p, true);
+        return;
+    }
     fail(ctx, rc == ERR_TIMEOUT ? PROBE_TIMEOUT : PROBE_UNREACHABLE, e);
 }
 
-static void go_tcp(struct probe *p)
+static void open_tcp(struct probe *p, bool again)
 {
     static const struct tcpconn_events events = {on_tcp_ready, on_tcp_message, on_tcp_over};
     struct tcpconn_spec spec = {.peer = p->spec.address,
@@ -271,7 +289,16 @@ static void go_tcp(struct probe *p)
         finish(p);
         return;
     }
-    p->tcp = tcpconn_open(loop_base(p->loop), &spec, &events, p);
+    p->tcp_spec = spec;
+    p->tcp = again ? tcpconn_open(loop_base(p->loop), &spec, &events, p)
+                   : conn_pool_take(p->spec.conns, p->loop, &spec, &events, p, &p->reused);
+    if (p->reused)
+        on_tcp_ready(p);
+}
+
+static void go_tcp(struct probe *p)
+{
+    open_tcp(p, false);
 }
 
 /* ---- UDP ---- */

@@ -11,6 +11,7 @@
 #include "lib/dns/response.h"
 #include "lib/dns/tsig.h"
 #include "lib/net/tls_peer.h"
+#include "syncd/conn_pool.h"
 #include "syncd/loop.h"
 
 enum probe_outcome {
@@ -30,11 +31,12 @@ const char *probe_outcome_text(enum probe_outcome o);
 struct probe_spec {
     uint8_t zone[NAME_MAX_OCTETS];
     struct addr address;
-    struct addr source;   /* family 0: any */
-    struct tsig_key *key; /* NULL: unsigned; a reference is taken */
-    struct tls_peer *tls; /* NULL: without; a reference is taken */
-    uint32_t timeout_ms;  /* of each try */
-    bool tcp;             /* not by UDP at all */
+    struct addr source;      /* family 0: any */
+    struct tsig_key *key;    /* NULL: unsigned; a reference is taken */
+    struct tls_peer *tls;    /* NULL: without; a reference is taken */
+    struct conn_pool *conns; /* lent; NULL: a connection of its own */
+    uint32_t timeout_ms;     /* of each try */
+    bool tcp;                /* not by UDP at all */
 };
 
 struct probe_report {

@@ -12,13 +12,16 @@ struct replicator_net {
     struct event *timer;
     struct store_readers *readers; /* lent */
     struct zone_cache *cache;      /* lent */
+    struct conn_pool *conns;
 };
 
 static void *net_probe(void *ctx, const struct probe_spec *spec, probe_done_fn *done, void *arg)
 {
     struct replicator_net *n = ctx;
+    struct probe_spec ours = *spec;
 
-    return probe_start(n->loop, spec, done, arg);
+    ours.conns = n->conns;
+    return probe_start(n->loop, &ours, done, arg);
 }
 
 static void net_probe_cancel(void *ctx, void *handle)
@@ -35,6 +38,7 @@ static void *net_transfer(void *ctx, const struct xfrin_spec *spec,
 
     ours.readers = n->readers;
     ours.cache = n->cache;
+    ours.conns = n->conns;
     return xfrin_start(n->loop, &ours, events, arg);
 }
 
@@ -173,6 +177,7 @@ struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loo
     n->loop = loop;
     n->committer = committer;
     n->cache = cache;
+    n->conns = conn_pool_new(loop);
     n->readers = readers;
     n->timer = evtimer_new(loop_base(loop), on_timer, n);
     if (!n->timer)
@@ -205,5 +210,6 @@ void replicator_net_free(struct replicator_net *n)
     if (!n)
         return;
     event_free(n->timer);
+    conn_pool_free(n->conns);
     free(n);
 }

@@ -377,6 +377,23 @@ void tcpconn_send(struct tcpconn *c, const uint8_t *wire, size_t len)
     flush(c);
 }
 
+void tcpconn_pass(struct tcpconn *c, const struct tcpconn_events *events, void *ctx,
+                  uint32_t idle_ms)
+{
+    struct timeval idle = tv_of(idle_ms);
+
+    make_room(c);
+    c->events = *events;
+    c->ctx = ctx;
+    c->spec.idle_ms = idle_ms;
+    (void)event_add(c->reading, &idle);
+}
+
+const struct tcpconn_spec *tcpconn_spec_of(const struct tcpconn *c)
+{
+    return &c->spec;
+}
+
 uint64_t tcpconn_received(const struct tcpconn *c)
 {
     return c->received;

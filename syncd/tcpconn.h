@@ -45,6 +45,12 @@ void tcpconn_close(struct tcpconn *c); /* NULL is fine */
 /* Queues one message of at most 65535 octets; once it is ready. */
 void tcpconn_send(struct tcpconn *c, const uint8_t *wire, size_t len);
 
+/* A ready connection, between two answers, goes to somebody else, who gives it `idle_ms` from now
+ * on. */
+void tcpconn_pass(struct tcpconn *c, const struct tcpconn_events *events, void *ctx,
+                  uint32_t idle_ms);
+const struct tcpconn_spec *tcpconn_spec_of(const struct tcpconn *c);
+
 /* Octets received so far, and those of them that no message has been made of yet. */
 uint64_t tcpconn_received(const struct tcpconn *c);
 size_t tcpconn_buffered(const struct tcpconn *c);

@@ -19,7 +19,9 @@ struct xfrin {
     void *ctx;
 
     struct mono started;
+    struct tcpconn_spec conn_spec;
     struct tcpconn *conn;
+    bool reused; /* and not answered yet */
     struct event *timer;
     uint64_t octets_checked; /* received when the rate was last looked at */
     struct tsig tsig;
@@ -150,6 +152,8 @@ static void received_all(struct xfrin *x)
     note_stream(x);
     x->builder = xfrin_stream_take(x->stream);
     x->changes = xfrin_stream_take_ixfr(x->stream);
+    conn_pool_give(x->spec.conns, x->conn);
+    x->conn = NULL;
     close_network(x);
     if (!x->builder && !x->changes) {
         current(x);
@@ -172,9 +176,10 @@ static bool on_message(void *ctx, const uint8_t *wire, size_t len)
 {
     struct xfrin *x = ctx;
     struct errinfo e = {0};
-    enum xfrin_step step =
-        xfrin_stream_feed(x->stream, wire, len, clock_wall(loop_clock(x->loop)), &e);
+    enum xfrin_step step;
 
+    x->reused = false;
+    step = xfrin_stream_feed(x->stream, wire, len, clock_wall(loop_clock(x->loop)), &e);
     switch (step) {
     case XFRIN_MORE:
         return true;
@@ -195,12 +200,21 @@ static bool on_message(void *ctx, const uint8_t *wire, size_t len)
     return false;
 }
 
+static void open_new(struct xfrin *x);
+
 static void on_over(void *ctx, enum err rc, const struct errinfo *e)
 {
     struct xfrin *x = ctx;
     struct xfrin_counts c = xfrin_stream_counts(x->stream);
     struct errinfo text = *e;
 
+    if (x->reused &&
+        rc != ERR_TIMEOUT) { /* it was closed just then, or the primary allows one only */
+        conn_pool_failed(x->spec.conns, &x->conn_spec);
+        tcpconn_close(x->conn);
+        open_new(x);
+        return;
+    }
     if (c.messages)
         (void)err_wrap(rc, &text, "after %llu records, before the closing SOA",
                        (unsigned long long)c.records);
@@ -261,10 +275,18 @@ static void make_query(struct xfrin *x)
         abort(); /* two names and a MAC always fit */
 }
 
+static const struct tcpconn_events conn_events = {on_ready, on_message, on_over};
+
+static void open_new(struct xfrin *x)
+{
+    x->reused = false;
+    x->octets_checked = 0;
+    x->conn = tcpconn_open(loop_base(x->loop), &x->conn_spec, &conn_events, x);
+}
+
 struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
                           const struct xfrin_events *events, void *ctx)
 {
-    static const struct tcpconn_events conn_events = {on_ready, on_message, on_over};
     struct xfrin *x = xcalloc(1, sizeof(*x));
     struct tcpconn_spec conn = {.peer = spec->address,
                                 .source = spec->source,
@@ -289,7 +311,11 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
     if (!x->timer)
         abort(); /* as for want of memory */
     set_timer(x);
-    x->conn = tcpconn_open(loop_base(loop), &conn, &conn_events, x);
+    x->conn_spec = conn;
+    x->conn = conn_pool_take(spec->conns, loop, &conn, &conn_events, x, &x->reused);
+    x->octets_checked = tcpconn_received(x->conn);
+    if (x->reused)
+        on_ready(x);
     return x;
 }
 

@@ -14,6 +14,7 @@
 
 #include "lib/base/addr.h"
 #include "lib/store/store_readers.h"
+#include "syncd/conn_pool.h"
 #include "syncd/loop.h"
 #include "syncd/refresh.h"
 #include "syncd/zone_cache.h"
@@ -35,6 +36,7 @@ struct xfrin_spec {
     bool has_newest;               /* the newest version we fetched has this serial */
     struct serial newest;
     bool ixfr;                /* ask for what changed since `newest`, which is what is served */
+    struct conn_pool *conns;  /* lent; NULL: a connection of its own */
     struct zone_cache *cache; /* lent; where `newest` may be kept; NULL: nowhere */
 };
 
