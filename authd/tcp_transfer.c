@@ -228,7 +228,7 @@ enum tcp_gift tcp_transfer_give(struct tcp_conn *c, const uint8_t *p, size_t n, 
                          .wire = p,
                          .wire_len = (uint32_t)n};
 
-    if (c->is_tls && !tls_stream_is_13(c->tls)) { /* RFC 9103 7.2 */
+    if (c->is_tls && !tls_stream_is_xot(c->tls)) {
         *len = worker_refuse(w, &f, RCODE_REFUSED, w->answer, sizeof(w->answer));
         return TCP_GIFT_REFUSED;
     }

@@ -281,11 +281,7 @@ struct tls_stream *tls_peer_stream(struct tls_peer *p, int fd)
 
 bool tls_peer_accepts(struct tls_stream *t, struct errinfo *e)
 {
-    const unsigned char *chosen = NULL;
-    unsigned len = 0;
-
-    SSL_get0_alpn_selected(t->ssl, &chosen, &len);
-    if (len == 3 && memcmp(chosen, "dot", 3) == 0)
+    if (tls_stream_is_xot(t))
         return true;
     (void)err_set(ERR_AUTH, e, "TLS: it does not agree to ALPN 'dot'");
     return false;

@@ -105,9 +105,13 @@ const char *tls_stream_version(const struct tls_stream *t)
     return SSL_get_version(t->ssl);
 }
 
-bool tls_stream_is_13(const struct tls_stream *t)
+bool tls_stream_is_xot(const struct tls_stream *t)
 {
-    return SSL_version(t->ssl) >= TLS1_3_VERSION;
+    const unsigned char *chosen = NULL;
+    unsigned len = 0;
+
+    SSL_get0_alpn_selected(t->ssl, &chosen, &len);
+    return SSL_version(t->ssl) >= TLS1_3_VERSION && len == 3 && memcmp(chosen, "dot", 3) == 0;
 }
 
 enum tls_result tls_stream_read(struct tls_stream *t, void *buf, size_t cap, size_t *n)

@@ -31,8 +31,9 @@ enum tls_result tls_stream_handshake(struct tls_stream *t, struct errinfo *e);
 bool tls_stream_resumed(const struct tls_stream *t);
 /* "TLSv1.3" */
 const char *tls_stream_version(const struct tls_stream *t);
-/* TLS 1.3 or later. */
-bool tls_stream_is_13(const struct tls_stream *t);
+/* May zones go over it (RFC 9103 7.1, 7.2)? TLS 1.3 or later, and ALPN "dot" agreed to. After the
+ * handshake. */
+bool tls_stream_is_xot(const struct tls_stream *t);
 /* What the client has shown; a server's side, after the handshake. */
 void tls_stream_identity(const struct tls_stream *t, struct tls_identity *out);
 

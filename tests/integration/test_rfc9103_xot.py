@@ -117,7 +117,7 @@ def test_kdig_transfers_a_large_zone(node, place):
 
 @pytest.mark.parametrize('rdtype', ['AXFR', 'IXFR'])
 def test_only_over_tls_1_3(dot, rdtype):
-    """7.2: with an older version there are answers, but no zones."""
+    """7.1, 7.2: with an older version, or without ALPN, there are answers, but no zones."""
     p = dot()
     s = FakeSyncd(p.path, acknowledge)
     try:
@@ -125,6 +125,9 @@ def test_only_over_tls_1_3(dot, rdtype):
         with dial(p, p.cert.context(version=V12)) as c:
             c.sendall(framed(version(1)) + framed(dns.message.make_query('example.', rdtype)) + framed(version(2)))
             assert [read_message(c).rcode() for _ in range(3)] == [dns.rcode.NOERROR, dns.rcode.REFUSED, dns.rcode.NOERROR]
+        with dial(p, p.cert.context(alpn=None)) as c:  # 7.1: without ALPN neither
+            c.sendall(framed(version(1)) + framed(dns.message.make_query('example.', rdtype)))
+            assert [read_message(c).rcode() for _ in range(2)] == [dns.rcode.NOERROR, dns.rcode.REFUSED]
         assert not s.streams
         with dial(p, p.cert.context(version=V13)) as c:
             begin_transfer(p, s, c)['socket'].close()
