@@ -165,8 +165,9 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
         syncd_opts[CONFIG_ITEMS_MAX], key_opts[CONFIG_ITEMS_MAX], primary_opts[CONFIG_ITEMS_MAX],
         secondary_opts[CONFIG_ITEMS_MAX], autoprimary_opts[CONFIG_ITEMS_MAX],
         client_opts[CONFIG_ITEMS_MAX], policy_opts[CONFIG_ITEMS_MAX],
-        template_opts[CONFIG_ITEMS_MAX], catalog_opts[CONFIG_ITEMS_MAX],
-        producer_opts[CONFIG_ITEMS_MAX], zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+        template_opts[CONFIG_ITEMS_MAX], directory_opts[CONFIG_ITEMS_MAX],
+        catalog_opts[CONFIG_ITEMS_MAX], producer_opts[CONFIG_ITEMS_MAX],
+        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
     int got;
@@ -184,6 +185,7 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
     section_opts(template_opts, "template");
     section_opts(catalog_opts, "catalog");
     section_opts(producer_opts, "producer");
+    section_opts(directory_opts, "directory");
     section_opts(zone_opts, "zone");
     section_opts(root_opts, "root");
     while (root_opts[n].name)
@@ -207,6 +209,8 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
                                         CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("catalog", catalog_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("directory", directory_opts,
+                                        CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] = (cfg_opt_t)CFG_SEC("producer", producer_opts,
                                         CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =

@@ -186,6 +186,25 @@ struct config_producer {
     uint32_t coo_s;      /* a zone that moved to another catalog stays listed so long (4.3.1) */
 };
 
+/* What to do about serials when a zone of our own changes by a zone file. */
+enum config_serial {
+    CONFIG_SERIAL_KEEP,      /* the file's, and none that is not newer */
+    CONFIG_SERIAL_INCREMENT, /* the file's if it is newer, otherwise ours goes forward by one */
+    CONFIG_SERIAL_DATE,      /* YYYYMMDDnn of today (UTC), unless the file's, or ours, is newer */
+};
+
+/* A directory whose files NAME.zone are zones of our own. */
+struct config_directory {
+    char *path; /* absolute, without a slash at its end */
+    int line;
+    char *account; /* of its zones; "": none */
+    enum config_serial serial;
+    bool remove;             /* a zone goes with its file */
+    uint32_t settle_ms;      /* a file is read when nobody has written it for so long */
+    uint32_t interval_s;     /* between two looks at everything, whatever the system tells us */
+    struct config_zone zone; /* what its zones are configured as; without a name */
+};
+
 struct config {
     char *path;
     char *node;     /* this node's name in the journal */
@@ -276,6 +295,8 @@ struct config {
     size_t catalog_count;
     struct config_producer *producers;
     size_t producer_count;
+    struct config_directory *directories;
+    size_t directory_count;
     struct config_zone *zones; /* those of catalogs and producers too */
     size_t zone_count;
 };
@@ -289,6 +310,11 @@ MUST_USE enum err config_extend(struct config **out, struct config *base, const 
                                 struct errinfo *e);
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);
+
+/* The directory in which a file (an absolute path) lies, not below it; NULL: none of them. */
+const struct config_directory *config_directory_of(const struct config *c, const char *file);
+/* "keep", "increment" or "date". */
+bool config_serial_from_text(enum config_serial *out, const char *text);
 
 /* The reference of all items, as Markdown, from the table. */
 void config_help(struct buf *out);

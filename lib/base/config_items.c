@@ -336,6 +336,24 @@ static const struct config_item items[] = {
      "A zone that moves to another catalog of ours stays listed here for so long, with a word of "
      "where it went, so that consumers hand it over."},
 
+    {"directory", "account", ITEM_TEXT, 0, 0, "", NONE, "Account of its zones."},
+    {"directory", "serial", ITEM_TEXT, 0, 0, "keep", NONE,
+     "When a file changes: keep (its serial, which must be newer than ours), increment (its serial "
+     "if that is newer, otherwise ours and one) or date (YYYYMMDDnn, UTC, unless its serial is "
+     "newer)."},
+    {"directory", "remove", ITEM_FLAG, 0, 0, "no", NONE,
+     "Remove a zone when its file vanishes; its history is kept. no: it stays, and a warning is "
+     "shown."},
+    {"directory", "settle", ITEM_MS, 10, 600000, "500ms", NONE,
+     "A file is read when nobody has written to it for so long."},
+    {"directory", "interval", ITEM_SECONDS, 1, DAY, "5m", NONE,
+     "All files are looked at so often, in case the system did not tell of a change."},
+    TRANSFER_ITEMS("directory"),
+    {"directory", "catalog", ITEM_TEXT, 0, 0, "", NONE,
+     "The producer section whose catalog zone lists its zones."},
+    {"directory", "catalog-group", ITEM_TEXT, 0, 0, "", NONE,
+     "Their group in that catalog (RFC 9432 4.3.2)."},
+
     {"zone", "update", ITEM_NAMES, 0, 0, "", NONE,
      "Policies by which a zone of our own may be changed by UPDATE (RFC 2136). Empty: by nobody."},
     {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},

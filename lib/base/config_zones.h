@@ -37,6 +37,10 @@ void config_free_producers(struct config *c);
 MUST_USE enum err config_take_membership(struct config *c, struct config_zone *z, cfg_t *sec,
                                          struct errinfo *e);
 
+/* config_directories.c */
+MUST_USE enum err config_take_directories(struct config *c, cfg_t *cfg, struct errinfo *e);
+void config_free_directories(struct config *c);
+
 void config_free_zones(struct config *c);
 
 #endif

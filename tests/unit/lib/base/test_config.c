@@ -132,6 +132,12 @@ static const struct bad bads[] = {
     {"producer \"c\" { }\nzone \"z\" { catalog-group = \"g\" }\n", 2, "needs a catalog"},
     {"producer \"c\" { secondaries = {\"nobody\"} }\n", 1, "there is no secondary 'nobody'"},
     {"producer \"c\" {\n coo-time = 0 }\n", 2, "outside 1 to"},
+    {"directory \"zones\" { }\n", 1, "its name is the path from the root on"},
+    {"directory \"/z\" { }\ndirectory \"/z/\" { }\n", 2, "stands there twice"},
+    {"directory \"/z\" { serial = up }\n", 1, "serial should be keep, increment or date"},
+    {"directory \"/z\" {\n\n settle = 1ms }\n", 3, "outside 10 to"},
+    {"directory \"/z\" { secondaries = {\"nobody\"} }\n", 1, "there is no secondary 'nobody'"},
+    {"directory \"/z\" { catalog = \"c\" }\n", 1, "there is no producer with this name"},
     {"zone \"z\" {\n", 2, ""},
     {"log { level = \"debug\n", 2, ""},
     {"log = debug\n", 1, ""},
@@ -247,6 +253,37 @@ static void tls_is_read(void **state)
     config_unref(c);
 }
 
+static void a_file_belongs_to_the_directory_in_which_it_lies(void **state)
+{
+    struct config *c = NULL;
+    struct errinfo e = {{0}};
+
+    (void)state;
+    put_file("key \"k\" { secret-file = \"/x\" }\n"
+             "directory \"/srv/zones//\" { serial = date remove = yes settle = 2s interval = 1h\n"
+             " account = \"own\" transfer-keys = {\"k\"} }\n"
+             "directory \"/srv/zones/more\" { }\ndirectory \"/\" { }\n");
+    assert_int_equal(config_load(&c, path, &e), OK);
+    assert_int_equal(c->directory_count, 3);
+    assert_string_equal(c->directories[0].path, "/srv/zones");
+    assert_string_equal(c->directories[0].account, "own");
+    assert_int_equal(c->directories[0].serial, CONFIG_SERIAL_DATE);
+    assert_true(c->directories[0].remove);
+    assert_int_equal(c->directories[0].settle_ms, 2000);
+    assert_int_equal(c->directories[0].interval_s, 3600);
+    assert_int_equal(c->directories[0].zone.transfer_key_count, 1);
+    assert_int_equal(c->directories[1].serial, CONFIG_SERIAL_KEEP);
+    assert_false(c->directories[1].remove);
+    assert_int_equal(c->directories[1].settle_ms, 500);
+    assert_ptr_equal(config_directory_of(c, "/srv/zones/a.zone"), &c->directories[0]);
+    assert_ptr_equal(config_directory_of(c, "/srv/zones/more/a.zone"), &c->directories[1]);
+    assert_ptr_equal(config_directory_of(c, "/a.zone"), &c->directories[2]);
+    assert_null(config_directory_of(c, "/srv/zones/less/a.zone"));
+    assert_null(config_directory_of(c, "/srv/zone/a.zone"));
+    assert_null(config_directory_of(c, ""));
+    config_unref(c);
+}
+
 static void a_file_that_is_not_there_is_named(void **state)
 {
     struct config *c = NULL;
@@ -297,6 +334,7 @@ int main(void)
         cmocka_unit_test(each_mistake_is_named_with_file_and_line),
         cmocka_unit_test(zones_name_the_catalog_that_lists_them),
         cmocka_unit_test(tls_is_read),
+        cmocka_unit_test(a_file_belongs_to_the_directory_in_which_it_lies),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(the_reference_in_docs_is_the_table),
     };
