@@ -11,6 +11,7 @@
 #include "syncd/front.h"
 #include "syncd/journaler.h"
 #include "syncd/replicate.h"
+#include "syncd/watch.h"
 
 /* What the handlers work on; all lent, all outlive the API. `config` changes with a reload. */
 struct api_env {
@@ -19,6 +20,7 @@ struct api_env {
     struct journaler *journaler;
     struct front *front;
     struct replicator *replicator;
+    struct watch *watch;
     struct config *config;
     struct store_readers *readers; /* lent */
     const char *sandbox;           /* what is in force of it */

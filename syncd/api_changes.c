@@ -2,6 +2,7 @@
 #include "syncd/api_internal.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "lib/base/mem.h"
 
@@ -206,6 +207,29 @@ void api_post_release(struct api_request *r)
     history_close(&h);
 }
 
+static bool is_watched(const struct store_zone *row, const struct api_request *r)
+{
+    return row->file[0] && !row->removed && config_directory_of(r->config, row->file);
+}
+
+static enum err may_import(const struct store_zone *row, struct api_request *r)
+{
+    return is_watched(row, r) ? err_set(ERR_CONFLICT, &r->error,
+                                        "the zone is read from %s: change that file", row->file)
+                              : OK;
+}
+
+/* The file would bring it back. */
+static enum err may_remove(const struct store_zone *row, struct api_request *r)
+{
+    struct stat st;
+
+    return is_watched(row, r) && lstat(row->file, &st) == 0
+               ? err_set(ERR_CONFLICT, &r->error,
+                         "the zone is read from %s: delete that file first", row->file)
+               : OK;
+}
+
 void api_delete_zone(struct api_request *r)
 {
     struct history h = {0};
@@ -213,7 +237,7 @@ void api_delete_zone(struct api_request *r)
     struct commit_job *job = NULL;
     struct operator_act act = act_of(r);
 
-    if ((r->rc = api_history(&h, &row, r)) == OK &&
+    if ((r->rc = api_history(&h, &row, r)) == OK && (r->rc = may_remove(&row, r)) == OK &&
         (r->rc = operate_remove(&job, &row, &act, &r->error)) == OK) {
         if (api_arg_true(r, "dry_run"))
             show_job(r, job);
@@ -236,8 +260,24 @@ void api_post_undelete(struct api_request *r)
     history_close(&h);
 }
 
+/* Of the query: serial, force. */
+static enum err wish_of(struct import_wish *out, struct api_request *r)
+{
+    const char *serial = api_arg(r, "serial");
+
+    *out = (struct import_wish){.serial = CONFIG_SERIAL_INCREMENT,
+                                .force = api_arg_true(r, "force"),
+                                .bare = true,
+                                .now = r->now};
+    if (serial[0] && !config_serial_from_text(&out->serial, serial))
+        return err_set(ERR_FORMAT, &r->error, "serial: '%s' should be keep, increment or date",
+                       serial);
+    return OK;
+}
+
 void api_put_import(struct api_request *r)
 {
+    struct import_wish wish;
     struct history h = {0};
     struct store_zone row;
     struct commit_job *job = NULL;
@@ -249,15 +289,17 @@ void api_put_import(struct api_request *r)
                                  .max_types = c->max_owner_types};
     const char *file = api_arg(r, "file");
 
+    if ((r->rc = wish_of(&wish, r)))
+        return;
     r->rc = api_history(&h, &row, r);
     if (r->rc == ERR_NOT_FOUND && h.store) {
         row = (struct store_zone){.kind = ZONE_LOCAL, .source = SOURCE_OPERATOR};
         (void)name_copy(row.name, r->zone);
         r->rc = OK;
     }
-    if (r->rc == OK)
+    if (r->rc == OK && (r->rc = may_import(&row, r)) == OK)
         r->rc = operate_import(&job, &h, &row, file[0] ? file : "zone file", (const char *)r->raw,
-                               r->raw_len, &limits, &act, &r->error);
+                               r->raw_len, &wish, &limits, &act, &r->error);
     if (r->rc == OK)
         show_job(r, job);
     history_close(&h);

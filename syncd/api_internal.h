@@ -99,7 +99,8 @@ MUST_USE enum err api_history(struct history *h, struct store_zone *row, struct 
 
 /* Handlers (api_zones.c, api_changes.c, api_autoprimary.c, api_verify.c, api_stats.c,
  * api_catalogs.c). */
-api_handler api_get_status, api_get_zones, api_get_zone, api_put_refresh, api_put_retransfer;
+api_handler api_get_status, api_after_status, api_get_zones, api_get_zone, api_put_refresh,
+    api_put_retransfer;
 api_handler api_get_log, api_get_diff, api_get_export, api_post_rollback, api_post_release,
     api_put_import, api_delete_zone, api_post_undelete;
 api_handler api_get_autoprimaries, api_post_autoprimary, api_after_post_autoprimary,

@@ -3,8 +3,8 @@
 #define BASE "/api/v1/servers/localhost"
 
 static const struct api_route routes[] = {
-    {EVHTTP_REQ_GET, BASE "/status", API_POOL, false, api_get_status, NULL,
-     "This node: store, journal, authd, and a count of zones by state."},
+    {EVHTTP_REQ_GET, BASE "/status", API_POOL, false, api_get_status, api_after_status,
+     "This node: store, journal, authd, directories of zone files, and a count of zones by state."},
     {EVHTTP_REQ_GET, BASE "/zones", API_POOL, false, api_get_zones, NULL, "All zones."},
     {EVHTTP_REQ_GET, BASE "/zones/{}", API_POOL, false, api_get_zone, NULL, "One zone."},
     {EVHTTP_REQ_DELETE, BASE "/zones/{}", API_POOL, false, api_delete_zone, NULL,
@@ -26,7 +26,8 @@ static const struct api_route routes[] = {
     {EVHTTP_REQ_POST, BASE "/zones/{}/release", API_POOL, false, api_post_release, NULL,
      "End the hold that a rollback began. Body: reason."},
     {EVHTTP_REQ_PUT, BASE "/zones/{}/import", API_POOL, true, api_put_import, NULL,
-     "A zone of our own from the zone file in the body. Query: file, reason, dry_run."},
+     "A zone of our own from the zone file in the body. Query: file, serial (keep, increment or "
+     "date), force, reason, dry_run."},
     {EVHTTP_REQ_GET, BASE "/catalogs", API_LOOP, false, api_get_catalogs, NULL,
      "The catalog zones that this node follows."},
     {EVHTTP_REQ_GET, BASE "/catalogs/{}", API_LOOP, false, api_get_catalog, NULL,

@@ -138,7 +138,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o, s:o, s:b, s:o}",
+        "s:i, s:o, s:o, s:o, s:b, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", state_of(z), "masters", json_primaries(z, sections), "serial",
@@ -151,7 +151,8 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
         api_json_text(z->last_error), "last_primary", api_json_text(z->last_primary), "catalog",
         name_is_root(z->catalog) || z->source != SOURCE_CATALOG ? json_null()
                                                                 : api_json_name(z->catalog),
-        "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since));
+        "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since), "file",
+        z->file[0] ? api_json_text(z->file) : json_null());
 }
 
 json_t *api_json_one_zone(const struct store_zone *z, const struct config *c)
@@ -287,6 +288,32 @@ void api_get_status(struct api_request *r)
 out:
     api_sections_done(&c.sections);
     history_close(&h);
+}
+
+static void on_watched(void *ctx, const struct watch_status *s)
+{
+    json_t *list = ctx;
+    json_t *last = json_array_get(list, json_array_size(list) - 1);
+
+    if (s->is_directory)
+        (void)json_array_append_new(
+            list, json_pack("{s:o, s:o, s:b, s:I, s:I, s:[]}", "path", api_json_text(s->path),
+                            "error", api_json_text(s->error), "watched", (int)s->told, "files",
+                            (json_int_t)s->zones, "wrong", (json_int_t)s->wrong, "errors"));
+    else if (last)
+        (void)json_array_append_new(json_object_get(last, "errors"),
+                                    json_pack("{s:o, s:o}", "file", api_json_text(s->path), "error",
+                                              api_json_text(s->error)));
+}
+
+/* What the loop thread alone knows. */
+void api_after_status(struct api_request *r)
+{
+    json_t *list = json_array();
+
+    watch_each(r->api->env.watch, on_watched, list);
+    (void)json_object_set_new(r->result, "directories", list);
+    api_answer(r);
 }
 
 void api_put_refresh(struct api_request *r)

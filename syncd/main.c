@@ -18,6 +18,7 @@
 #include "syncd/private_query.h"
 #include "syncd/producer.h"
 #include "syncd/updates.h"
+#include "syncd/watch.h"
 #include "syncd/xfrout.h"
 
 struct syncd {
@@ -41,6 +42,7 @@ struct syncd {
     struct notify_out *notify;
     struct updates *updates;
     struct producer *producer;
+    struct watch *watch;
     struct api *api;
     struct event *signals[3];
 };
@@ -54,6 +56,16 @@ static const struct config_zone *section_of(void *ctx, const uint8_t *zone)
     return replicator_section(s->replicator, zone);
 }
 
+/* That of a new zone, of which the replicator does not know yet, is its directory's. */
+static const struct config_zone *section_of_row(struct syncd *s, const struct store_zone *row)
+{
+    const struct config_zone *c = replicator_section(s->replicator, row->name);
+    const struct config_directory *d =
+        !c && row->file[0] ? config_directory_of(s->config, row->file) : NULL;
+
+    return d ? &d->zone : c;
+}
+
 /* Our secondaries hear of a new version. */
 static void tell_secondaries(struct syncd *s, const struct commit_job *job)
 {
@@ -61,12 +73,12 @@ static void tell_secondaries(struct syncd *s, const struct commit_job *job)
     struct rr soa;
 
     if (job->rc == OK && job->kind == COMMIT_MARK && !job->row.removed && job->row.has_content)
-        notify_out_zone(s->notify, job->row.name, replicator_section(s->replicator, job->row.name),
-                        NULL, job->row.serial, job->seq);
+        notify_out_zone(s->notify, job->row.name, section_of_row(s, &job->row), NULL,
+                        job->row.serial, job->seq);
     if (job->rc != OK || job->kind != COMMIT_CHANGE || !zone_soa(job->new_zone, &soa, &fields))
         return;
-    notify_out_zone(s->notify, job->row.name, replicator_section(s->replicator, job->row.name),
-                    &soa, fields.serial, job->seq);
+    notify_out_zone(s->notify, job->row.name, section_of_row(s, &job->row), &soa, fields.serial,
+                    job->seq);
 }
 
 /* Loop thread, after each transaction that changed something. */
@@ -107,7 +119,7 @@ static void on_message(void *ctx, const struct ho_frame *message, struct buf *re
 
 /* ---- Updates ---- */
 
-static void update_commit(void *ctx, struct commit_job *job)
+static void submit_commit(void *ctx, struct commit_job *job)
 {
     struct syncd *s = ctx;
 
@@ -121,14 +133,14 @@ static struct front_later *update_later(void *ctx)
     return front_later(s->front);
 }
 
-static bool update_row(void *ctx, const uint8_t *zone, struct store_zone *out)
+static bool known_row(void *ctx, const uint8_t *zone, struct store_zone *out)
 {
     struct syncd *s = ctx;
 
     return replicator_row(s->replicator, zone, out, NULL) == OK;
 }
 
-static void update_changed(void *ctx, const struct store_zone *row)
+static void row_changed(void *ctx, const struct store_zone *row)
 {
     struct syncd *s = ctx;
 
@@ -141,11 +153,11 @@ static struct updates *start_updates(struct syncd *s)
                               .loop = s->loop,
                               .cache = s->cache,
                               .readers = s->readers,
-                              .commit = update_commit,
+                              .commit = submit_commit,
                               .later = update_later,
-                              .row = update_row,
+                              .row = known_row,
                               .section = section_of,
-                              .changed = update_changed};
+                              .changed = row_changed};
 
     return updates_new(&ops, s->config, s->keys);
 }
@@ -172,12 +184,43 @@ static struct producer *start_producer(struct syncd *s)
                                .loop = s->loop,
                                .cache = s->cache,
                                .readers = s->readers,
-                               .commit = update_commit,
+                               .commit = submit_commit,
                                .zone = producer_zone,
                                .each_zone = producer_each_zone,
-                               .changed = update_changed};
+                               .changed = row_changed};
 
     return producer_new(&ops, s->config);
+}
+
+/* ---- Directories of zone files ---- */
+
+static void explain_directory(void *ctx, const char *path, struct errinfo *e)
+{
+    struct syncd *s = ctx;
+
+    (void)!cage_explain(ERR_IO, &s->cage, path, e);
+}
+
+static struct watch *make_watch(struct syncd *s)
+{
+    struct watch_ops ops = {.ctx = s,
+                            .loop = s->loop,
+                            .cache = s->cache,
+                            .readers = s->readers,
+                            .commit = submit_commit,
+                            .section = section_of,
+                            .row = known_row,
+                            .explain = explain_directory,
+                            .changed = row_changed};
+
+    return watch_new(&ops, s->config);
+}
+
+static void watch_row(void *ctx, const struct replicator_status *status)
+{
+    struct syncd *s = ctx;
+
+    watch_known(s->watch, &status->row);
 }
 
 static void on_served(void *ctx, uint64_t seq)
@@ -252,6 +295,9 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     notify_out_reload(s->notify, config, keys);
     updates_reload(s->updates, config, keys);
     producer_reload(s->producer, config);
+    watch_reload(s->watch, config);
+    replicator_each(s->replicator, watch_row, s);
+    watch_start(s->watch);
     api_set_config(s->api, config);
     config_unref(s->config);
     keyring_unref(s->keys);
@@ -340,6 +386,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .journaler = s->journaler,
                           .front = s->front,
                           .replicator = s->replicator,
+                          .watch = s->watch,
                           .config = s->config,
                           .readers = s->readers,
                           .sandbox = s->sandbox,
@@ -349,8 +396,19 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
     return api_start(&s->api, &env, e);
 }
 
-/* What syncd opens: its own directories, what a reload reads again, and the names of users, for the
- * history. Files that operators import come through the control socket. */
+/* A link is there to be changed: what lies beside the directory that it leads to is next. */
+static void allow_directory(struct cage *cage, const char *path)
+{
+    struct stat st;
+
+    cage_allow(cage, path, CAGE_READ);
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        cage_allow_file(cage, path);
+}
+
+/* What syncd opens: its own directories, what a reload reads again, directories of zone files, and
+ * the names of users, for the history. Files that operators import come through the control socket.
+ */
 static enum err enter_cage(struct syncd *s, struct errinfo *e)
 {
     const struct config *c = s->config;
@@ -377,6 +435,8 @@ static enum err enter_cage(struct syncd *s, struct errinfo *e)
         cage_allow_file(cage, t->certificate);
         cage_allow_file(cage, t->key);
     }
+    for (size_t i = 0; i < c->directory_count; i++)
+        allow_directory(cage, c->directories[i].path);
     if ((rc = cage_enter(&report, cage, e)))
         return rc;
     cage_log(&report);
@@ -420,9 +480,12 @@ static enum err start(struct syncd *s, struct errinfo *e)
     replicator_net_attach(s->net, s->replicator);
     s->updates = start_updates(s);
     s->producer = start_producer(s);
+    s->watch = make_watch(s);
+    replicator_each(s->replicator, watch_row, s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &events, s, e)) || (rc = start_api(s, e)))
         return rc;
     replicator_each(s->replicator, tell_of_row, s);
+    watch_start(s->watch);
     return add_signals(s, e);
 }
 
@@ -434,6 +497,7 @@ static void stop(struct syncd *s)
     api_stop(s->api);
     s->front = NULL; /* no more hints */
     front_stop(front);
+    watch_free(s->watch);
     updates_free(s->updates);
     producer_free(s->producer);
     s->producer = NULL;

@@ -3,9 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/base/mem.h"
-#include "lib/dns/zonefile.h"
-
 static void origin_set(struct origin *o, enum origin_kind kind, const char *source,
                        const struct operator_act *act)
 {
@@ -14,25 +11,6 @@ static void origin_set(struct origin *o, enum origin_kind kind, const char *sour
     (void)snprintf(o->source, sizeof(o->source), "%s", source);
     (void)snprintf(o->reason, sizeof(o->reason), "%s", act->reason);
     (void)snprintf(o->transport, sizeof(o->transport), "unix");
-}
-
-/* True if the change set does nothing but move the serial: one SOA out, one in, alike but for it.
- */
-static bool only_serial(const struct changeset *cs)
-{
-    struct soa a;
-    struct soa b;
-    const struct rr *out = cs->removed.rrs;
-    const struct rr *in = cs->added.rrs;
-
-    if (cs->removed.n == 0 && cs->added.n == 0)
-        return true;
-    if (cs->removed.n != 1 || cs->added.n != 1 || out->type != RR_SOA || in->type != RR_SOA ||
-        out->ttl != in->ttl || !soa_parse(&a, out->rdata, out->rdata_len) ||
-        !soa_parse(&b, in->rdata, in->rdata_len))
-        return false;
-    return name_eq(a.mname, b.mname) && name_eq(a.rname, b.rname) && a.refresh_s == b.refresh_s &&
-           a.retry_s == b.retry_s && a.expire_s == b.expire_s && a.minimum_s == b.minimum_s;
 }
 
 /* Fills a job with the step from `old_zone` to `new_zone`; takes both over, also on error. */
@@ -100,7 +78,7 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
         next = zone_ref(old);
     if (rc || (rc = job_change(&job, row, zone_ref(current), zone_ref(next), e)))
         goto out;
-    if (only_serial(job->changes)) {
+    if (import_only_serial(job->changes)) {
         rc = err_set(ERR_EXISTS, e, "version %llu has the content that is served already",
                      (unsigned long long)v.version);
         goto out;
@@ -222,7 +200,7 @@ static enum err undelete_to(struct commit_job *job, struct history *h, const str
         goto out;
     (void)snprintf(job->origin.source, sizeof(job->origin.source), "v%llu",
                    (unsigned long long)v.version);
-    if (row->kind == ZONE_LOCAL ? only_serial(job->changes)
+    if (row->kind == ZONE_LOCAL ? import_only_serial(job->changes)
                                 : job->changes->removed.n + job->changes->added.n == 0)
         goto out; /* the last content by another name */
     job->kind = COMMIT_CHANGE;
@@ -270,64 +248,32 @@ enum err operate_undelete(struct commit_job **out, struct history *h, const stru
 
 /* ---- Import ---- */
 
-static enum err on_record(void *ctx, const struct rr *rr, struct errinfo *e)
+/* A first version too shows what it adds. */
+static enum err step_of(struct import_step *out, struct zone *current, struct zone *file,
+                        const struct import_wish *wish, struct errinfo *e)
 {
-    return zone_builder_add(ctx, rr, e);
-}
-
-static enum err zone_from_text(struct zone **out, const uint8_t *apex, const char *file_name,
-                               const char *text, size_t len, const struct zone_limits *limits,
-                               struct errinfo *e)
-{
-    struct zone_builder *b = zone_builder_new(apex, limits);
-    struct zonefile_opts opts = {.origin = apex, .path = file_name};
-    struct zone_build_report report;
-    struct zone *z = NULL;
+    struct import_step s = {.next = NULL};
     enum err rc;
 
-    if ((rc = zonefile_read_mem(text, len, &opts, on_record, b, e)) ||
-        (rc = zone_builder_finish(&z, b, &report, e)) || (rc = zone_check(z, e)))
-        goto out;
-    *out = z;
-    z = NULL;
-out:
-    zone_unref(z);
-    zone_builder_free(b);
-    return rc;
-}
-
-/* Gives *fresh the serial that it must have behind `current`. */
-static enum err move_serial(struct zone **fresh, const struct zone *current, struct errinfo *e)
-{
-    struct zone *moved = NULL;
-    enum err rc;
-
-    if (serial_cmp(zone_serial(*fresh), zone_serial(current)) == SERIAL_NEWER)
-        return OK;
-    if ((rc = zone_with_serial(&moved, *fresh, serial_next(zone_serial(current)), e)))
+    if ((rc = import_step(&s, current, file, wish, e)) ||
+        (!s.changes && (rc = zone_diff(&s.changes, NULL, s.next, e)))) {
+        import_step_done(&s);
         return rc;
-    zone_unref(*fresh);
-    *fresh = moved;
+    }
+    *out = s;
     return OK;
-}
-
-/* Nobody asks primaries about a zone of our own, so nothing would ever end their failures. */
-static void forget_primaries(struct commit_job *job)
-{
-    static const struct store_zone none;
-
-    commit_copy_state(&job->row, &none);
-    job->owns_state = true;
 }
 
 enum err operate_import(struct commit_job **out, struct history *h, const struct store_zone *row,
                         const char *file_name, const char *text, size_t len,
-                        const struct zone_limits *limits, const struct operator_act *act,
-                        struct errinfo *e)
+                        const struct import_wish *wish, const struct zone_limits *limits,
+                        const struct operator_act *act, struct errinfo *e)
 {
-    struct commit_job *job = NULL;
+    struct zonefile_opts opts = {.origin = row->name, .path = file_name};
+    struct import_step step = {.next = NULL};
     struct zone *current = NULL;
     struct zone *fresh = NULL;
+    struct commit_job *job;
     enum err rc;
 
     if (row->id && row->kind == ZONE_SECONDARY && !row->removed)
@@ -336,27 +282,28 @@ enum err operate_import(struct commit_job **out, struct history *h, const struct
                        "configuration first");
     if (row->id && !row->removed && is_made_here(row))
         return err_set(ERR_CONFLICT, e, "%s", made_here);
-    if ((rc = zone_from_text(&fresh, row->name, file_name, text, len, limits, e)) ||
-        (row->has_content && ((rc = store_zone_load(&current, h->store, row, e)) ||
-                              (rc = move_serial(&fresh, current, e)))) ||
-        (rc = job_change(&job, row, current ? zone_ref(current) : NULL, zone_ref(fresh), e)))
+    if ((rc = import_zone(&fresh, text, len, &opts, limits, e)) ||
+        (row->has_content && (rc = store_zone_load(&current, h->store, row, e))))
         goto out;
-    if (current && only_serial(job->changes) && !row->removed) {
+    if ((rc = step_of(&step, current, fresh, wish, e))) {
+        (void)err_wrap(rc, e, "%s", file_name);
+        goto out;
+    }
+    if (!step.changed && !row->removed) {
         rc = err_set(ERR_EXISTS, e, "the file has the content that is served already");
         goto out;
     }
-    job->row.kind = ZONE_LOCAL;
-    job->row.source = SOURCE_OPERATOR;
-    memset(job->row.catalog, 0, sizeof(job->row.catalog));
-    job->row.member[0] = 0;
-    job->row.removed = false;
-    job->row.held = false;
-    forget_primaries(job);
+    job = commit_job_new(COMMIT_CHANGE, row);
+    job->old_zone = current;
+    job->new_zone = step.next;
+    job->changes = step.changes;
+    current = NULL;
+    step = (struct import_step){.next = NULL};
+    import_claim(job, "");
     origin_set(&job->origin, ORIGIN_IMPORT, file_name, act);
     *out = job;
-    job = NULL;
 out:
-    commit_job_free(job);
+    import_step_done(&step);
     zone_unref(current);
     zone_unref(fresh);
     return rc;

@@ -7,6 +7,7 @@
 
 #include "syncd/commit.h"
 #include "syncd/history.h"
+#include "syncd/import.h"
 
 struct operator_act {
     const char *who;    /* from the socket's peer credentials */
@@ -31,15 +32,15 @@ MUST_USE enum err operate_release(struct commit_job **job, struct history *h,
                                   const struct store_zone *row, const struct operator_act *act,
                                   struct errinfo *e);
 
-/* A zone of our own from a zone file's text: made, or brought to this content. The file's serial
- * is taken if it is newer than ours, otherwise ours goes forward by one.
- * `row` is the present row, or one with id 0 and the name for a zone that is new.
- * ERR_FORMAT with file:line:column; ERR_CHECK; ERR_CONFLICT if the zone comes from primaries;
- * ERR_EXISTS if nothing would change. */
+/* A zone of our own from a zone file's text: made, or brought to this content, under a serial as
+ * `wish` says. `row` is the present row, or one with id 0 and the name for a zone that is new.
+ * ERR_FORMAT with file:line:column; ERR_CHECK; ERR_SERIAL; ERR_CONFLICT if the zone comes from
+ * primaries; ERR_EXISTS if nothing would change. */
 MUST_USE enum err operate_import(struct commit_job **job, struct history *h,
                                  const struct store_zone *row, const char *file_name,
-                                 const char *text, size_t len, const struct zone_limits *limits,
-                                 const struct operator_act *act, struct errinfo *e);
+                                 const char *text, size_t len, const struct import_wish *wish,
+                                 const struct zone_limits *limits, const struct operator_act *act,
+                                 struct errinfo *e);
 
 /* The zone is not served any more; content and history stay, and so do its account and where it
  * came from. ERR_CONFLICT if that is so already, or if the configuration or a catalog has the zone:

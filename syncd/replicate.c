@@ -235,6 +235,7 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
         replicate_gone(z);
     else if (was.removed && !row->removed)
         replicate_back(z);
+    replicate_directory(z);
     if (z->scheduled && !replicate_row_fits(z)) {
         replicate_unschedule(z);
     } else if (z->scheduled) {

@@ -123,6 +123,25 @@ static void give_autoprimaries(struct replicator *r, const struct config *old)
                     kv_u64("zones", lost));
 }
 
+void replicate_directory(struct zone_entry *z)
+{
+    const struct config_directory *d = z->row.file && !z->row.removed
+                                           ? config_directory_of(z->replicator->config, z->row.file)
+                                           : NULL;
+
+    if (!z->section && d)
+        z->section = &d->zone;
+}
+
+/* Those that are read from files, and that no section of their own names. */
+static void give_directories(struct replicator *r)
+{
+    for (size_t i = 0; i < r->bucket_count && r->config->directory_count; i++) {
+        for (struct zone_entry *z = r->buckets[i]; z; z = z->next)
+            replicate_directory(z);
+    }
+}
+
 /* Those that the new configuration does not name any more. */
 static void sweep(struct replicator *r)
 {
@@ -165,6 +184,7 @@ void replicate_configure(struct replicator *r, struct config *config)
     }
     give_autoprimaries(r, old);
     replicate_give_catalogs(r, old);
+    give_directories(r);
     sweep(r);
     replicate_provision_reset(r, old);
     config_unref(old);

@@ -150,6 +150,8 @@ struct zone_entry *replicate_add(struct replicator *r, const struct store_zone *
 /* Makes `config` the replicator's, gives each entry its part of it, and makes entries for new
  * zones. */
 void replicate_configure(struct replicator *r, struct config *config);
+/* Gives a zone that is read from a file, and has no section, that of its directory. */
+void replicate_directory(struct zone_entry *z);
 /* Whether the stored row is as the configuration wants it. */
 bool replicate_row_fits(const struct zone_entry *z);
 

@@ -58,7 +58,9 @@ enum err zonefile_open(struct zonefile_source *s, struct zonefile_reader *r, con
     struct stat st;
     size_t len = 0;
     enum err rc = OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    /* The path of an included file is a real one: a link there was put there since. */
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (s->parent ? O_NOFOLLOW : 0));
 
     if (fd < 0) {
         rc = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;

@@ -25,6 +25,8 @@ enum {
     OPT_ZONES_MAX,
     OPT_ZONES_PER_HOUR,
     OPT_SUFFIX,
+    OPT_SERIAL,
+    OPT_FORCE,
     OPT_VERSION
 };
 
@@ -45,6 +47,8 @@ static const struct option long_options[] = {
     {"zones-max", required_argument, NULL, OPT_ZONES_MAX},
     {"zones-per-hour", required_argument, NULL, OPT_ZONES_PER_HOUR},
     {"suffix", required_argument, NULL, OPT_SUFFIX},
+    {"serial", required_argument, NULL, OPT_SERIAL},
+    {"force", no_argument, NULL, OPT_FORCE},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -147,6 +151,12 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
             break;
         case OPT_SUFFIX:
             opt->suffixes[opt->suffix_count++] = optarg;
+            break;
+        case OPT_SERIAL:
+            opt->serial = optarg;
+            break;
+        case OPT_FORCE:
+            opt->force = true;
             break;
         case OPT_VERSION:
             (void)puts("zonectl " ZL_VERSION);

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +159,35 @@ static void print_number_field(const struct call *c, const char *label, const js
 
 /* ---- Verbs ---- */
 
+/* Zone files that have errors stand behind their directory. */
+static void print_directories(const struct call *c, const json_t *list)
+{
+    const json_t *d;
+    const json_t *f;
+    size_t i, k;
+
+    json_array_foreach(list, i, d)
+    {
+        char *text = xasprintf("%s: %lld files%s", str(d, "path"),
+                               (long long)json_integer_value(json_object_get(d, "files")),
+                               json_is_true(json_object_get(d, "watched")) ? "" : ", not watched");
+
+        print_field(c, i ? "" : "zone files", text);
+        free(text);
+        if (*str(d, "error"))
+            print_field(c, "", str(d, "error"));
+        json_array_foreach(json_object_get(d, "errors"), k, f)
+        {
+            const char *file = str(f, "file");
+            bool named = strncmp(str(f, "error"), file, strlen(file)) == 0;
+
+            text = xasprintf("  %s%s%s", named ? "" : file, named ? "" : ": ", str(f, "error"));
+            print_field(c, "", text);
+            free(text);
+        }
+    }
+}
+
 static int run_status(const struct call *c)
 {
     struct reply r;
@@ -201,6 +229,7 @@ static int run_status(const struct call *c)
                      json_is_true(json_object_get(journal, "failing")) ? ", FAILING:" : "");
         if (json_is_true(json_object_get(journal, "failing")))
             print_field(c, "", str(journal, "last_error"));
+        print_directories(c, json_object_get(r.json, "directories"));
         if (json_array_size(json_object_get(r.json, "attention"))) {
             (void)printf("\nThese need a look:\n");
             print_zones(c, json_object_get(r.json, "attention"));
@@ -273,6 +302,10 @@ static int run_zone_show(const struct call *c)
             if (json_is_string(json_object_get(r.json, "unserved_since")))
                 print_field(c, "unserved", str(r.json, "unserved_since"));
             print_number_field(c, "failures", r.json, "failures");
+            print_field(c, "last error", str(r.json, "last_error"));
+        } else if (*str(r.json, "file")) {
+            print_field(c, "file", str(r.json, "file"));
+            print_field(c, "last change", str(r.json, "last_success"));
             print_field(c, "last error", str(r.json, "last_error"));
         }
     }
@@ -501,28 +534,6 @@ static int run_undelete(const struct call *c)
     return EXIT_DONE;
 }
 
-static bool read_file(struct buf *out, const char *path)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    size_t n;
-
-    if (!f) {
-        (void)fprintf(stderr, "zonectl: %s: %s\n", path, strerror(errno));
-        return false;
-    }
-    do {
-        buf_reserve(out, 65536);
-        n = fread(out->data + out->len, 1, 65536, f);
-        out->len += n;
-    } while (n > 0);
-    n = (size_t)ferror(f);
-    if (f != stdin)
-        (void)fclose(f);
-    if (n)
-        (void)fprintf(stderr, "zonectl: %s: cannot be read\n", path);
-    return n == 0;
-}
-
 static int run_import(const struct call *c)
 {
     struct reply r;
@@ -531,9 +542,11 @@ static int run_import(const struct call *c)
     int code = EXIT_REFUSED;
 
     verb_query_add(&path, "file", c->args[1]);
+    verb_query_add(&path, "serial", c->opt->serial);
+    verb_query_add(&path, "force", c->opt->force ? "true" : NULL);
     verb_query_add(&path, "reason", c->opt->reason);
     verb_query_add(&path, "dry_run", c->opt->dry_run ? "true" : NULL);
-    if (read_file(&text, c->args[1]))
+    if (zonefile_gather(&text, c->args[0], c->args[1]))
         code =
             client_request(&r, c->opt, "PUT", path, text.data ? (void *)text.data : "", text.len);
     free(path);
@@ -605,8 +618,8 @@ static const struct verb table[] = {
     {"rollback", "ZONE --to VERSION [--reason TEXT] [--dry-run]", 1, 1, "serve an old version",
      run_rollback},
     {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
-    {"import", "ZONE FILE [--reason TEXT] [--dry-run]", 2, 2,
-     "a zone of our own from a zone file ('-': standard input)", run_import},
+    {"import", "ZONE FILE [--serial keep|increment|date] [--force] [--reason TEXT] [--dry-run]", 2,
+     2, "a zone of our own from a zone file ('-': standard input)", run_import},
     {"catalog list", "", 0, 0, "the catalog zones that this node follows", run_catalog_list},
     {"catalog show", "CATALOG", 1, 1, "a catalog's zones, and why one is refused",
      run_catalog_show},

@@ -27,6 +27,8 @@ struct options {
     const char *account, *key, *zones_max, *zones_per_hour;
     const char **suffixes; /* of the given ones */
     size_t suffix_count;
+    const char *serial;
+    bool force;
 };
 
 struct call {
@@ -74,6 +76,13 @@ int run_metrics(const struct call *c);
 int run_catalog_list(const struct call *c);
 int run_catalog_show(const struct call *c);
 int run_catalog_approve(const struct call *c);
+
+/* ---- zonefile.c ---- */
+
+/* The text of a zone file ("-": standard input) for syncd, which opens no files of ours: one with
+ * $INCLUDEs is read here, as whoever calls, and becomes one text. They lie below the directory of
+ * the file. False once the reason is printed. */
+bool zonefile_gather(struct buf *out, const char *zone, const char *path);
 
 /* ---- client.c ---- */
 

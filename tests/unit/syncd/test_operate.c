@@ -115,6 +115,8 @@ static struct operator_act act(const char *reason)
         .who = "tester", .reason = reason, .now = clock_wall(clock_real())};
 }
 
+static const struct import_wish forward = {.serial = CONFIG_SERIAL_INCREMENT};
+
 static enum err get_row(struct history *h, struct store_zone *row)
 {
     enum err rc = store_zone_get(h->store, zone_name, row, NULL);
@@ -136,7 +138,7 @@ static enum err import(struct world *w, const char *text, struct errinfo *e)
 
     assert_int_equal(history_open(&h, w->readers, e), OK);
     (void)get_row(&h, &row);
-    rc = operate_import(&job, &h, &row, "own.zone", text, strlen(text), NULL, &a, e);
+    rc = operate_import(&job, &h, &row, "own.zone", text, strlen(text), &forward, NULL, &a, e);
     history_close(&h);
     return rc ? rc : commit(w, job);
 }
@@ -180,7 +182,7 @@ static void transfer(struct world *w, const char *text, enum commit_kind kind)
     (void)get_row(&h, &row);
     stored = row;
     row.kind = ZONE_LOCAL; /* operate_import parses for us; the kind is put right below */
-    if (operate_import(&job, &h, &row, "x", text, strlen(text), NULL, &a, &e) != OK)
+    if (operate_import(&job, &h, &row, "x", text, strlen(text), &forward, NULL, &a, &e) != OK)
         fail_msg("%s", e.text);
     if (kind == COMMIT_WAITING && store_zone_load_waiting(&base, h.store, &row, &e) == OK) {
         changeset_free(job->changes);
@@ -416,7 +418,8 @@ static void a_change_made_for_an_older_version_is_refused(void **state)
     import_ok(w, ZONE("1", "192.0.2.1"));
     assert_int_equal(history_open(&h, w->readers, NULL), OK);
     assert_int_equal(get_row(&h, &row), OK);
-    assert_int_equal(operate_import(&job, &h, &row, "f", text, strlen(text), NULL, &a, &e), OK);
+    assert_int_equal(
+        operate_import(&job, &h, &row, "f", text, strlen(text), &forward, NULL, &a, &e), OK);
     history_close(&h);
     import_ok(w, ZONE("3", "192.0.2.3"));
     assert_int_equal(commit(w, job), ERR_CONFLICT);
