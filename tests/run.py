@@ -87,7 +87,7 @@ def run_pytest(build, jobs, totals):
         return
     with tempfile.TemporaryDirectory() as tmp:
         xml = f'{tmp}/junit.xml'
-        p = subprocess.Popen(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-n', str(jobs),
+        p = subprocess.Popen(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-n', str(jobs), '--dist', 'loadgroup',
                               '-p', 'no:cacheprovider', f'--junitxml={xml}', 'tests/integration'],
                              cwd=ROOT, start_new_session=True,
                              env={**os.environ, **SAN_ENV, 'ZL_BIN': str(build / 'bin'),
