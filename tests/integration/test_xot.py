@@ -173,8 +173,8 @@ def test_nothing_goes_in_the_clear(node, front, authority):
     put(first, 2)
     second.zonectl('refresh', ZONE)
     second.wait_serial(ZONE, 2)
-    # Everything so far went over one connection. It is closed when nothing was asked for a while; the next resumes.
-    assert f.connections == 1
+    # A connection is used again, and closed when nothing was asked for a while; the next one resumes its session.
+    assert f.connections < f.asked
     zl.wait_for(lambda: second.zonectl('refresh', ZONE) and f.resumed >= 1, 'a session to be resumed', step=4)
     assert not f.in_the_clear()
 
