@@ -126,7 +126,7 @@ static void submit_commit(void *ctx, struct commit_job *job)
     commit_submit(s->committer, job);
 }
 
-static struct front_later *update_later(void *ctx)
+static struct front_later *answer_later(void *ctx)
 {
     struct syncd *s = ctx;
 
@@ -154,7 +154,7 @@ static struct updates *start_updates(struct syncd *s)
                               .cache = s->cache,
                               .readers = s->readers,
                               .commit = submit_commit,
-                              .later = update_later,
+                              .later = answer_later,
                               .row = known_row,
                               .section = section_of,
                               .changed = row_changed};
@@ -471,7 +471,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
         (rc = add_autoprimaries(s, e)))
         return rc;
     s->readers = store_readers_new(c->data_dir);
-    s->xfrout = xfrout_new(s->loop, s->config, s->keys, s->readers, section_of, s);
+    s->xfrout = xfrout_new(s->loop, s->config, s->keys, s->readers, section_of, answer_later, s);
     s->notify = notify_out_new(s->loop, s->config, s->keys);
     s->cache = zone_cache_new(c->zone_cache_bytes);
     s->net = replicator_net_new(&s->ops, s->loop, s->committer, s->readers, s->cache);

@@ -9,9 +9,8 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/dns/message_build.h"
-#include "syncd/sched.h"
 #include "syncd/tsig_query.h"
-#include "syncd/xfrout_prepare.h"
+#include "syncd/xfrout_internal.h"
 
 #define OUT_FILL 65536u        /* octets that are made ahead of the socket */
 #define MESSAGES_AT_ONCE 8     /* made before others get their turn */
@@ -55,20 +54,6 @@ struct prepare {
     struct xfrout_share *share;
     struct store_readers *readers; /* lent */
     struct xfrout_prepared result;
-};
-
-struct xfrout {
-    struct store_readers *readers; /* lent */
-    struct loop *loop;
-    struct config *config;
-    struct keyring *keys;
-    xfrout_section_fn *section;
-    void *ctx;
-    struct xfrout_share *share;
-    struct xfrout_conn *conns;
-    struct token_bucket denials;
-    unsigned running; /* connections */
-    uint8_t message[MSG_MAX_OCTETS];
 };
 
 static void go_on(struct xfrout_conn *c);
@@ -288,26 +273,6 @@ static void prepare(struct xfrout_conn *c)
 
 /* ---- Messages ---- */
 
-/* The serial of the SOA in an IXFR query's authority section (RFC 1995 3). */
-static bool read_have(struct xfrout_conn *c, const uint8_t *wire, size_t len, struct serial *out)
-{
-    struct reader r = reader_of(wire, len);
-    struct buf rdata = BUF_INIT;
-    struct soa soa;
-    struct msg_rr rr;
-    bool ok;
-
-    if (c->query.authority_count != 1 || !read_bytes(&r, c->query.authority))
-        return false;
-    ok = msg_read_rr(&rr, &r) && rr.type == RR_SOA && name_eq(rr.owner, c->query.qname) &&
-         rdata_read(&rdata, &rr.rdata, rr.type, rr.rdlen, NULL) == OK &&
-         soa_parse(&soa, rdata.data, rdata.len);
-    if (ok)
-        *out = soa.serial;
-    buf_free(&rdata);
-    return ok;
-}
-
 /* Sets c->key; false if the message is answered already. */
 static bool check_signature(struct xfrout_conn *c, const uint8_t *wire, size_t len)
 {
@@ -349,7 +314,7 @@ static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
         put_short(c, section ? RCODE_REFUSED : RCODE_NOTAUTH);
         return false;
     }
-    if (q->qtype == RR_IXFR && !read_have(c, wire, len, &c->wish.have)) {
+    if (q->qtype == RR_IXFR && !xfrout_have(&c->wish.have, q, wire, len)) {
         put_short(c, RCODE_FORMERR);
         return false;
     }
@@ -586,38 +551,18 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)
     go_on(c);
 }
 
-bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply)
-{
-    struct access_client who = {.source = m->source, .transport = m->transport, .key = -1};
-    struct wall now = clock_wall(loop_clock(x->loop));
-    struct tsig_rr rr;
-    struct query q;
-    struct errinfo e;
-
-    if (query_parse(&q, m->wire, m->wire_len) != QUERY_OK || q.opcode != OPCODE_QUERY ||
-        q.qtype != RR_IXFR)
-        return false;
-    /* Whether it really signed is looked at below, before anything is said. */
-    if (q.tsig && tsig_read(&rr, m->wire, m->wire_len, q.tsig))
-        (void)keyring_find(x->keys, rr.key_name, &who.key);
-    if (access_may(x->config, x->section(x->ctx, q.qname), ACCESS_TRANSFER, &who, NULL, &e) == OK) {
-        tsig_query_answer(x->keys, m, x->config->udp_payload, now, reply);
-        return true;
-    }
-    tsig_query_refuse(x->keys, m, RCODE_REFUSED, x->config->udp_payload, now, reply);
-    return true;
-}
-
 /* ---- ---- */
 
 struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys,
-                          struct store_readers *readers, xfrout_section_fn *section, void *ctx)
+                          struct store_readers *readers, xfrout_section_fn *section,
+                          xfrout_later_fn *later, void *ctx)
 {
     struct xfrout *x = xcalloc(1, sizeof(*x));
 
     x->readers = readers;
     x->loop = loop;
     x->section = section;
+    x->later = later;
     x->ctx = ctx;
     x->share = xfrout_share_new();
     token_bucket_init(&x->denials, DENIALS_PER_SECOND, DENIALS_PER_SECOND, now_of(x));
@@ -642,6 +587,7 @@ void xfrout_free(struct xfrout *x)
         return;
     while (x->conns)
         conn_close(x->conns);
+    xfrout_datagrams_end(x);
     keyring_unref(x->keys);
     config_unref(x->config);
     xfrout_share_unref(x->share);

@@ -15,6 +15,7 @@
 #include "lib/net/handover.h"
 #include "lib/store/store_readers.h"
 #include "syncd/access.h"
+#include "syncd/front.h"
 #include "syncd/keyring.h"
 #include "syncd/loop.h"
 
@@ -23,9 +24,13 @@ struct xfrout;
 /* The section of `config` that holds for a zone (folded name), or NULL. */
 typedef const struct config_zone *xfrout_section_fn(void *ctx, const uint8_t *zone);
 
+/* A promise to answer the datagram at hand later (front_later). */
+typedef struct front_later *xfrout_later_fn(void *ctx);
+
 /* Takes references; `readers` are lent. `section` is asked with each request. */
 struct xfrout *xfrout_new(struct loop *loop, struct config *config, struct keyring *keys,
-                          struct store_readers *readers, xfrout_section_fn *section, void *ctx);
+                          struct store_readers *readers, xfrout_section_fn *section,
+                          xfrout_later_fn *later, void *ctx);
 /* Closes all connections; work in the pool ends by itself. */
 void xfrout_free(struct xfrout *x);
 void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys);

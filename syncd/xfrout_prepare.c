@@ -117,6 +117,25 @@ void xfrout_share_end(struct xfrout_share *s, const struct zone *zone)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+bool xfrout_have(struct serial *out, const struct query *q, const uint8_t *wire, size_t len)
+{
+    struct reader r = reader_of(wire, len);
+    struct buf rdata = BUF_INIT;
+    struct soa soa;
+    struct msg_rr rr;
+    bool ok;
+
+    if (q->authority_count != 1 || !read_bytes(&r, q->authority))
+        return false;
+    ok = msg_read_rr(&rr, &r) && rr.type == RR_SOA && name_eq(rr.owner, q->qname) &&
+         rdata_read(&rdata, &rr.rdata, rr.type, rr.rdlen, NULL) == OK &&
+         soa_parse(&soa, rdata.data, rdata.len);
+    if (ok)
+        *out = soa.serial;
+    buf_free(&rdata);
+    return ok;
+}
+
 /* ---- What is there ---- */
 
 /* One wish at work. */
@@ -144,12 +163,27 @@ static enum err whole_zone(struct work *w, struct errinfo *e)
     return OK;
 }
 
+/* As authd says it in answers: what is left until the zone expires here, or what the SOA says. */
+static uint32_t vouched_s(const struct store_zone *row, uint32_t soa_s)
+{
+    int64_t left = row->expires_at.s - clock_wall(clock_real()).s;
+
+    if (row->kind != ZONE_SECONDARY || row->held || row->expires_at.s == 0)
+        return soa_s;
+    return left < 0 ? 0 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+}
+
 /* The SOA that is served now. */
 static enum err present_soa(struct work *w, struct errinfo *e)
 {
     struct xfrout_content *c = &w->out->content;
 
-    return store_zone_soa(&c->soa, &c->soa_ttl, w->h.store, &w->row, e);
+    enum err rc = store_zone_soa(&c->soa, &c->soa_ttl, w->h.store, &w->row, e);
+    struct soa soa;
+
+    if (rc == OK && soa_parse(&soa, c->soa.data, c->soa.len))
+        c->expire_s = vouched_s(&w->row, soa.expire_s);
+    return rc;
 }
 
 /* The changes from version `from` to what is served; from the log, or else from the journal. */

@@ -28,6 +28,10 @@ struct xfrout_prepared {
     struct errinfo error; /* why there is an rcode, or no IXFR */
 };
 
+/* The client's serial, from the SOA in an IXFR query's authority section (RFC 1995 3); false if
+ * there is no such SOA. */
+bool xfrout_have(struct serial *out, const struct query *q, const uint8_t *wire, size_t len);
+
 /* Any thread; blocks. A zone in the content is counted in `share`. */
 void xfrout_prepare(struct xfrout_prepared *out, const struct xfrout_wish *wish,
                     struct xfrout_share *share, struct store_readers *readers);

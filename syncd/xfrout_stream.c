@@ -28,6 +28,7 @@ struct xfrout_stream {
     uint16_t qtype;
     bool has_opt;
     struct edns_reply opt;
+    uint8_t options[8]; /* EXPIRE */
 
     enum part part;
     struct zone_rr_iter records;
@@ -46,6 +47,17 @@ void xfrout_content_done(struct xfrout_content *c)
     *c = (struct xfrout_content){.kind = XFROUT_SOA};
 }
 
+static void put_expire(struct xfrout_stream *s)
+{
+    struct writer w = writer_of(s->options, sizeof(s->options));
+    uint8_t seconds[4];
+
+    put_u32(seconds, s->content.expire_s);
+    edns_put_option(&w, OPTION_EXPIRE, seconds, sizeof(seconds));
+    s->opt.options = s->options;
+    s->opt.options_len = sizeof(s->options);
+}
+
 struct xfrout_stream *xfrout_stream_new(struct xfrout_content *content, const struct query *q,
                                         struct tsig *tsig)
 {
@@ -62,6 +74,8 @@ struct xfrout_stream *xfrout_stream_new(struct xfrout_content *content, const st
     (void)name_copy(s->apex, q->qname);
     s->has_opt = q->edns.present;
     s->opt = (struct edns_reply){.udp_size = EDNS_UDP_DEFAULT, .dnssec_ok = q->edns.dnssec_ok};
+    if (q->edns.expire.present)
+        put_expire(s);
     msgw_init(&s->w);
     if (s->content.kind == XFROUT_AXFR)
         zone_rr_iter_init(&s->records, s->content.zone);

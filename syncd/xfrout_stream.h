@@ -23,6 +23,7 @@ struct xfrout_content {
     struct changeset *changes; /* IXFR: both SOAs stand in it */
     struct buf soa;            /* RDATA of the present one */
     uint32_t soa_ttl;
+    uint32_t expire_s; /* for so long we vouch for it (RFC 7314) */
 };
 void xfrout_content_done(struct xfrout_content *c);
 

@@ -1,4 +1,5 @@
 """Our node as primary: secondaries of every make take zones from it, hear of changes, and follow by increments."""
+import dns.edns
 import dns.message
 import dns.query
 import dns.rcode
@@ -177,6 +178,48 @@ def test_increments_by_datagram(node, place):
         r = asked('open.test', have)
         assert [(x.rdtype, x[0].serial) for x in r.answer] == [(dns.rdatatype.SOA, 5)]
     assert asked('closed.test', 4).rcode() == dns.rcode.REFUSED
+
+
+def by_datagram(n, zone, have, key=None, **edns):
+    """[(type, serial of a SOA)]"""
+    q = dns.message.make_query(zone, 'IXFR', **edns)
+    q.authority.append(dns.rrset.from_text(zone + '.', 0, 'IN', 'SOA', f'. . {have} 0 0 0 0'))
+    if key:
+        q.use_tsig(key.ring(), key.name, algorithm=key.algorithm)
+    r = dns.query.udp(q, '127.0.0.1', port=n.port, timeout=5, one_rr_per_rrset=True)
+    return r, [(dns.rdatatype.to_text(x.rdtype), getattr(x[0], 'serial', None)) for x in r.answer]
+
+
+def test_who_signs_gets_increments_by_datagram(node, place):
+    """An address alone may be forged, so unsigned questions get the SOA alone, which says: come by TCP."""
+    key = zl.Key()
+    n = node(keys=[key])
+    n.zones[ZONE], n.zone_options[ZONE] = [], {'transfer-keys': f'{{"{key.name}"}}', 'transfer-from': '{"127.0.0.0/8"}'}
+    n.start()
+    for serial in (5, 6):
+        publish(n, zl.small_zone(serial), place, ZONE)
+    r, records = by_datagram(n, ZONE, 5, key, use_edns=0, payload=1232)
+    assert r.had_tsig and records[0] == records[-1] == ('SOA', 6) and ('SOA', 5) in records and ('TXT', None) in records, records
+    assert by_datagram(n, ZONE, 5)[1] == [('SOA', 6)]
+    assert by_datagram(n, ZONE, 6, key)[1] == [('SOA', 6)]
+    assert by_datagram(n, ZONE, 4, key)[1] == [('SOA', 6)], 'nobody knows that version: come for the whole zone'
+    publish(n, zl.small_zone(7, extra=''.join(f'h{i} A 192.0.2.1\n' for i in range(200))), place, ZONE)
+    assert by_datagram(n, ZONE, 6, key)[1] == [('SOA', 7)], 'no room'
+    with pytest.raises(dns.tsig.PeerBadSignature):
+        by_datagram(n, ZONE, 6, zl.Key(key.name))
+    with pytest.raises(dns.tsig.PeerBadKey):
+        by_datagram(n, ZONE, 6, zl.Key('other.test'))
+
+
+def test_a_transfer_says_how_long_it_holds(node, place):
+    """RFC 7314: who transfers from us learns when we would stop to vouch for the zone."""
+    n = node()
+    n.zones[ZONE], n.zone_options[ZONE] = [], {'transfer-from': '{"127.0.0.0/8"}'}
+    n.start()
+    publish(n, zl.small_zone(5, expire=7777), place, ZONE)
+    q = dns.message.make_query(ZONE, 'AXFR', use_edns=0, options=[dns.edns.GenericOption(9, b'')])
+    r = dns.query.tcp(q, '127.0.0.1', port=n.port, timeout=5)
+    assert [(int(o.otype), o.data) for o in r.options] == [(9, (7777).to_bytes(4, 'big'))]
 
 
 def test_many_questions_on_one_connection(node, place):
