@@ -9,7 +9,7 @@ below = {
     'lib/net': ['lib/base', 'lib/dns', 'lib/zone'],
     'journal': ['lib/base', 'lib/dns', 'lib/zone'],
     'authd': ['lib/base', 'lib/dns', 'lib/zone', 'lib/store', 'lib/net'],
-    'syncd/zonectl': ['lib/base'],
+    'syncd/zonectl': ['lib/base', 'lib/dns', 'lib/zone'],
     'syncd': ['lib/base', 'lib/dns', 'lib/zone', 'lib/store', 'lib/net', 'journal'],
 }
 only = {'sqlite3.h': 'lib/store', 'git2.h': 'journal', 'openssl/ssl.h': 'lib/net'}

@@ -4,6 +4,11 @@ import re
 import signal
 import subprocess
 
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.update
 import pytest
 import secondaries
 import zl
@@ -450,6 +455,52 @@ def test_a_zone_of_somebody_else_is_never_taken(node, zones, peer, place):
     n.wait_serial('from-primary.test', 99)
     n.wait_serial('dynamic.test', 99)
     n.verify()
+
+
+def test_a_zone_is_changed_by_its_file_or_by_update_but_not_by_both(node, zones):
+    policy = 'update-policy "u" { from = {"127.0.0.1"} }\n'
+    own = f'zone "{ZONE}" {{ update = {{"u"}} }}\n'
+    n = node(extra=zones.section() + policy)
+    zones.put(ZONE, minimal(1))
+    n.start()
+    n.wait_serial(ZONE, 1)
+
+    def update(name):
+        u = dns.update.UpdateMessage(ZONE)
+        u.add(name, 60, 'A', '192.0.2.9')
+        return dns.query.tcp(u, '127.0.0.1', port=n.port, timeout=10).rcode()
+    assert update('a') == dns.rcode.REFUSED
+
+    n.options['extra'] += own  # from now on it is UPDATE's
+    reload(n)
+    wait_error(n, 'lets UPDATE change the zone, so that a file may not')
+    assert update('a') == dns.rcode.NOERROR
+    n.wait_serial(ZONE, 2)
+    zones.put(ZONE, minimal(3))
+    passed(n, zones)
+    assert n.serial(ZONE) == 2
+
+    n.options['extra'] = zones.section() + policy  # and the file's again, which is newer
+    reload(n)
+    n.wait_serial(ZONE, 3)
+    wait_fine(n)
+    assert update('b') == dns.rcode.REFUSED and not n.ask(f'a.{ZONE}', 'A').answer
+    n.verify()
+
+
+def test_its_zones_are_listed_in_a_catalog_of_ours(node, zones):
+    n = node(extra='producer "cat.test" { transfer-from = {"127.0.0.1"} }\n'
+             + zones.section('catalog = "cat.test" catalog-group = "files" remove = yes'))
+    for z in (ZONE, 'other.test'):
+        zones.put(z, minimal(1))
+    n.start()
+
+    def members():
+        return sorted(r[3] for r in zl.transfer(n.port, 'cat.test') if r[2] == dns.rdatatype.PTR)
+    want = sorted(dns.name.from_text(z).to_digestable() for z in (ZONE, 'other.test'))
+    zl.wait_for(lambda: members() == want, 'both to be listed')
+    zones.file(ZONE).unlink()
+    zl.wait_for(lambda: members() == want[1:] or members() == want[:1], 'the one without a file to be gone')
 
 
 def test_an_imported_zone_goes_over_to_its_file_and_back(node, zones, place):
