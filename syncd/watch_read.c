@@ -190,8 +190,13 @@ static enum err parse(struct reading *r)
                                  .max_records = c->max_zone_records,
                                  .max_bytes = c->max_zone_bytes};
 
+    enum err rc;
+
     r->task->includes = strcasestr(r->text, "$INCLUDE") != NULL;
-    return import_zone(&r->fresh, r->text, r->len, &opts, &limits, &r->task->error);
+    rc = import_zone(&r->fresh, r->text, r->len, &opts, &limits, &r->task->error);
+    free(r->text); /* before the other version is loaded beside it */
+    r->text = NULL;
+    return rc;
 }
 
 static enum err load_current(struct reading *r)
