@@ -178,6 +178,15 @@ static void producer_each_zone(void *ctx, replicator_zone_fn *f, void *arg)
     replicator_each_zone(s->replicator, f, arg);
 }
 
+/* A followed catalog has the zone in another group, say. */
+static void section_changed(void *ctx, const uint8_t *zone)
+{
+    struct syncd *s = ctx;
+
+    if (s->producer)
+        producer_touch(s->producer, zone);
+}
+
 static struct producer *start_producer(struct syncd *s)
 {
     struct producer_ops ops = {.ctx = s,
@@ -475,6 +484,8 @@ static enum err start(struct syncd *s, struct errinfo *e)
     s->notify = notify_out_new(s->loop, s->config, s->keys);
     s->cache = zone_cache_new(c->zone_cache_bytes);
     s->net = replicator_net_new(&s->ops, s->loop, s->committer, s->readers, s->cache);
+    s->ops.section_changed = section_changed;
+    s->ops.section_ctx = s;
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
         return rc;
     replicator_net_attach(s->net, s->replicator);

@@ -40,6 +40,11 @@ struct replicator_ops {
     /* An increment led to `z`, which is served since change `seq`; NULL: nobody wants to know. */
     void (*keep)(void *ctx, struct zone *z, uint64_t seq);
 
+    /* Another section holds for a zone (lower case) now, without a reload; NULL: nobody wants to
+     * know. */
+    void (*section_changed)(void *section_ctx, const uint8_t *zone);
+    void *section_ctx;
+
     /* replicator_run must be called at `at`, or before. Replaces the time given before. */
     void (*alarm)(void *ctx, struct mono at);
 

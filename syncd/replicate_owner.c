@@ -199,6 +199,8 @@ static void keep(struct zone_entry *z, struct catalog_state *c, const struct cat
     if (z->owner != c)
         replicate_log_member(LOG_INFO, "a zone goes over to another catalog", c, z->row.name, NULL);
     replicate_set_owner(z, c);
+    if (z->section != section && !old && z->replicator->ops.section_changed)
+        z->replicator->ops.section_changed(z->replicator->ops.section_ctx, z->row.name);
     z->section = section;
     /* Another label: what we know of the zone is void (RFC 9432 5.6). It stays served until all of
      * it has been fetched, whatever its serial; then the row gets the label. */

@@ -3,6 +3,7 @@ import os
 import pathlib
 import subprocess
 
+import catalogs
 import dns.message
 import dns.query
 import dns.rcode
@@ -186,6 +187,29 @@ def test_a_zone_that_appears_by_itself_is_listed(node, place, peer):
     m.set_opcode(dns.opcode.NOTIFY)
     assert dns.query.udp(m, '127.0.0.1', port=n.port, timeout=5).rcode() == dns.rcode.NOERROR
     wait_content(n, {'new.test': 'customers'})
+
+
+def test_zones_that_a_catalog_brings_are_listed_in_ours(node, peer):
+    """The next tier: what we follow we pass on, as our own sections say; the catalog that we follow is not listed itself."""
+    p = peer('knot')
+    for zone in ZONES:
+        p.write(zone, catalogs.member(zone))
+    p.write(catalogs.CATALOG, catalogs.text(1, {'one.test': 'a', 'two.test': ('b', {'groups': ['red']})}))
+    p.start()
+    items = f'catalog = "{CATALOG}"'
+    n = catalogs.follower(node, p, catalogs.section(groups='{"red=red"}', catalog=catalogs.CATALOG).replace(' }', f' {items} }}'),
+                          f'producer "{CATALOG}" {{ transfer-from = {{"127.0.0.1"}} }}\n'
+                          f'template "red" {{ primaries = {{"{p.name}"}} {items} catalog-group = "hot" }}\n')
+    n.start()
+    first = wait_content(n, {'one.test': None, 'two.test': 'hot'})
+    p.load(catalogs.CATALOG, catalogs.text(2, {'one.test': ('a', {'groups': ['red']}), 'two.test': 'b', 'three.test': 'c'}))
+    n.zonectl('refresh', catalogs.CATALOG)
+    now = wait_content(n, {'one.test': 'hot', 'two.test': None, 'three.test': None})
+    assert [now[z][0] for z in first] == [first[z][0] for z in first]
+    p.load(catalogs.CATALOG, catalogs.text(3, {'one.test': ('a', {'groups': ['red']}), 'two.test': 'b'}))
+    n.zonectl('refresh', catalogs.CATALOG)
+    wait_content(n, {'one.test': 'hot', 'two.test': None})
+    n.verify()
 
 
 # ---------------------------------------------------------------- moving
