@@ -125,6 +125,27 @@ def test_zones_come_and_go_with_their_sections(node, place):
     n.fsck()
 
 
+def test_a_zone_that_was_removed_comes_back_anew(node, place):
+    """Also if it was away but for a moment: a new label tells consumers to begin anew with it."""
+    n = producer(node())
+    listed(n, *ZONES)
+    n.start()
+    own(n, place, *ZONES)
+    first = wait_content(n, dict.fromkeys(ZONES))
+    n.zonectl('zone', 'remove', 'one.test')
+    wait_content(n, dict.fromkeys(['two.test', 'three.test']))
+    n.zonectl('undelete', 'one.test')
+    again = wait_content(n, dict.fromkeys(ZONES))
+    assert again['one.test'][0] != first['one.test'][0]
+    n.zonectl('zone', 'remove', 'two.test')
+    n.zonectl('undelete', 'two.test')
+    zl.wait_for(lambda: content(n).get('two.test', first['two.test'])[0] != first['two.test'][0], 'a new label')
+    assert content(n)['three.test'] == first['three.test']
+    r = n.zonectl('zone', 'remove', CATALOG, check=False)
+    assert r.returncode != 0 and 'made here' in r.stdout + r.stderr, r
+    n.verify()
+
+
 def test_nothing_is_lost_by_a_kill(node, place):
     n = producer(node())
     listed(n, *ZONES)
