@@ -347,6 +347,7 @@ static void reload(struct syncd *s)
     if (config->sandbox != s->config->sandbox)
         log_warning(say("sandbox changes only with a restart"));
     log_init("syncd", config->log_level, config->log_format);
+    watch_again(s->watch);
     put_in_force(s, config, keys);
     config_unref(s->file);
     s->file = file;

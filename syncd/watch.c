@@ -357,6 +357,10 @@ void watch_start(struct watch *w)
 void watch_reload(struct watch *w, struct config *config)
 {
     take_config(w, config);
+}
+
+void watch_again(struct watch *w)
+{
     for (struct watch_dir *d = w->dirs; d; d = d->next) {
         for (struct watch_file *f = d->files; f; f = f->next) {
             f->known = (struct watch_stamp){.there = false};

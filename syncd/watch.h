@@ -58,8 +58,10 @@ struct watch *watch_new(const struct watch_ops *ops, struct config *config);
 void watch_known(struct watch *w, const struct store_zone *row);
 /* Looks at all directories. */
 void watch_start(struct watch *w);
-/* A new configuration: all files are read again, once watch_start is called again. */
+/* A new configuration, in force once watch_start is called again. */
 void watch_reload(struct watch *w, struct config *config);
+/* The next look at everything reads all files again, since what holds for them may have changed. */
+void watch_again(struct watch *w);
 /* What is not committed yet is forgotten. Before the loop. */
 void watch_free(struct watch *w);
 

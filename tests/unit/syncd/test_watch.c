@@ -400,6 +400,7 @@ static void a_file_that_vanished(void **state)
     assert_false(row_of(w, a_test).removed);
 
     load_config(w, "remove = yes");
+    watch_again(w->watch);
     watch_reload(w->watch, w->config);
     watch_start(w->watch);
     wait_until(w, is_removed);
