@@ -168,29 +168,29 @@ class Pdns(Both):
             f'also-notify=127.0.0.1:{self.node.port}\nallow-axfr-ips=\nallow-unsigned-notify=yes\nallow-notify-from=127.0.0.0/8\n'
             f'dnsupdate=yes\nallow-dnsupdate-from=127.0.0.0/8\nforward-dnsupdate=yes\n')
         zl.pdns_database(self.path)
-        for k in self.keys.values():
-            if k:
-                self.util('import-tsig-key', k.name, k.algorithm, k.secret)
+        self.sql(*(f"insert into tsigkeys (name, algorithm, secret) values ('{k.name}', '{k.algorithm}', '{k.secret}')"
+                   for k in self.keys.values() if k))
         for z, k, primary in self.zones():
             if primary:
-                self.fill(z, k)
-                continue
-            self.util('create-secondary-zone', z, f'127.0.0.1:{self.node.port}')
-            self.util('set-meta', z, 'IXFR', '1')
-            if k:
-                self.util('activate-tsig-key', z, k.name, 'secondary')
+                self.fill(z)
+                self.settings(z, 'MASTER', {'TSIG-ALLOW-AXFR': k.name} if k else {'ALLOW-AXFR-FROM': '127.0.0.0/8'})
+            else:
+                self.sql(f"insert into domains (name, type, master) values ('{z}', 'SLAVE', '127.0.0.1:{self.node.port}')")
+                self.settings(z, 'SLAVE', {'IXFR': '1', **({'AXFR-MASTER-TSIG': k.name} if k else {})})
+        self.settings(in_zone('update'), 'MASTER', {'TSIG-ALLOW-DNSUPDATE': self.keys['update'].name, 'NOTIFY-DNSUPDATE': '1',
+                                                    'SOA-EDIT-DNSUPDATE': 'INCREASE'})
 
-    def fill(self, zone, key):
+    def fill(self, zone):
         self.util('load-zone', zone, self.file(zone))
-        self.util('set-kind', zone, 'primary')
-        if key:
-            self.util('activate-tsig-key', zone, key.name, 'primary')
-        else:
-            self.util('set-meta', zone, 'ALLOW-AXFR-FROM', '127.0.0.0/8')
-        if zone == in_zone('update'):
-            self.util('set-meta', zone, 'TSIG-ALLOW-DNSUPDATE', key.name)
-            self.util('set-meta', zone, 'SOA-EDIT-DNSUPDATE', 'INCREASE')
-            self.util('set-meta', zone, 'NOTIFY-DNSUPDATE', '1')
+
+    def sql(self, *statements):
+        """Quicker than a pdnsutil for each."""
+        zl.run('sqlite3', self.path / 'pdns.sqlite', ';\n'.join(statements))
+
+    def settings(self, zone, kind, metadata):
+        there = f"(select id from domains where name = '{zone}')"
+        self.sql(f"update domains set type = '{kind}' where name = '{zone}'",
+                 *(f"insert into domainmetadata (domain_id, kind, content) values ({there}, '{k}', '{v}')" for k, v in metadata.items()))
 
     def util(self, *args):
         zl.pdnsutil(self.path, *args)
@@ -199,7 +199,7 @@ class Pdns(Both):
         return [zl.tool('pdns_server'), f'--config-dir={self.path}']
 
     def reload(self, zone):
-        self.fill(zone, self.keys.get(zone[3:-5]))
+        self.fill(zone)
         zl.run(zl.tool('pdns_control'), f'--config-dir={self.path}', 'notify', zone)
 
 

@@ -210,6 +210,25 @@ def test_a_zone_that_appears_by_itself_is_listed(node, place, peer):
     wait_content(n, {'new.test': 'customers'})
 
 
+def test_files_in_a_directory_are_listed(node, place):
+    """What comes at once is few versions, and one that goes is gone."""
+    n = producer(node(level='info'))
+    files = place / 'zones'
+    files.mkdir()
+    n.options['extra'] += f'\ndirectory "{files}" {{ catalog = "{CATALOG}" remove = yes settle = 50ms }}'
+    n.start()
+    wait_content(n, {})
+    made = n.zone(CATALOG)['version']
+    zones = [f'f{i}.test' for i in range(300)]
+    for zone in zones:
+        (files / f'{zone}.zone').write_text(text(zone))
+    wait_content(n, dict.fromkeys(zones))
+    assert n.zone(CATALOG)['version'] - made < 30
+    (files / 'f7.test.zone').unlink()
+    wait_content(n, dict.fromkeys(z for z in zones if z != 'f7.test'))
+    n.verify()
+
+
 def test_zones_that_a_catalog_brings_are_listed_in_ours(node, peer):
     """The next tier: what we follow we pass on, as our own sections say; the catalog that we follow is not listed itself."""
     p = peer('knot')
