@@ -12,6 +12,8 @@
 
 #define GROUP_MAX 256          /* jobs in one transaction */
 #define LARGE_BYTES (8u << 20) /* of a zone whose transfer took memory worth giving back */
+#define PRUNE_ROWS 1024        /* pruning weighs the whole log: not for each change */
+#define RECORD_BYTES 100       /* in a change set, about */
 #define CHECKPOINT_COMMITS 200 /* at the latest; an idle second comes first */
 
 /* The journal thread waits for this one. */
@@ -31,7 +33,8 @@ struct committer {
     commit_hint_fn *hint;
     void *hint_ctx;
     pthread_t thread;
-    unsigned commits_since_checkpoint; /* writer thread only */
+    unsigned commits_since_checkpoint;      /* writer thread only, as these: */
+    uint64_t unpruned_rows, unpruned_bytes; /* of the change log, about */
 
     /* Guards all below; no other lock is taken while it is held. */
     pthread_mutex_t lock;
@@ -203,6 +206,9 @@ static void job_run(struct committer *c, struct commit_job *job)
         die_of_io(&job->error);
     if (job->rc != OK)
         job->row = before;
+    c->unpruned_rows++;
+    if (job->changes)
+        c->unpruned_bytes += (job->changes->added.n + job->changes->removed.n) * RECORD_BYTES;
 }
 
 static enum err journaled_do(struct committer *c, struct journaled_request *r, struct errinfo *e)
@@ -216,6 +222,9 @@ static enum err journaled_do(struct committer *c, struct journaled_request *r, s
         if (rc)
             return rc;
     }
+    if (c->unpruned_rows < PRUNE_ROWS && c->unpruned_bytes < c->change_log_bytes / 16)
+        return OK;
+    c->unpruned_rows = c->unpruned_bytes = 0;
     return store_prune(c->store, c->change_log_bytes, &dropped, e);
 }
 
@@ -403,6 +412,7 @@ enum err committer_start(struct committer **out, struct loop *loop, const char *
     c->hint = hint;
     c->hint_ctx = ctx;
     c->tail = &c->head;
+    c->unpruned_rows = PRUNE_ROWS; /* what the last run left */
     if ((rc = store_open_writer(&c->store, data_dir, e))) {
         free(c);
         return rc;
