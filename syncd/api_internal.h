@@ -107,6 +107,9 @@ api_handler api_get_autoprimaries, api_post_autoprimary, api_after_post_autoprim
     api_delete_autoprimary, api_after_delete_autoprimary, api_get_why, api_after_why;
 api_handler api_post_verify, api_after_verify;
 api_handler api_get_stats, api_get_metrics;
+api_handler api_get_primaries;
+/* Appends what replication has counted, for Prometheus. Loop thread. */
+void api_put_replication(struct buf *out, const struct api_request *r);
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;
 
 #endif

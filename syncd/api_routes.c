@@ -28,6 +28,8 @@ static const struct api_route routes[] = {
     {EVHTTP_REQ_PUT, BASE "/zones/{}/import", API_POOL, true, api_put_import, NULL,
      "A zone of our own from the zone file in the body. Query: file, serial (keep, increment or "
      "date), force, reason, dry_run."},
+    {EVHTTP_REQ_GET, BASE "/primaries", API_LOOP, false, api_get_primaries, NULL,
+     "The primaries of the configuration, and how each does."},
     {EVHTTP_REQ_GET, BASE "/catalogs", API_LOOP, false, api_get_catalogs, NULL,
      "The catalog zones that this node follows."},
     {EVHTTP_REQ_GET, BASE "/catalogs/{}", API_LOOP, false, api_get_catalog, NULL,

@@ -330,6 +330,7 @@ void api_get_metrics(struct api_request *r)
     put_head(out, "zoneledger_zones_orphaned",
              "Zones that none of their primaries serves any more.", "gauge");
     buf_printf(out, "zoneledger_zones_orphaned %zu\n", replicator_orphans(r->api->env.replicator));
+    api_put_replication(out, r);
     if (all.n > 0)
         put_authd(out, &all);
 }

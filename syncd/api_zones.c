@@ -42,6 +42,13 @@ json_t *api_json_name(const uint8_t *name)
     return json_string(text);
 }
 
+/* Three quarters of the time without a primary are over. */
+static bool expires_soon(const struct store_zone *z)
+{
+    return z->has_content && !z->held && z->expires_at.s != 0 &&
+           (z->expires_at.s - clock_wall(clock_real()).s) * 4 < z->expires_at.s - z->last_success.s;
+}
+
 /* The one word an operator looks for, worst first. */
 static const char *state_of(const struct store_zone *z)
 {
@@ -52,10 +59,14 @@ static const char *state_of(const struct store_zone *z)
     if (z->expired)
         return "expired";
     if (z->failures > 0)
-        return "failing";
+        return expires_soon(z) ? "expiring" : "failing";
     if (!z->has_content)
         return "new";
-    return z->held ? "held" : "ok";
+    if (z->held)
+        return "held";
+    return z->has_primary_serial && serial_cmp(z->primary_serial, z->serial) == SERIAL_NEWER
+               ? "lagging"
+               : "ok";
 }
 
 static json_t *json_hold(const struct store_zone *z)
@@ -220,68 +231,86 @@ void api_get_zone(struct api_request *r)
     history_close(&h);
 }
 
-struct state_count {
-    const char *state;
-    json_int_t n;
-};
+#define ATTENTION_MAX 1000 /* zones that are shown in full */
+
+/* Worst first. */
+static const char *const states_in_order[] = {"expired", "expiring", "failing", "orphan", "lagging",
+                                              "held",    "new",      "ok",      "removed"};
+#define STATES (sizeof(states_in_order) / sizeof(states_in_order[0]))
+#define STATES_BAD 7 /* of these */
 
 struct counts {
-    struct state_count states[7];
-    json_t *trouble; /* zones that need a look, in full */
+    json_int_t zones, of[STATES];
+    json_t *trouble[STATES_BAD]; /* zones that need a look, in full */
     struct api_sections sections;
-    json_int_t zones;
 };
 
 static enum err on_count(void *ctx, const struct store_zone *z, struct errinfo *e)
 {
     struct counts *c = ctx;
     const char *state = state_of(z);
+    size_t i = 0;
 
     (void)e;
+    while (strcmp(states_in_order[i], state) != 0)
+        i++;
     c->zones++;
-    for (size_t i = 0; i < sizeof(c->states) / sizeof(c->states[0]); i++) {
-        if (strcmp(c->states[i].state, state) == 0)
-            c->states[i].n++;
-    }
-    if (strcmp(state, "ok") != 0 && strcmp(state, "removed") != 0 &&
-        json_array_size(c->trouble) < 1000)
-        (void)json_array_append_new(c->trouble, api_json_zone(z, &c->sections));
+    if (++c->of[i] <= ATTENTION_MAX && i < STATES_BAD)
+        (void)json_array_append_new(c->trouble[i], api_json_zone(z, &c->sections));
     return OK;
+}
+
+/* One list of all, the worst first; the lists are given up. */
+static json_t *attention_of(struct counts *c)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < STATES_BAD; i++) {
+        size_t room = ATTENTION_MAX - json_array_size(all);
+
+        for (size_t k = 0; k < json_array_size(c->trouble[i]) && k < room; k++)
+            (void)json_array_append(all, json_array_get(c->trouble[i], k));
+        json_decref(c->trouble[i]);
+    }
+    return all;
+}
+
+static json_t *states_of(const struct counts *c)
+{
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < STATES; i++)
+        (void)json_object_set_new(all, states_in_order[i], json_integer(c->of[i]));
+    return all;
 }
 
 void api_get_status(struct api_request *r)
 {
     struct history h = {0};
     const struct journaler_status *js = &r->journal;
-    struct counts c = {.states = {{"ok", 0},
-                                  {"new", 0},
-                                  {"held", 0},
-                                  {"failing", 0},
-                                  {"expired", 0},
-                                  {"orphan", 0},
-                                  {"removed", 0}},
-                       .trouble = json_array()};
-    json_t *states = json_object();
+    struct counts c = {.zones = 0};
+    json_t *attention;
     uint64_t last = 0;
     uint64_t first = 0;
     uint64_t behind = 0;
 
     api_sections_init(&c.sections, r->config, NULL);
-    if ((r->rc = api_history(&h, NULL, r)) ||
-        (r->rc = store_seq(h.store, &last, &first, &r->error)) ||
-        (r->rc = store_unjournaled_count(h.store, &behind, &r->error)) ||
-        (r->rc = store_zone_each(h.store, on_count, &c, &r->error))) {
-        json_decref(c.trouble);
-        json_decref(states);
+    for (size_t i = 0; i < STATES_BAD; i++)
+        c.trouble[i] = json_array();
+    if (!(r->rc = api_history(&h, NULL, r)) &&
+        !(r->rc = store_seq(h.store, &last, &first, &r->error)) &&
+        !(r->rc = store_unjournaled_count(h.store, &behind, &r->error)))
+        r->rc = store_zone_each(h.store, on_count, &c, &r->error);
+    attention = attention_of(&c);
+    if (r->rc) {
+        json_decref(attention);
         goto out;
     }
-    for (size_t i = 0; i < sizeof(c.states) / sizeof(c.states[0]); i++)
-        (void)json_object_set_new(states, c.states[i].state, json_integer(c.states[i].n));
     r->result =
         json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:o}}",
                   "node", r->config->node, "version", ZL_VERSION, "sandbox", r->api->env.sandbox,
                   "authd_connected", (int)r->authd_connected, "seq", (json_int_t)last, "zones",
-                  c.zones, "states", states, "attention", c.trouble, "journal", "behind",
+                  c.zones, "states", states_of(&c), "attention", attention, "journal", "behind",
                   (json_int_t)behind, "written", (json_int_t)js->written, "packs",
                   (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
                   (int)js->failing, "last_error", api_json_text(js->last_error));

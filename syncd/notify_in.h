@@ -21,6 +21,7 @@ enum notify_verdict {
     NOTIFY_MALFORMED,
     NOTIFY_DROPPED, /* no reply at all: it is a response, or shorter than a header */
 };
+#define NOTIFY_VERDICTS (NOTIFY_DROPPED + 1)
 
 struct notify_env {
     const struct config *config;

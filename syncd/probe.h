@@ -24,6 +24,7 @@ enum probe_outcome {
     PROBE_TIMEOUT,     /* nothing came */
     PROBE_UNREACHABLE, /* the network says no */
 };
+#define PROBE_OUTCOMES (PROBE_UNREACHABLE + 1)
 
 /* "up to date" and so on, for logs. */
 const char *probe_outcome_text(enum probe_outcome o);

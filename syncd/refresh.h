@@ -86,6 +86,7 @@ enum transfer_outcome {
     TRANSFER_NOT_INCREMENTAL, /* the answer to IXFR cannot be used: ask for the whole zone */
     TRANSFER_CONFLICT,        /* the zone was changed by somebody else meanwhile: again */
 };
+#define TRANSFER_OUTCOMES (TRANSFER_CONFLICT + 1)
 
 struct transfer_report {
     enum transfer_outcome outcome;

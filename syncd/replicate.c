@@ -135,6 +135,7 @@ void replicator_free(struct replicator *r)
     replicate_abandon_commits(r);
     replicate_provision_free(r);
     replicate_catalogs_free(r);
+    replicate_numbers_free(r);
     free(r->buckets);
     notify_limiter_free(r->limiter);
     sched_free(r->sched);
@@ -400,9 +401,12 @@ void replicator_notify(struct replicator *r, const struct ho_frame *message, str
     struct notify_result n;
     struct zone_entry *z;
 
-    if (!source_may_speak(r, &message->source))
+    if (!source_may_speak(r, &message->source)) {
+        r->counts.notifies_limited++;
         return;
+    }
     notify_in(&n, &env, message, reply);
+    r->counts.notifies[n.verdict]++;
     if (n.verdict == NOTIFY_NEW_ZONE) {
         announced(r, &n, message);
         return;

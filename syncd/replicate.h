@@ -13,6 +13,7 @@
 #include "syncd/catalog_read.h"
 #include "syncd/commit.h"
 #include "syncd/keyring.h"
+#include "syncd/notify_in.h"
 #include "syncd/nsquery.h"
 #include "syncd/probe.h"
 #include "syncd/xfrin.h"
@@ -165,6 +166,33 @@ MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
 /* All zones, in no order. */
 typedef void replicator_status_fn(void *ctx, const struct replicator_status *status);
 void replicator_each(struct replicator *r, replicator_status_fn *f, void *ctx);
+
+/* ---- Numbers ---- */
+
+/* Since the start. */
+struct replicator_counts {
+    uint64_t transfers[2][TRANSFER_OUTCOMES]; /* whole zones, increments */
+    uint64_t octets;                          /* of all of them */
+    uint64_t probes[PROBE_OUTCOMES];
+    uint64_t notifies[NOTIFY_VERDICTS];
+    uint64_t notifies_limited; /* over what one source may send */
+};
+const struct replicator_counts *replicator_counts(const struct replicator *r);
+
+/* One primary's, since the start or since it is configured. */
+struct primary_numbers {
+    uint64_t probes, probes_failed, transfers, transfers_failed, octets;
+    uint64_t failures;         /* in a row, of any zone: it gave no answer */
+    uint32_t last_ms;          /* that the last probe took */
+    struct wall last_answer;   /* 0: never */
+    struct wall failing_since; /* 0: it is not */
+    char *last_error;          /* or NULL */
+};
+/* All primaries of the configuration, in its order; `zones` have it among theirs. Cost: all zones.
+ */
+typedef void replicator_primary_fn(void *ctx, const struct config_primary *p,
+                                   const struct primary_numbers *n, size_t zones);
+void replicator_each_primary(struct replicator *r, replicator_primary_fn *f, void *ctx);
 
 /* ---- Catalogs (RFC 9432) ---- */
 

@@ -167,6 +167,7 @@ void replicate_configure(struct replicator *r, struct config *config)
 
     r->config = config_ref(config);
     r->generation++;
+    replicate_numbers_configure(r, old);
     forget_sections(r);
     for (size_t i = 0; i < config->zone_count; i++) {
         const struct config_zone *cz = &config->zones[i];

@@ -8,6 +8,7 @@
  *   replicate_catalog.c  zones that come and go with catalogs
  *   replicate_owner.c    whose they are
  *   replicate_why.c      what would make them appear
+ *   replicate_numbers.c  what operators count
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H
@@ -119,6 +120,9 @@ struct replicator {
     size_t bucket_count, zone_count;
 
     struct catalog_state *catalogs;
+    struct replicator_counts counts;
+    struct primary_numbers *primaries; /* of config.primaries */
+    size_t primary_count;
     struct section_state *sections; /* of config.autoprimaries */
     struct provision *provisions;   /* oldest first */
     unsigned provision_count, provisions_asking;
@@ -160,6 +164,16 @@ bool replicate_row_fits(const struct zone_entry *z);
 void replicate_give(struct zone_entry *z, const struct config *old, const struct config_zone *cz);
 /* Nothing configures the zone any more. */
 void replicate_take(struct zone_entry *z);
+
+/* ---- replicate_numbers.c ---- */
+
+/* A new configuration is in force. */
+void replicate_numbers_configure(struct replicator *r, const struct config *old);
+void replicate_numbers_free(struct replicator *r);
+void replicate_count_probe(struct replicator *r, const struct config_primary *p,
+                           const struct probe_report *report);
+void replicate_count_transfer(struct replicator *r, const struct config_primary *p,
+                              const struct xfrin_result *result);
 
 /* ---- replicate_catalog.c ---- */
 

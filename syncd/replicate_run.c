@@ -267,6 +267,7 @@ static void on_probed(void *ctx, const struct probe_report *report)
     const struct config_primary *p = replicate_primary(z, asked);
 
     z->probe = NULL;
+    replicate_count_probe(r, p, report);
     sched_finish(r->sched, &z->task);
     if (report->outcome == PROBE_SOA)
         note_answer(z, p, report->serial);
@@ -353,6 +354,7 @@ static void on_transferred(void *ctx, struct xfrin_result *result)
     bool revives = result->report.outcome == TRANSFER_SAME && z->row.expired;
 
     z->transfer = NULL;
+    replicate_count_transfer(r, replicate_primary(z, z->refresh.at), result);
     sched_finish(r->sched, &z->task);
     if (result->report.outcome == TRANSFER_NEW || revives)
         replicate_commit_version(z, result);

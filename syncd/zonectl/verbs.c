@@ -620,6 +620,7 @@ static const struct verb table[] = {
     {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
     {"import", "ZONE FILE [--serial keep|increment|date] [--force] [--reason TEXT] [--dry-run]", 2,
      2, "a zone of our own from a zone file ('-': standard input)", run_import},
+    {"primary list", "", 0, 0, "the primaries, and how each does", run_primary_list},
     {"catalog list", "", 0, 0, "the catalog zones that this node follows", run_catalog_list},
     {"catalog show", "CATALOG", 1, 1, "a catalog's zones, and why one is refused",
      run_catalog_show},

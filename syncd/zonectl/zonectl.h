@@ -71,6 +71,10 @@ int run_autoprimary_why(const struct call *c);
 int run_stats(const struct call *c);
 int run_metrics(const struct call *c);
 
+/* ---- primaries.c ---- */
+
+int run_primary_list(const struct call *c);
+
 /* ---- catalogs.c ---- */
 
 int run_catalog_list(const struct call *c);

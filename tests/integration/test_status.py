@@ -1,0 +1,110 @@
+"""What an operator sees at a glance: the worst first, each primary, and numbers for the alarm system."""
+import dns.rcode
+import zl
+
+ZONE = 'example.test'
+
+
+def two(peer, node, **options):
+    a, b = peer('knot'), peer('bind9')
+    for p in (a, b):
+        p.write(ZONE, zl.small_zone(1))
+        p.start()
+    n = node(**options).secondary_of(ZONE, a, b)
+    return a, b, n
+
+
+def primary(n, name):
+    return next(p for p in n.json('primary', 'list') if p['name'] == name)
+
+
+def numbers(n):
+    return {k: float(v) for k, v in (line.rsplit(' ', 1) for line in n.zonectl('metrics').stdout.splitlines() if line[0] != '#')}
+
+
+def test_a_dead_primary_is_seen_while_the_other_works(peer, node):
+    a, b, n = two(peer, node)
+    n.start()
+    n.wait_serial(ZONE, 1)
+    assert primary(n, 'knot')['state'] == 'ok' and primary(n, 'knot')['transfers'] == 1
+    a.stop()
+    b.load(ZONE, zl.small_zone(2))
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 2)
+    p = zl.wait_for(lambda: primary(n, 'knot')['state'] == 'failing' and primary(n, 'knot'), 'the dead primary to be seen')
+    assert p['failing_since'] and p['last_error'] and p['zones'] == 1
+    assert primary(n, 'bind9')['state'] == 'ok'
+    m = numbers(n)
+    assert m['zoneledger_primary_failing{primary="knot"}'] == 1 and m['zoneledger_primary_failing{primary="bind9"}'] == 0
+    assert sum(v for k, v in m.items() if k.startswith('zoneledger_transfers_in_total')) >= 2
+    assert m['zoneledger_transfers_in_octets_total'] > 0 and m['zoneledger_zones{state="all"}'] == 1
+    assert n.zone(ZONE)['state'] == 'ok', 'the zone itself is well'
+    table = n.zonectl('primary', 'list').stdout
+    assert 'failing' in table and 'bind9' in table
+    a.start()
+    zl.wait_for(lambda: n.zonectl('refresh', ZONE) and primary(n, 'knot')['state'] == 'ok', 'it to be asked again', step=0.5)
+
+
+def test_numbers_outlive_a_reload(peer, node):
+    a, b, n = two(peer, node)
+    n.start()
+    n.wait_serial(ZONE, 1)
+    before = primary(n, 'knot')['transfers']
+    n.syncd.signal(1)
+    zl.wait_for(lambda: 'configuration reloaded' in n.syncd.text(), 'the reload')
+    assert primary(n, 'knot')['transfers'] >= before > 0
+
+
+def test_the_worst_comes_first(peer, node):
+    p = peer('knot')
+    for zone, expire in (('well.test', 86400), ('gone.test', 4), ('late.test', 86400)):
+        p.write(zone, zl.small_zone(1, zone=zone, refresh=1, retry=1, expire=expire))
+    p.start()
+    n = node()
+    for zone in ('well.test', 'late.test', 'gone.test', 'never.test'):
+        n.secondary_of(zone, p)
+    n.start()
+    for zone in ('well.test', 'late.test', 'gone.test'):
+        n.wait_serial(zone, 1)
+    p.stop()
+    zl.wait_for(lambda: n.ask('gone.test', 'SOA').rcode() == dns.rcode.SERVFAIL, 'a zone to expire', timeout=40)
+    s = zl.wait_for(lambda: n.status()['states']['failing'] >= 2 and n.status(), 'the others to fail')
+    names = [z['name'] for z in s['attention']]
+    assert names[0] == 'gone.test.' and set(names) == {'gone.test.', 'well.test.', 'late.test.', 'never.test.'}, names
+    assert s['states']['expired'] == 1 and s['attention'][0]['state'] == 'expired' and s['attention'][0]['last_error']
+    assert all(z['next_check'] for z in s['attention'])
+    m = numbers(n)
+    assert m['zoneledger_zones{state="expired"}'] == 1 and m['zoneledger_zones{state="failing"}'] >= 2
+
+
+def test_near_the_end_it_is_said(peer, node):
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1, refresh=1, retry=1, expire=12))
+    p.start()
+    n = node().secondary_of(ZONE, p).start()
+    n.wait_serial(ZONE, 1)
+    p.stop()
+    zl.wait_for(lambda: n.zone(ZONE)['state'] == 'expiring', 'the end to be near', timeout=30)
+    assert 'expiring' in n.zonectl('status').stdout
+
+
+def test_a_zone_that_lags(peer, node):
+    """The primary says that it has a newer version, and gives none."""
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1))
+    p.start()
+    n = node().secondary_of(ZONE, p).start()
+    n.wait_serial(ZONE, 1)
+    p.stop()
+    conf = p.path / 'knot.conf'
+    p.write(ZONE, zl.small_zone(9))
+    p.configure()
+    conf.write_text(conf.read_text().replace('    action: transfer\n', '    action: notify\n'))  # answers, but gives nothing
+    p.process.start()
+    zl.wait_for(lambda: zl.serial(p.port, ZONE) == 9, 'knot to have it')
+    n.zonectl('refresh', ZONE)
+    zl.wait_for(lambda: numbers(n)['zoneledger_zones{state="lagging"}'] == 1, 'the lag to be seen')
+    m = numbers(n)
+    assert m['zoneledger_serial_lag'] == 8
+    zl.wait_for(lambda: n.zone(ZONE)['primary_serial'] == 9, 'it to be stored')
+    assert n.serial(ZONE) == 1 and n.zone(ZONE)['state'] in ('lagging', 'failing')
