@@ -139,7 +139,7 @@ static size_t catalog_of(const struct config *c, const struct replicator_zone *z
 
 static void want(struct round *r, const uint8_t *name, const struct replicator_zone *z, bool fresh)
 {
-    size_t catalog = z ? catalog_of(r->config, z) : PRODUCER_NOWHERE;
+    size_t catalog = catalog_of(r->config, z);
     const struct moved_on *m = namemap_get(&r->producer->moved, name);
 
     r->wants = xgrow(r->wants, &r->want_cap, r->want_count + 1, sizeof(*r->wants));
@@ -179,12 +179,10 @@ static void want_of_all(void *ctx, const struct replicator_zone *z)
 static void want_of_touched(struct producer *p, struct round *r)
 {
     for (const struct touched *t = p->first_touched; t; t = t->next) {
-        struct replicator_zone z;
+        struct replicator_zone z = {.section = NULL}; /* of none that is not known */
 
-        if (p->ops.zone(p->ops.ctx, t->zone, &z))
-            want(r, t->zone, &z, t->fresh);
-        else
-            want(r, t->zone, NULL, t->fresh);
+        (void)p->ops.zone(p->ops.ctx, t->zone, &z);
+        want(r, t->zone, &z, t->fresh);
     }
 }
 

@@ -14,6 +14,8 @@
 #define EXPIRE_S 2147483646
 
 static const uint8_t invalid[] = "\7invalid";
+static const uint8_t zones_label[] = {5, 'z', 'o', 'n', 'e', 's'};
+static const uint8_t version_label[] = {7, 'v', 'e', 'r', 's', 'i', 'o', 'n'};
 static const uint8_t version_2[] = {1, '2'};
 
 /* A catalog and what becomes of it. */
@@ -46,8 +48,8 @@ static void owner_of(uint8_t out[NAME_MAX_OCTETS], const char *property, const u
     }
     memcpy(out + n, label, 1u + label[0]);
     n += 1u + label[0];
-    memcpy(out + n, "\5zones", 6);
-    (void)name_copy(out + n + 6, apex);
+    memcpy(out + n, zones_label, sizeof(zones_label));
+    (void)name_copy(out + n + sizeof(zones_label), apex);
 }
 
 /* A label that nothing had before: no two versions of a catalog have both serial and number. */
@@ -127,8 +129,8 @@ static void put_frame(struct work *w)
 {
     uint8_t owner[NAME_MAX_OCTETS];
 
-    memcpy(owner, "\7version", 8);
-    (void)name_copy(owner + 8, w->c->apex);
+    memcpy(owner, version_label, sizeof(version_label));
+    (void)name_copy(owner + sizeof(version_label), w->c->apex);
     put(w, owner, RR_TXT, version_2, sizeof(version_2));
     put(w, w->c->apex, RR_NS, invalid, sizeof(invalid));
     put_soa(w, w->from ? zone_serial(w->from) : (struct serial){0});
