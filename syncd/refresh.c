@@ -85,6 +85,11 @@ static bool choose(const struct refresh *r, unsigned *out, struct mono now)
         *out = (unsigned)r->notifier;
         return true;
     }
+    if (r->policy.tolerance_s && r->pinned >= 0 && !was_asked(r, (unsigned)r->pinned) &&
+        !is_bad(&r->primaries[r->pinned], now)) {
+        *out = (unsigned)r->pinned;
+        return true;
+    }
     for (unsigned i = 0; i < r->primary_count; i++) {
         if (was_asked(r, i))
             continue;
@@ -134,7 +139,7 @@ static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cau
     r->cause = cause;
     r->asked = 0;
     r->current = r->alive = r->missed = r->gained = r->urgent = r->full = false;
-    r->claimed = false;
+    r->claimed = r->ahead_seen = false;
     r->disowned = 0;
     r->vouched_s = 0;
     r->notifier = cause == CAUSE_NOTIFY ? r->notify_primary : -1;
@@ -230,6 +235,20 @@ static struct refresh_plan round_wanted(struct refresh *r, struct mono now)
     return plan_now(r);
 }
 
+static struct mono tolerated_until(const struct refresh *r)
+{
+    return mono_add_ms(r->ahead, (int64_t)r->policy.tolerance_s * MS);
+}
+
+/* Another primary is ahead of ours: it is looked at again when ours has had its time. */
+static void tolerate(struct refresh *r)
+{
+    if (!r->ahead_seen)
+        r->has_ahead = false;
+    else if (mono_cmp(tolerated_until(r), r->due) < 0)
+        r->due = tolerated_until(r);
+}
+
 static struct refresh_plan round_end(struct refresh *r, struct mono now)
 {
     struct refresh_plan plan = {.step = REFRESH_WAIT};
@@ -237,6 +256,7 @@ static struct refresh_plan round_end(struct refresh *r, struct mono now)
     r->step = REFRESH_WAIT;
     r->running = false;
     round_judge(r, now);
+    tolerate(r);
     r->last_fruitless = r->cause == CAUSE_NOTIFY && !r->missed && !r->gained;
     r->had_round = true;
     r->last_round = now;
@@ -339,12 +359,32 @@ static void shown_current(struct refresh *r, struct mono now)
     r->primaries[r->at].has_behind = false;
 }
 
+/* Is this a newer version of a primary that is not the zone's? */
+static bool is_elsewhere(const struct refresh *r)
+{
+    return r->policy.tolerance_s && r->pinned >= 0 && r->at != (unsigned)r->pinned &&
+           r->has_content && !r->expired;
+}
+
+/* Is ours given time to have it too? What an operator asks for does not wait. */
+static bool ours_has_time(struct refresh *r, struct mono now)
+{
+    if (!is_elsewhere(r) || r->cause == CAUSE_REFRESH || r->cause == CAUSE_RETRANSFER)
+        return false;
+    if (!r->has_ahead)
+        r->ahead = now;
+    r->has_ahead = r->ahead_seen = true;
+    return mono_cmp(tolerated_until(r), now) > 0;
+}
+
 /* The primary has something that we want: fetch it, unless our checks have refused it lately. */
 static struct refresh_plan want_version(struct refresh *r, struct serial serial, struct mono now)
 {
     const struct refresh_primary *p = &r->primaries[r->at];
     struct refresh_plan plan;
 
+    if (ours_has_time(r, now))
+        return round_next(r, now);
     r->missed = true;
     if (p->refused_times && serial_eq(p->refused, serial) && mono_cmp(p->refused_until, now) > 0) {
         plan = round_next(r, now);
@@ -353,6 +393,7 @@ static struct refresh_plan want_version(struct refresh *r, struct serial serial,
     }
     r->step = REFRESH_TRANSFER;
     r->running = false;
+    r->whole = is_elsewhere(r);
     return plan_now(r);
 }
 
@@ -418,7 +459,8 @@ static struct refresh_plan got_version(struct refresh *r, const struct transfer_
     r->expired = false;
     r->has_serial = true;
     r->serial = report->serial;
-    r->missed = false;
+    r->missed = r->ahead_seen = false;
+    r->pinned = (int)r->at;
     r->gained = report->outcome == TRANSFER_NEW;
     take_timers(r, &report->timers);
     shown_current(r, now);

@@ -31,6 +31,9 @@
  *  - A primary that is a secondary itself says how long the zone lives on without its own primary
  *    (RFC 7314); we are content with that, so that a chain of secondaries expires as one. It never
  *    shortens what we were given before.
+ *  - With a tolerance, a zone stays with the primary that it came from: another one that has a
+ *    newer version is waited with for so long, and then the whole zone is fetched from there, since
+ *    equal serials of two primaries need not mean the same content.
  *  - A held zone does not expire: what it serves is an operator's choice, and the silence of a
  *    primary says nothing about it. Its primaries are asked as ever.
  *  - Waits are shortened by up to a tenth, by a hash of the name, so that zones that began together
@@ -50,7 +53,8 @@ struct refresh_policy {
     uint32_t refresh_min_s, refresh_max_s;
     uint32_t retry_min_s, retry_max_s;
     uint32_t expire_max_s; /* 0: as the SOA says */
-    uint16_t jitter;       /* from the zone's name: 0 none, 65535 a tenth */
+    uint32_t tolerance_s; /* of the primary that the zone came from; 0: whoever has more is asked */
+    uint16_t jitter;      /* from the zone's name: 0 none, 65535 a tenth */
 };
 
 /* The timers of a SOA. */
@@ -124,6 +128,11 @@ struct refresh {
     uint32_t failures;    /* rounds in a row */
     bool has_unserved;    /* all primaries say that they do not serve it ... */
     struct mono unserved; /* ... since then; silence of one ends it as little as it begins it */
+
+    int pinned;        /* the primary that the content came from; -1: not known */
+    bool has_ahead;    /* another one has a newer version ... */
+    struct mono ahead; /* ... since then */
+    bool ahead_seen;   /* and has it still, in this round */
 
     struct mono due; /* next round */
     bool has_expiry;

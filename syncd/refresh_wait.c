@@ -170,6 +170,7 @@ void refresh_init(struct refresh *r, const struct refresh_policy *policy, unsign
                   bool *doubtful)
 {
     *r = (struct refresh){.policy = *policy,
+                          .pinned = -1,
                           .has_content = start->has_content,
                           .expired = start->expired,
                           .held = start->held,

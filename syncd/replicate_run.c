@@ -63,6 +63,7 @@ static struct refresh_policy policy_of(const struct zone_entry *z)
                                    .retry_min_s = c->retry_min_s,
                                    .retry_max_s = c->retry_max_s,
                                    .expire_max_s = c->expire_max_s,
+                                   .tolerance_s = c->tolerance_s,
                                    .jitter = (uint16_t)name_hash(z->row.name, jitter_key)};
 }
 

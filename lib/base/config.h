@@ -131,6 +131,7 @@ struct config_zone {
     uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
     uint32_t retry_min_s, retry_max_s;
     uint32_t expire_max_s; /* 0: as the SOA says */
+    uint32_t tolerance_s;  /* of the primary that it came from; 0: whoever has more is asked */
 };
 
 /* Where zones may come from by themselves. Its title is the account of its zones. */

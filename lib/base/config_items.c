@@ -69,6 +69,16 @@
          28 * DAY, "1d",          NONE,         "Longest refresh interval."},                      \
         {section, "retry-min", ITEM_SECONDS, 1, 28 * DAY, "5s", NONE, "Shortest retry interval."}, \
         {section, "retry-max", ITEM_SECONDS, 1, 28 * DAY, "2h", NONE, "Longest retry interval."},  \
+        {section,                                                                                  \
+         "primary-tolerance",                                                                      \
+         ITEM_SECONDS,                                                                             \
+         0,                                                                                        \
+         28 * DAY,                                                                                 \
+         "0",                                                                                      \
+         NONE,                                                                                     \
+         "With several primaries: stay with the one that the zone came from, and take a newer "    \
+         "version from another only if it has not got it after so long; then all of the zone. 0: " \
+         "take the newest from whoever has it."},                                                  \
         {section, "catalog", ITEM_TEXT, 0,                                                         \
          0,       "",        NONE,      "The producer section whose catalog zone lists it."},      \
         {section,   "catalog-group",                                                               \

@@ -694,9 +694,113 @@ static void test_start_from_stored_timers(void **state)
     done(&b);
 }
 
+/* A zone that came from primary 0, which is given a minute to have what others have. */
+static struct bench bench_pinned(void)
+{
+    struct refresh_policy p = policy;
+    struct refresh_start start = {.has_content = false};
+    struct bench b;
+
+    p.tolerance_s = 60;
+    b = bench_with(&p, 2, &start);
+    transferred(&b, TRANSFER_NEW, 10);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    assert_int_equal(b.r.pinned, 0);
+    return b;
+}
+
+static void test_ours_has_time_to_get_it_too(void **state)
+{
+    struct bench b = bench_pinned();
+
+    (void)state;
+    notify(&b, 1, 11);
+    assert_int_equal(b.plan.primary, 1);
+    answer(&b, 11); /* seen, not fetched; ours is asked */
+    assert_int_equal(b.plan.primary, 0);
+    answer(&b, 10);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    assert_int_equal(b.r.failures, 0);
+    assert_int_equal(until_alarm(&b), 60 * S);
+    pass(&b, 5 * S);
+    notify(&b, 0, 11); /* there it is */
+    while (b.plan.step == REFRESH_WAIT)
+        wake(&b);
+    answer(&b, 11);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_int_equal(b.plan.primary, 0);
+    assert_false(b.plan.whole);
+    transferred(&b, TRANSFER_NEW, 11);
+    assert_int_equal(until_alarm(&b), 3600 * S);
+    done(&b);
+}
+
+static void test_then_it_comes_whole_from_elsewhere(void **state)
+{
+    struct bench b = bench_pinned();
+
+    (void)state;
+    notify(&b, 1, 11);
+    answer(&b, 11);
+    no_answer(&b, PROBE_TIMEOUT); /* ours is gone */
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    wake(&b);
+    for (int i = 0; b.plan.step != REFRESH_TRANSFER; i++) {
+        assert_true(i < 20);
+        if (b.plan.step == REFRESH_WAIT)
+            wake(&b);
+        else if (b.plan.primary == 1)
+            answer(&b, 11);
+        else
+            no_answer(&b, PROBE_TIMEOUT);
+    }
+    assert_true(b.now.ms - b.r.ahead.ms >= 60 * S);
+    assert_int_equal(b.plan.primary, 1);
+    assert_true(b.plan.whole);
+    transferred(&b, TRANSFER_NEW, 11);
+    assert_int_equal(b.r.pinned, 1);
+    assert_false(b.r.ahead_seen);
+    done(&b);
+}
+
+static void test_what_the_operator_wants_does_not_wait(void **state)
+{
+    struct bench b = bench_pinned();
+
+    (void)state;
+    b.plan = refresh_asked(&b.r, false, b.now);
+    answer(&b, 10);
+    assert_int_equal(b.plan.primary, 1);
+    answer(&b, 11);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_true(b.plan.whole);
+    done(&b);
+}
+
+static void test_who_falls_back_again_is_not_waited_for(void **state)
+{
+    struct bench b = bench_pinned();
+
+    (void)state;
+    notify(&b, 1, 11);
+    answer(&b, 11);
+    answer(&b, 10);
+    wake(&b); /* a minute later it has nothing newer any more */
+    while (b.plan.step == REFRESH_PROBE)
+        answer(&b, 10);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    assert_false(b.r.has_ahead);
+    assert_int_equal(until_alarm(&b), 3600 * S);
+    done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ours_has_time_to_get_it_too),
+        cmocka_unit_test(test_then_it_comes_whole_from_elsewhere),
+        cmocka_unit_test(test_what_the_operator_wants_does_not_wait),
+        cmocka_unit_test(test_who_falls_back_again_is_not_waited_for),
         cmocka_unit_test(test_up_to_date),
         cmocka_unit_test(test_a_primary_that_is_a_secondary),
         cmocka_unit_test(test_newer_is_fetched),
