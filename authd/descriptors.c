@@ -2,20 +2,11 @@
 
 #include <sys/resource.h>
 
+#include "lib/base/descriptors.h"
 #include "lib/base/log.h"
 
-#define OWN 64        /* the store, the log, libraries */
+#define OWN DESCRIPTORS_OWN
 #define PER_WORKER 16 /* event loop, hand-over, a connection that is only just refused */
-
-void descriptors_raise(void)
-{
-    struct rlimit r;
-
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-        return;
-    r.rlim_cur = r.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &r);
-}
 
 uint32_t descriptors_for_clients(const struct config *c, size_t workers)
 {

@@ -13,6 +13,7 @@
 #include "authd/tls_front.h"
 #include "authd/updater.h"
 #include "authd/worker.h"
+#include "lib/base/descriptors.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cage.h"
+#include "lib/base/descriptors.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/config_check.h"
@@ -630,6 +631,7 @@ int main(int argc, char **argv)
     (void)umask(0027);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)prctl(PR_SET_DUMPABLE, 0); /* secrets stay out of core dumps */
+    descriptors_raise();
     log_init("syncd", s.config->log_level, s.config->log_format);
     if (start(&s, &e) != OK) {
         log_error(say("cannot start"), kv_err(&e));

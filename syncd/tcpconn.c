@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/descriptors.h"
 #include "lib/base/mem.h"
 
 #define IN_BYTES (256 * 1024) /* a few of the largest messages */
@@ -50,6 +51,10 @@ enum err peer_socket(int *fd, int type, const struct addr *peer, const struct ad
 
     if (s < 0)
         return err_sys(errno, e, "socket");
+    if (!descriptors_spare(s)) {
+        (void)close(s);
+        return err_set(ERR_LIMIT, e, "socket: no more descriptors for peers");
+    }
     if (source->family != 0) {
         socklen_t n = addr_to_sockaddr(&ss, source);
 

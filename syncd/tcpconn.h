@@ -34,7 +34,8 @@ struct tcpconn_spec {
     uint32_t idle_ms;     /* without an octet from the peer, once connected */
 };
 
-/* Nonblocking, with close-on-exec, bound to `source` unless its family is 0. ERR_IO. */
+/* Nonblocking, with close-on-exec, bound to `source` unless its family is 0. ERR_IO,
+ * ERR_LIMIT (only the descriptors that we keep for ourselves are left). */
 MUST_USE enum err peer_socket(int *fd, int type, const struct addr *peer, const struct addr *source,
                               struct errinfo *e);
 

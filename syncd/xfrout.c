@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/descriptors.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/dns/message_build.h"
@@ -32,7 +33,7 @@ struct xfrout_conn {
     bool eof;
     struct buf out;
     size_t out_pos;
-    struct mono moved; /* the last time the client took or sent something */
+    struct mono moved; /* the last time the client took octets, or sent a whole message */
 
     struct query query; /* the one at work */
     struct tsig tsig;
@@ -187,7 +188,9 @@ static bool is_busy(const struct xfrout_conn *c)
 static void watch(struct xfrout_conn *c)
 {
     (void)(queued(c) || c->stream ? event_add(c->writable, NULL) : event_del(c->writable));
-    (void)(!c->eof && !is_busy(c) ? event_add(c->readable, NULL) : event_del(c->readable));
+    /* Who takes no answers is not asked what else he wants. */
+    (void)(!c->eof && !is_busy(c) && queued(c) < OUT_FILL ? event_add(c->readable, NULL)
+                                                          : event_del(c->readable));
 }
 
 /* ---- Replies ---- */
@@ -324,7 +327,7 @@ static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
 /* False: close the connection. */
 static bool take_message(struct xfrout_conn *c, const uint8_t *wire, size_t len)
 {
-    c->began = now_of(c->server);
+    c->began = c->moved = now_of(c->server);
     tsig_done(&c->tsig);
     switch (query_parse(&c->query, wire, len)) {
     case QUERY_DROP:
@@ -466,7 +469,6 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         return;
     }
     c->eof = n == 0;
-    c->moved = now_of(c->server);
     go_on(c);
 }
 
@@ -500,11 +502,11 @@ static unsigned running_from(const struct xfrout *x, const struct addr *source)
     return n;
 }
 
-static bool has_place(struct xfrout *x, const struct addr *source)
+static bool has_place(struct xfrout *x, const struct addr *source, int fd)
 {
     char client[ADDR_TEXT_MAX];
 
-    if (x->running < x->config->transfers_out &&
+    if (descriptors_spare(fd) && x->running < x->config->transfers_out &&
         running_from(x, source) < x->config->transfers_per_client)
         return true;
     addr_to_text(client, source);
@@ -520,7 +522,7 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)
     struct event_base *base = loop_base(x->loop);
     struct xfrout_conn *c;
 
-    if (!has_place(x, &f->source)) {
+    if (!has_place(x, &f->source, fd)) {
         (void)close(fd);
         return;
     }

@@ -15,7 +15,7 @@ help:
 	@echo "make storm         millions of mutated inputs into every parser, under sanitizers (STORM=5000000 each)"
 	@echo "make fuzz          fuzz every parser, FUZZ_SECONDS=60 each"
 	@echo "make differential  questions to us, knot, nsd and bind9, COUNT=1000000 SEED=1 (20 seeds from there)"
-	@echo "make fault         the stories of crashes, unabridged: every system call, 1,000 kills"
+	@echo "make fault         the stories of crashes and bad networks, unabridged: every system call, 1,000 kills, FAULTS=100"
 	@echo "make soak          random kills for SOAK_MINUTES=60"
 	@echo "make asan | tsan   the programs under sanitizers"
 	@echo "make lint          compiler warnings of clang, clang-tidy, cppcheck, format, layers"
@@ -90,7 +90,9 @@ differential:
 	        tests/integration/test_differential_grown.py || exit 1; \
 	done
 
-# What `check` samples, unabridged: each system call of the journal, 1,000 kills.
+# What `check` samples, unabridged: each system call of the journal, 1,000 kills, 100 network faults
+# for each peer and direction, drawn by SEED, which the story prints.
+FAULTS ?= 100
 fault:
 	@tests/deps.sh build demo check
 	@$(MAKE) --no-print-directory all
@@ -98,6 +100,8 @@ fault:
 	@ZL_STRIDE=1 $(SAN_BUILD)/tests/unit/journal/test_kill
 	@ZL_KILLS=1000 ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/integration/test_kill.py
+	@ZL_FAULTS=$(FAULTS) ZL_SEED=$${SEED:-$$RANDOM} ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/integration/test_impair.py
 
 # The story of random kills with ever new seeds; a failure prints its seed (ZL_SEED=N runs it again).
 SOAK_MINUTES ?= 60

@@ -76,7 +76,7 @@ class Stream:
 
     async def send(self, data, writer):
         data = self.owner.flipped(data)
-        step = self.owner.fault.segment or len(data)
+        step = self.owner.fault.segment or max(1, len(data))
         for i in range(0, len(data), step):
             writer.write(data[i:i + step])
             await writer.drain()

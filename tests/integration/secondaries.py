@@ -90,7 +90,7 @@ class Bind(Secondary):
         (self.path / 'named.conf').write_text(
             key + f'options {{ directory "{self.path}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};'
             f' pid-file none; session-keyfile none; lock-file none; recursion no; dnssec-validation no; notify no;'
-            f' allow-new-zones no; }};\ncontrols {{ }};\n'
+            f' allow-new-zones no; min-refresh-time 1; min-retry-time 1; }};\ncontrols {{ }};\n'
             + ''.join(f'zone "{z}" {{ type secondary; file "{i}.zone"; masterfile-format text;'
                       f' primaries {{ 127.0.0.1 port {self.primary.port}{k}; }}; allow-notify {{ 127.0.0.1; }}; }};\n'
                       for i, z in enumerate(self.zones)))

@@ -3,9 +3,7 @@ trouble ends all is well again without anybody's help. ZL_SEED and ZL_FAULTS mak
 import os
 import random
 import signal
-import subprocess
 
-import dns.rcode
 import impair
 import pytest
 import secondaries
@@ -14,7 +12,7 @@ from impair import Fault
 
 ZONE = 'example.test'
 SEED = int(os.environ.get('ZL_SEED', '20261124'))
-FAULTS = int(os.environ.get('ZL_FAULTS', '4'))
+FAULTS = int(os.environ.get('ZL_FAULTS', '3'))
 SOON = {'refresh-min': '1s', 'retry-min': '1s', 'retry-max': '1s'}
 QUICK = 'probe-timeout = 300ms transfer-idle = 1s'
 
@@ -193,9 +191,7 @@ def test_drawn_faults_on_the_way_out(name, node, between, place):
             zl.wait_for(lambda: net.hits or zl.serial(s.port, ZONE) == serial or end < 0.5, 'the fault to be felt, or none')
             assert zl.serial(s.port, ZONE) in (serial - 1, serial)
             net.set(impair.GOOD)
-            # A secondary waits its own time before it tries again; another change tells it at once.
-            publish_again = serial + 0
-            zl.wait_for(lambda: zl.serial(s.port, ZONE) == publish_again, f'{name} to have serial {serial} after {fault}', timeout=60)
+            zl.wait_for(lambda: zl.serial(s.port, ZONE) == serial, f'{name} to have serial {serial} after {fault}', timeout=60)
         zl.wait_for(lambda: zl.transfer(n.port, ZONE, key) == zl.records(text(FAULTS + 1), ZONE), 'ours to have it')
     finally:
         s.stop()
@@ -305,7 +301,7 @@ def test_few_descriptors(peer, node, between):
     deaf = between(primary.port, name='deaf')
     deaf.set(Fault(partition='both'))
     n = node('secondary', syncd='probe-timeout = 300ms transfer-idle = 1s transfers-in = 100 transfers-per-primary = 100', level='info')
-    n.syncd.cmd = ['prlimit', '--nofile=48:48', *n.syncd.cmd]
+    n.syncd.cmd = ['prlimit', '--nofile=96:96', *n.syncd.cmd]
     net = between(primary.port)
     n.secondary_of(ZONE, net, **SOON)
     for i in range(100):
