@@ -31,7 +31,7 @@ bool private_query(const struct private_query_env *env, const struct ho_frame *m
         return false;
     ho_identity(&identity, m);
     z = section_of(env, q.qname);
-    if (q.tsig && !(z && z->producer))
+    if (q.tsig && !(z && (z->producer || z->catalog)))
         return false;
     /* Whether it really signed is looked at below, before anything is said. */
     if (q.tsig && tsig_read(&rr, m->wire, m->wire_len, q.tsig))

@@ -37,7 +37,8 @@ static bool same_work(const struct config *a, const struct config_zone *x, const
 {
     if (x->primary_count != y->primary_count || x->refresh_min_s != y->refresh_min_s ||
         x->refresh_max_s != y->refresh_max_s || x->retry_min_s != y->retry_min_s ||
-        x->retry_max_s != y->retry_max_s || x->expire_max_s != y->expire_max_s || x->tolerance_s != y->tolerance_s)
+        x->retry_max_s != y->retry_max_s || x->expire_max_s != y->expire_max_s ||
+        x->tolerance_s != y->tolerance_s)
         return false;
     for (size_t i = 0; i < x->primary_count; i++) {
         if (!same_primary(a, x->primaries[i], b, y->primaries[i]))

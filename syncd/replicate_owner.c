@@ -126,12 +126,23 @@ void replicate_set_owner(struct zone_entry *z, struct catalog_state *c)
     z->owner = c;
 }
 
+/* A catalog's row names the catalog itself, by which authd knows that it is not for everybody. */
+static bool names_itself(const struct zone_entry *z)
+{
+    return z->row.catalog && name_eq(z->row.catalog, z->row.name);
+}
+
+static bool is_catalog(const struct zone_entry *z)
+{
+    return z->section && z->section->catalog;
+}
+
 bool replicate_owner_fits(const struct zone_entry *z)
 {
     struct catalog_member m;
 
     if (!z->owner)
-        return true;
+        return names_itself(z) == is_catalog(z);
     if (z->row.source != SOURCE_CATALOG || !z->row.catalog ||
         !name_eq(z->row.catalog, z->owner->name))
         return false;
@@ -145,6 +156,10 @@ void replicate_owner_row(struct store_zone *row, const struct zone_entry *z)
 {
     struct catalog_member m;
 
+    if (!z->owner && is_catalog(z))
+        (void)name_copy(row->catalog, row->name);
+    else if (!z->owner && names_itself(z))
+        row->catalog[0] = 0;
     if (!z->owner)
         return;
     row->source = SOURCE_CATALOG;

@@ -32,7 +32,8 @@ www A 192.0.2.80
 
 
 def section(catalog=CATALOG, primary='{p}', **items):
-    body = ' '.join(f'{k.replace("_", "-")} = {v}' for k, v in {'refresh_min': '1s', 'retry_min': '1s', 'retry_max': '1s', **items}.items())
+    body = ' '.join(f'{k.replace("_", "-")} = {v}' for k, v in {'refresh_min': '1s', 'retry_min': '1s', 'retry_max': '1s',
+                                                                             'transfer_from': '{"127.0.0.0/8"}', **items}.items())
     return f'catalog "{catalog}" {{ primaries = {{"{primary}"}} {body} }}\n'
 
 

@@ -1,4 +1,6 @@
 """Zones come and go with a catalog zone (RFC 9432), and nothing that goes wrong there takes one away."""
+import dns.message
+import dns.query
 import dns.rcode
 import pytest
 import zl
@@ -298,6 +300,21 @@ def test_a_catalog_leaves_the_configuration(peer, node):
     p.load('one.test', member('one.test', 2))
     zl.wait_for(lambda: n.zonectl('refresh', 'one.test', check=False).returncode == 0, 'it to be followed again')
     n.wait_serial('one.test', 2)
+
+
+def test_a_catalog_is_not_for_everybody(peer, node):
+    """It tells what else is here (RFC 9432 7): only who may transfer it is answered."""
+    key = zl.Key('reader.test')
+    p = primary_of(peer, 'one.test')
+    n = follower(node, p, section(transfer_from='{}', transfer_keys=f'{{"{key.name}"}}'), keys=[key])
+    p.start()
+    n.start()
+    n.wait_serial('one.test', 1)
+    assert n.ask(CATALOG, 'SOA').rcode() == dns.rcode.REFUSED
+    assert n.ask(f'id0.zones.{CATALOG}', 'PTR', tcp=True).rcode() == dns.rcode.REFUSED
+    q = dns.message.make_query(CATALOG, 'SOA')
+    q.use_tsig(key.ring(), key.name, algorithm=key.algorithm)
+    assert dns.query.udp(q, '127.0.0.1', port=n.port, timeout=5).answer[0][0].serial == 1
 
 
 def test_wrong_sections_are_named(node):
