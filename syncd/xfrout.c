@@ -502,18 +502,38 @@ static unsigned running_from(const struct xfrout *x, const struct addr *source)
     return n;
 }
 
+/* The one that has had nothing to do for longest; NULL if all are at work. `source` NULL: any. */
+static struct xfrout_conn *longest_idle(const struct xfrout *x, const struct addr *source)
+{
+    struct xfrout_conn *found = NULL;
+
+    for (struct xfrout_conn *c = x->conns; c; c = c->next)
+        if (!is_busy(c) && !queued(c) && (!source || addr_ip_eq(&c->source, source)) &&
+            (!found || mono_cmp(c->moved, found->moved) < 0))
+            found = c;
+    return found;
+}
+
+/* Those who only wait, refused ones too, make room for who asks now. */
 static bool has_place(struct xfrout *x, const struct addr *source, int fd)
 {
+    bool own_full = running_from(x, source) >= x->config->transfers_per_client;
     char client[ADDR_TEXT_MAX];
 
-    if (descriptors_spare(fd) && x->running < x->config->transfers_out &&
-        running_from(x, source) < x->config->transfers_per_client)
-        return true;
-    addr_to_text(client, source);
-    if (token_bucket_take(&x->denials, now_of(x)))
-        log_warning(say("too many transfers at the same time, a connection is closed"),
-                    kv_str("client", client), kv_u64("running", x->running));
-    return false;
+    if (own_full || x->running >= x->config->transfers_out || !descriptors_spare(fd)) {
+        struct xfrout_conn *idle = longest_idle(x, own_full ? source : NULL);
+
+        if (idle) {
+            conn_close(idle);
+            return true;
+        }
+        addr_to_text(client, source);
+        if (token_bucket_take(&x->denials, now_of(x)))
+            log_warning(say("too many transfers at the same time, a connection is closed"),
+                        kv_str("client", client), kv_u64("running", x->running));
+        return false;
+    }
+    return true;
 }
 
 void xfrout_take(struct xfrout *x, const struct ho_frame *f, int fd)

@@ -226,30 +226,37 @@ def test_resets_in_the_middle_of_a_great_zone(served):
 
 
 def test_connections_that_are_left_do_not_lock_others_out(served):
-    """A refused client's connection, one with half a question, one with an octet now and then: they go."""
-    n, _, _ = served(authd='tcp-idle = 1s', syncd='transfers-per-client = 4')
+    """A refused client's connection, one with half a question: they make room at once, and go in the end."""
+    n, _, _ = served(authd='tcp-idle = 2s', syncd='transfers-per-client = 4')
     refused = framed(downstream.wire(downstream.axfr(CLOSED)))
     left = []
     try:
-        for behind in (b'', b'\x00', refused[:-3], refused[:20]):
+        for behind in (b'', b'\x00', refused[:-3], refused[:20], b'\x00', b'\x00') * 3:
             s = connect(n)
             s.sendall(refused)
             assert read_message(s.makefile('rb'))[3] & 15 == dns.rcode.REFUSED
             s.sendall(behind)
             left.append(s)
-
-        def served_again():
-            for s in left:
-                try:
-                    s.send(b'\x00')  # life, but no question
-                except OSError:
-                    pass
-            try:
-                return zl.transfer(n.port, ZONE)
-            except EOFError:
-                return False
-        zl.wait_for(served_again, 'those who are left to be closed', timeout=30, step=0.3)
+            still_serves(n)
+        assert 'too many transfers' not in n.syncd.text()
     finally:
         for s in left:
             s.close()
+    still_serves(n)
+
+
+def test_an_octet_now_and_then_is_no_sign_of_life(served):
+    n, _, _ = served(authd='tcp-idle = 1s')
+    refused = framed(downstream.wire(downstream.axfr(CLOSED)))
+    with connect(n) as s:
+        s.sendall(refused)
+        assert read_message(s.makefile('rb'))[3] & 15 == dns.rcode.REFUSED
+        s.sendall(b'\xff\xff')  # of a question of 65,535 octets
+
+        def closed():
+            try:
+                return s.send(b'\x00') == 0
+            except ConnectionError:
+                return True
+        zl.wait_for(closed, 'the connection to be closed', timeout=30, step=0.3)
     still_serves(n)
