@@ -255,7 +255,8 @@ static enum err on_count(void *ctx, const struct store_zone *z, struct errinfo *
     while (strcmp(states_in_order[i], state) != 0)
         i++;
     c->zones++;
-    if (++c->of[i] <= ATTENTION_MAX && i < STATES_BAD)
+    c->of[i]++;
+    if (i < STATES_BAD && c->of[i] <= ATTENTION_MAX)
         (void)json_array_append_new(c->trouble[i], api_json_zone(z, &c->sections));
     return OK;
 }

@@ -82,7 +82,8 @@ static struct sched_limits limits_of(const struct config *c)
     return (struct sched_limits){
         .running = {[WORK_PROBE] = PROBES_RUNNING, [WORK_TRANSFER] = c->transfers_in},
         .per_peer = {[WORK_PROBE] = PROBES_PER_PEER, [WORK_TRANSFER] = c->transfers_per_primary},
-        .probe_rate = c->probe_rate};
+        .probe_rate = c->probe_rate,
+        .probe_rate_peer = c->probe_rate_per_primary};
 }
 
 enum err replicator_new(struct replicator **out, const struct replicator_ops *ops,

@@ -22,6 +22,7 @@ struct sched_peer {
     struct addr address;
     struct sched_peer *next; /* in the hash bucket */
     uint32_t running[WORKS];
+    struct token_bucket probes;
     struct peer_lane lanes[WORKS][LANES];
 };
 
@@ -62,6 +63,12 @@ static int64_t bucket_level(const struct token_bucket *b, struct mono now)
     if (b->rate != 0 && ms > most / b->rate + 1)
         return most;
     return b->milli + ms * b->rate > most ? most : b->milli + ms * b->rate;
+}
+
+/* Some are sent at once, then evenly: a tenth of a second's worth. */
+static uint32_t probe_burst(uint32_t rate)
+{
+    return rate / 10 + 1;
 }
 
 bool token_bucket_take(struct token_bucket *b, struct mono now)
@@ -198,6 +205,8 @@ struct sched_peer *sched_peer_get(struct sched *s, const struct addr *address)
     }
     p = xcalloc(1, sizeof(*p));
     p->address = *address;
+    token_bucket_init(&p->probes, s->limits.probe_rate_peer, probe_burst(s->limits.probe_rate_peer),
+                      (struct mono){0});
     p->next = s->peers[slot];
     s->peers[slot] = p;
     s->peer_count++;
@@ -294,13 +303,22 @@ void sched_raise(struct sched *s, struct sched_task *t, enum sched_lane lane)
     lane_put(s, t);
 }
 
-static bool peer_is_free(const struct sched *s, const struct sched_peer *p, enum sched_work w)
+static bool has_rate(const struct sched *s, enum sched_work w)
 {
-    return p->running[w] < s->limits.per_peer[w];
+    return w == WORK_PROBE && s->limits.probe_rate_peer > 0;
+}
+
+static bool peer_is_free(const struct sched *s, const struct sched_peer *p, enum sched_work w,
+                         struct mono now)
+{
+    if (p->running[w] >= s->limits.per_peer[w])
+        return false;
+    return !has_rate(s, w) || mono_cmp(token_bucket_ready(&p->probes, now), now) <= 0;
 }
 
 /* The first peer in the ring that may have one more; NULL if all are at their limit. */
-static struct sched_peer *ring_free(const struct sched *s, enum sched_work w, enum sched_lane lane)
+static struct sched_peer *ring_free(const struct sched *s, enum sched_work w, enum sched_lane lane,
+                                    struct mono now)
 {
     struct sched_peer *first = s->gates[w].rings[lane].first;
     struct sched_peer *p = first;
@@ -308,7 +326,7 @@ static struct sched_peer *ring_free(const struct sched *s, enum sched_work w, en
     if (!p)
         return NULL;
     do {
-        if (peer_is_free(s, p, w))
+        if (peer_is_free(s, p, w, now))
             return p;
         p = p->lanes[w][lane].ring_next;
     } while (p != first);
@@ -316,7 +334,7 @@ static struct sched_peer *ring_free(const struct sched *s, enum sched_work w, en
 }
 
 /* What may start at this gate, if there were a token; NULL if nothing. */
-static struct sched_task *gate_next(const struct sched *s, enum sched_work w)
+static struct sched_task *gate_next(const struct sched *s, enum sched_work w, struct mono now)
 {
     const struct gate *g = &s->gates[w];
     bool backwards = g->starts % FAIR_EVERY == FAIR_EVERY - 1;
@@ -325,7 +343,7 @@ static struct sched_task *gate_next(const struct sched *s, enum sched_work w)
         return NULL;
     for (int i = 0; i < LANES; i++) {
         enum sched_lane lane = (enum sched_lane)(backwards ? LANES - 1 - i : i);
-        struct sched_peer *p = ring_free(s, w, lane);
+        struct sched_peer *p = ring_free(s, w, lane, now);
 
         if (p)
             return p->lanes[w][lane].head;
@@ -350,12 +368,14 @@ static void task_run(struct sched *s, struct sched_task *t)
 
 struct sched_task *sched_start(struct sched *s, struct mono now)
 {
-    struct sched_task *t = gate_next(s, WORK_TRANSFER);
+    struct sched_task *t = gate_next(s, WORK_TRANSFER, now);
 
     if (!t) {
-        t = gate_next(s, WORK_PROBE);
+        t = gate_next(s, WORK_PROBE, now);
         if (!t || !token_bucket_take(&s->probes, now))
             return NULL;
+        if (has_rate(s, WORK_PROBE))
+            (void)token_bucket_take(&t->peer->probes, now);
     }
     task_run(s, t);
     return t;
@@ -384,11 +404,41 @@ void sched_remove(struct sched *s, struct sched_task *t)
     sched_alarm_clear(s, t);
 }
 
+/* When the first of the peers with probes waiting has a token of its own; false if none waits, or
+ * the gate is full. */
+static bool peer_token_time(const struct sched *s, struct mono now, struct mono *at)
+{
+    const struct gate *g = &s->gates[WORK_PROBE];
+    bool any = false;
+
+    if (!has_rate(s, WORK_PROBE) || g->queued == 0 || g->running >= s->limits.running[WORK_PROBE])
+        return false;
+    for (int lane = 0; lane < LANES; lane++) {
+        const struct sched_peer *first = g->rings[lane].first;
+        const struct sched_peer *p = first;
+
+        while (p) {
+            struct mono ready = token_bucket_ready(&p->probes, now);
+
+            if (p->running[WORK_PROBE] < s->limits.per_peer[WORK_PROBE] &&
+                (!any || mono_cmp(ready, *at) < 0)) {
+                *at = ready;
+                any = true;
+            }
+            p = p->lanes[WORK_PROBE][lane].ring_next;
+            if (p == first)
+                break;
+        }
+    }
+    return any;
+}
+
 bool sched_next_time(const struct sched *s, struct mono now, struct mono *at)
 {
     bool any = false;
+    struct mono own;
 
-    if (gate_next(s, WORK_TRANSFER)) {
+    if (gate_next(s, WORK_TRANSFER, now)) {
         *at = now;
         return true;
     }
@@ -396,23 +446,21 @@ bool sched_next_time(const struct sched *s, struct mono now, struct mono *at)
         *at = s->heap[1]->alarm;
         any = true;
     }
-    if (gate_next(s, WORK_PROBE)) {
+    if (gate_next(s, WORK_PROBE, now)) {
         struct mono token = token_bucket_ready(&s->probes, now);
 
         if (!any || mono_cmp(token, *at) < 0)
             *at = token;
+        any = true;
+    } else if (peer_token_time(s, now, &own)) {
+        if (!any || mono_cmp(own, *at) < 0)
+            *at = own;
         any = true;
     }
     return any;
 }
 
 /* ---- The whole ---- */
-
-/* Some are sent at once, then evenly: a tenth of a second's worth. */
-static uint32_t probe_burst(uint32_t rate)
-{
-    return rate / 10 + 1;
-}
 
 struct sched *sched_new(const struct sched_limits *limits, struct mono now)
 {
@@ -429,6 +477,12 @@ void sched_set_limits(struct sched *s, const struct sched_limits *limits)
     s->limits = *limits;
     s->probes.rate = limits->probe_rate;
     s->probes.burst = probe_burst(limits->probe_rate);
+    for (size_t i = 0; i < s->peer_buckets; i++) {
+        for (struct sched_peer *p = s->peers[i]; p; p = p->next) {
+            p->probes.rate = limits->probe_rate_peer;
+            p->probes.burst = probe_burst(limits->probe_rate_peer);
+        }
+    }
 }
 
 void sched_free(struct sched *s)

@@ -47,6 +47,7 @@ struct sched_limits {
     uint32_t running[WORKS];  /* at the same time */
     uint32_t per_peer[WORKS]; /* of those, with one peer */
     uint32_t probe_rate;      /* starts a second */
+    uint32_t probe_rate_peer; /* of those, with one peer; 0: any number */
 };
 
 struct sched *sched_new(const struct sched_limits *limits, struct mono now);

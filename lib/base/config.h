@@ -274,8 +274,9 @@ struct config {
     uint64_t change_log_bytes; /* change sets kept in the store once journaled */
     uint64_t zone_cache_bytes; /* kept in memory for the next increment */
     uint32_t pool_threads;
-    uint32_t probe_rate; /* SOA probes a second, overall */
-    char *socket_group;  /* group that may use zonectl; "": the daemon's own */
+    uint32_t probe_rate;             /* SOA probes a second, overall */
+    uint32_t probe_rate_per_primary; /* of those, to one address; 0: any number */
+    char *socket_group;              /* group that may use zonectl; "": the daemon's own */
 
     struct config_key *keys;
     size_t key_count;

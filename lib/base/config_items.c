@@ -209,6 +209,8 @@ static const struct config_item items[] = {
      "An orphan is removed after so long a time more; undelete brings it back. 0: never."},
     {"syncd", "probe-rate", ITEM_U32, 1, 1000000, "500", AT(probe_rate),
      "SOA probes a second, over all zones."},
+    {"syncd", "probe-rate-per-primary", ITEM_U32, 0, 1000000, "0", AT(probe_rate_per_primary),
+     "Of those, to one primary. 0: as many as all."},
     {"syncd", "transfer-idle", ITEM_MS, 1000, 3600000, "30s", AT(transfer_idle_ms),
      "A transfer that brings nothing for so long is given up."},
     {"syncd", "transfer-max", ITEM_SECONDS, 10, DAY, "2h", AT(transfer_max_s),

@@ -196,12 +196,60 @@ static void test_token_bucket(void **state)
     assert_false(token_bucket_take(&b, at(INT64_C(1) << 50)));
 }
 
+/* One primary with many zones is asked at its own pace, while others are not held up by it. */
+static void test_rate_of_one_peer(void **state)
+{
+    enum { N = 300, S = 1000 };
+    struct sched_limits slow = limits;
+    struct sched_task *tasks = xcalloc(N, sizeof(*tasks));
+    struct sched *s;
+    unsigned started[2] = {0, 0};
+    struct mono now = at(5000), next;
+
+    (void)state;
+    slow.probe_rate_peer = 10;
+    s = sched_new(&slow, now);
+    for (unsigned i = 0; i < N; i++)
+        sched_queue(s, &tasks[i], WORK_PROBE, peer(s, i < N - 5 ? 1 : 2), LANE_ROUTINE);
+    while (now.ms < 5000 + 10 * S) {
+        struct sched_task *t = sched_start(s, now);
+
+        if (t) {
+            started[t >= &tasks[N - 5]]++;
+            if (t >= &tasks[N - 5])
+                assert_true(now.ms < 5000 + S);
+            sched_finish(s, t);
+        } else {
+            assert_true(sched_next_time(s, now, &next));
+            assert_true(next.ms > now.ms && next.ms <= now.ms + 101);
+            now = next;
+        }
+    }
+    assert_int_equal(started[1], 5);
+    assert_in_range(started[0], 99, 103); /* ten seconds' worth, and what was saved up */
+    slow.probe_rate_peer = 0;
+    sched_set_limits(s, &slow);
+    now.ms += S;
+    for (int i = 0; i < 11; i++) { /* as many as the overall rate saves up */
+        struct sched_task *t = sched_start(s, now);
+
+        assert_non_null(t);
+        sched_finish(s, t);
+    }
+    sched_free(s);
+    free(tasks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alarms_in_order),  cmocka_unit_test(test_transfer_limits),
-        cmocka_unit_test(test_peers_take_turns), cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_probe_rate),       cmocka_unit_test(test_token_bucket),
+        cmocka_unit_test(test_rate_of_one_peer),
+        cmocka_unit_test(test_alarms_in_order),
+        cmocka_unit_test(test_transfer_limits),
+        cmocka_unit_test(test_peers_take_turns),
+        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_probe_rate),
+        cmocka_unit_test(test_token_bucket),
     };
 
     return cmocka_run_group_tests_name("syncd/sched", tests, NULL, NULL);
