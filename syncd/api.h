@@ -10,8 +10,10 @@
 #include "syncd/commit.h"
 #include "syncd/front.h"
 #include "syncd/journaler.h"
+#include "syncd/notify_out.h"
 #include "syncd/replicate.h"
 #include "syncd/watch.h"
+#include "syncd/xfrout.h"
 
 /* What the handlers work on; all lent, all outlive the API. `config` changes with a reload. */
 struct api_env {
@@ -20,6 +22,8 @@ struct api_env {
     struct journaler *journaler;
     struct front *front;
     struct replicator *replicator;
+    struct xfrout *xfrout;
+    struct notify_out *notify;
     struct watch *watch;
     struct config *config;
     struct store_readers *readers; /* lent */

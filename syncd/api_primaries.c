@@ -83,6 +83,65 @@ static void put_notifies(struct buf *out, const struct replicator_counts *c)
                (unsigned long long)c->notifies_limited);
 }
 
+static void put_value(struct buf *out, const char *name, const char *label, uint64_t v)
+{
+    buf_printf(out, "zoneledger_%s{%s} %llu\n", name, label, (unsigned long long)v);
+}
+
+static void put_out(struct buf *out, const struct api_env *env)
+{
+    const struct notify_out_counts *n = notify_out_counts(env->notify);
+    struct xfrout_totals t;
+
+    xfrout_count(env->xfrout, &t);
+    put_head(out, "transfers_out_total", "Transfers to secondaries that came to an end.",
+             "counter");
+    put_value(out, "transfers_out_total", "kind=\"axfr\",outcome=\"sent\"", t.whole);
+    put_value(out, "transfers_out_total", "kind=\"ixfr\",outcome=\"sent\"", t.increments);
+    put_value(out, "transfers_out_total", "kind=\"soa\",outcome=\"sent\"", t.current);
+    put_value(out, "transfers_out_total", "kind=\"any\",outcome=\"refused\"", t.refused);
+    put_value(out, "transfers_out_total", "kind=\"any\",outcome=\"broken\"", t.broken);
+    put_head(out, "transfers_out_octets_total", "Octets of those that were sent to their end.",
+             "counter");
+    buf_printf(out, "zoneledger_transfers_out_octets_total %llu\n", (unsigned long long)t.octets);
+    put_head(out, "transfers_out_fallbacks_total",
+             "Whole zones that were sent where increments were asked for.", "counter");
+    buf_printf(out, "zoneledger_transfers_out_fallbacks_total %llu\n",
+               (unsigned long long)t.whole_instead);
+    put_head(out, "transfers_out_connections", "Connections of secondaries that are open.",
+             "gauge");
+    buf_printf(out, "zoneledger_transfers_out_connections %zu\n", t.connections);
+    put_head(out, "notifies_out_sent_total", "NOTIFYs to secondaries, repeated ones too.",
+             "counter");
+    buf_printf(out, "zoneledger_notifies_out_sent_total %llu\n", (unsigned long long)n->sent);
+    put_head(out, "notifies_out_total", "What became of telling secondaries.", "counter");
+    put_value(out, "notifies_out_total", "outcome=\"acknowledged\"", n->acknowledged);
+    put_value(out, "notifies_out_total", "outcome=\"refused\"", n->refused);
+    put_value(out, "notifies_out_total", "outcome=\"given up\"", n->given_up);
+    put_head(out, "notifies_out_waiting", "Secondaries to be told, or told again, of a zone.",
+             "gauge");
+    buf_printf(out, "zoneledger_notifies_out_waiting %zu\n", n->waiting);
+}
+
+static void put_queues(struct buf *out, const struct replicator *r)
+{
+    static const char *const works[WORKS] = {[WORK_PROBE] = "probe", [WORK_TRANSFER] = "transfer"};
+    static const char *const lanes[LANES] = {
+        [LANE_URGENT] = "urgent", [LANE_FIRST] = "first", [LANE_ROUTINE] = "routine"};
+    struct sched_counts c;
+
+    replicator_queues(r, &c);
+    put_head(out, "queued", "Probes and transfers that wait for their turn, by lane.", "gauge");
+    for (int w = 0; w < WORKS; w++) {
+        for (int l = 0; l < LANES; l++)
+            buf_printf(out, "zoneledger_queued{work=\"%s\",lane=\"%s\"} %zu\n", works[w], lanes[l],
+                       c.lanes[w][l]);
+    }
+    put_head(out, "running", "Probes and transfers that run.", "gauge");
+    for (int w = 0; w < WORKS; w++)
+        buf_printf(out, "zoneledger_running{work=\"%s\"} %zu\n", works[w], c.running[w]);
+}
+
 static void put_primary(void *ctx, const struct config_primary *p, const struct primary_numbers *n,
                         size_t zones)
 {
@@ -99,7 +158,7 @@ static void put_primary(void *ctx, const struct config_primary *p, const struct 
 /* Zones by what an operator looks for, and the worst of each. */
 struct zone_metrics {
     struct wall now;
-    size_t total, expired, failing, held, lagging, empty;
+    size_t total, expired, failing, held, waiting, lagging, empty, orphan, quarantined;
     uint32_t lag;       /* largest */
     int64_t expires_in; /* soonest */
     bool expires;
@@ -117,6 +176,9 @@ static void on_zone(void *ctx, const struct replicator_status *s)
     m->expired += z->expired;
     m->failing += z->failures > 0;
     m->held += z->held;
+    m->waiting += z->held && z->last_version > z->version;
+    m->orphan += z->orphan;
+    m->quarantined += s->quarantined;
     m->empty += !z->has_content;
     if (z->has_content && z->has_primary_serial &&
         serial_cmp(z->primary_serial, z->serial) == SERIAL_NEWER) {
@@ -137,8 +199,12 @@ static void put_zones(struct buf *out, const struct zone_metrics *m)
     buf_printf(out,
                "zoneledger_zones{state=\"all\"} %zu\nzoneledger_zones{state=\"expired\"} %zu\n"
                "zoneledger_zones{state=\"failing\"} %zu\nzoneledger_zones{state=\"held\"} %zu\n"
-               "zoneledger_zones{state=\"lagging\"} %zu\nzoneledger_zones{state=\"new\"} %zu\n",
-               m->total, m->expired, m->failing, m->held, m->lagging, m->empty);
+               "zoneledger_zones{state=\"lagging\"} %zu\nzoneledger_zones{state=\"new\"} %zu\n"
+               "zoneledger_zones{state=\"orphan\"} %zu\n"
+               "zoneledger_zones{state=\"quarantined\"} %zu\n"
+               "zoneledger_zones{state=\"waiting\"} %zu\n",
+               m->total, m->expired, m->failing, m->held, m->lagging, m->empty, m->orphan,
+               m->quarantined, m->waiting);
     put_head(out, "serial_lag", "By how much the zone furthest behind its primary is so.", "gauge");
     buf_printf(out, "zoneledger_serial_lag %u\n", (unsigned)m->lag);
     if (!m->expires)
@@ -156,6 +222,8 @@ void api_put_replication(struct buf *out, const struct api_request *r)
     put_transfers(out, c);
     put_probes(out, c);
     put_notifies(out, c);
+    put_out(out, &r->api->env);
+    put_queues(out, rep);
     put_head(out, "primary_failing", "Whether a primary gives no answer.", "gauge");
     replicator_each_primary(rep, put_primary, out);
     replicator_each(rep, on_zone, &zones);

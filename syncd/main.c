@@ -397,6 +397,8 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .journaler = s->journaler,
                           .front = s->front,
                           .replicator = s->replicator,
+                          .xfrout = s->xfrout,
+                          .notify = s->notify,
                           .watch = s->watch,
                           .config = s->config,
                           .readers = s->readers,

@@ -70,6 +70,7 @@ struct notify_out {
     struct job_list lists[LISTS];
     struct job *buckets[BUCKETS]; /* by zone */
     uint64_t served;              /* what authd has come to */
+    struct notify_out_counts counts;
 };
 
 static struct mono now_of(const struct notify_out *n)
@@ -121,6 +122,7 @@ static void job_end(struct notify_out *n, struct job *j)
         at = &(*at)->other;
     *at = j->other;
     list_take(n, j);
+    n->counts.waiting--;
     tsig_done(&j->tsig);
     free(j->query);
     free(j->zone);
@@ -147,6 +149,7 @@ static struct job *job_new(struct notify_out *n, const uint8_t *zone, int second
     j->other = *at;
     *at = j;
     list_put(n, j);
+    n->counts.waiting++;
     return j;
 }
 
@@ -184,11 +187,13 @@ static bool take_reply(struct notify_out *n, struct job *j, const uint8_t *wire,
     if (j->tsig.key && tsig_verify_response(&j->tsig, wire, len, resp.layout.tsig, now) != TSIG_OK)
         return false;
     if (resp.rcode == RCODE_NOERROR) {
+        n->counts.acknowledged++;
         log_job(LOG_DEBUG, n, j, "a NOTIFY is acknowledged", NULL);
         return true;
     }
     if (resp.rcode == RCODE_SERVFAIL)
         return false; /* it may be able to later */
+    n->counts.refused++;
     rcode_to_text(rcode, resp.rcode);
     log_job(LOG_WARNING, n, j, "a secondary refuses our NOTIFY", rcode);
     return true;
@@ -307,8 +312,10 @@ static bool send_query(struct notify_out *n, struct job *j, struct errinfo *e)
     if (!o)
         return false;
     make_query(n, j);
-    if (sendto(o->fd, j->query, j->query_len, MSG_NOSIGNAL, (struct sockaddr *)&ss, len) >= 0)
+    if (sendto(o->fd, j->query, j->query_len, MSG_NOSIGNAL, (struct sockaddr *)&ss, len) >= 0) {
+        n->counts.sent++;
         return true;
+    }
     (void)err_sys(errno, e, "sending");
     return false;
 }
@@ -328,6 +335,7 @@ static void job_try(struct notify_out *n, struct job *j)
     struct errinfo e = {0};
 
     if (tries > TRIES_MAX) {
+        n->counts.given_up++;
         log_job(LOG_WARNING, n, j,
                 "a secondary does not answer our NOTIFYs, it is not told any more", NULL);
         job_end(n, j);
@@ -492,6 +500,11 @@ void notify_out_reload(struct notify_out *n, struct config *config, struct keyri
     n->keys = keyring_ref(keys);
     config_unref(old_config);
     keyring_unref(old_keys);
+}
+
+const struct notify_out_counts *notify_out_counts(const struct notify_out *n)
+{
+    return &n->counts;
 }
 
 void notify_out_free(struct notify_out *n)

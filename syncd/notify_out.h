@@ -31,4 +31,13 @@ void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct con
 /* authd serves what the change log holds up to seq. */
 void notify_out_served(struct notify_out *n, uint64_t seq);
 
+/* Since the start, but for `waiting`: what is under way now. */
+struct notify_out_counts {
+    uint64_t sent; /* datagrams, those that were sent again included */
+    uint64_t acknowledged, refused;
+    uint64_t given_up; /* no answer to any of the tries */
+    size_t waiting;
+};
+const struct notify_out_counts *notify_out_counts(const struct notify_out *n);
+
 #endif

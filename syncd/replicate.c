@@ -299,6 +299,8 @@ static void status_of(struct replicator_status *out, const struct zone_entry *z)
 {
     *out = (struct replicator_status){.configured = z->config != NULL, .doing = "waiting"};
     replicate_full_row(&out->row, z);
+    for (unsigned i = 0; z->scheduled && i < z->refresh.primary_count; i++)
+        out->quarantined |= z->refresh.primaries[i].refused_times > 0;
     if (!z->scheduled || (z->plan.step == REFRESH_WAIT && !z->committing))
         return;
     if (z->committing)

@@ -16,6 +16,7 @@
 #include "syncd/notify_in.h"
 #include "syncd/nsquery.h"
 #include "syncd/probe.h"
+#include "syncd/sched.h"
 #include "syncd/xfrin.h"
 #include "syncd/zone_row.h"
 
@@ -159,6 +160,7 @@ struct replicator_status {
     const char *doing;   /* "waiting", "probe queued", "probing", "transfer queued",
                             "transferring", "committing" */
     const char *primary; /* name of the one it works with, or NULL */
+    bool quarantined;    /* a primary has a version that our checks refused */
 };
 MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
                                     struct replicator_status *out, struct errinfo *e);
@@ -178,6 +180,8 @@ struct replicator_counts {
     uint64_t notifies_limited; /* over what one source may send */
 };
 const struct replicator_counts *replicator_counts(const struct replicator *r);
+/* What waits and what runs now. */
+void replicator_queues(const struct replicator *r, struct sched_counts *out);
 
 /* One primary's, since the start or since it is configured. */
 struct primary_numbers {

@@ -103,6 +103,11 @@ const struct replicator_counts *replicator_counts(const struct replicator *r)
     return &r->counts;
 }
 
+void replicator_queues(const struct replicator *r, struct sched_counts *out)
+{
+    sched_count(r->sched, out);
+}
+
 void replicator_each_primary(struct replicator *r, replicator_primary_fn *f, void *ctx)
 {
     size_t *zones = xcalloc(r->primary_count, sizeof(*zones));

@@ -28,6 +28,7 @@ struct sched_peer {
 
 struct gate {
     size_t queued, running;
+    size_t lanes[LANES]; /* of those queued */
     struct peer_ring rings[LANES];
     unsigned starts;
 };
@@ -262,6 +263,7 @@ static void lane_put(struct sched *s, struct sched_task *t)
     if (l->head == t)
         ring_add(&s->gates[t->work].rings[t->lane], t->peer, t->work, t->lane);
     s->gates[t->work].queued++;
+    s->gates[t->work].lanes[t->lane]++;
 }
 
 static void lane_take(struct sched *s, struct sched_task *t)
@@ -280,6 +282,7 @@ static void lane_take(struct sched *s, struct sched_task *t)
     if (!l->head)
         ring_remove(&s->gates[t->work].rings[t->lane], t->peer, t->work, t->lane);
     s->gates[t->work].queued--;
+    s->gates[t->work].lanes[t->lane]--;
 }
 
 void sched_queue(struct sched *s, struct sched_task *t, enum sched_work work,
@@ -507,6 +510,8 @@ void sched_count(const struct sched *s, struct sched_counts *out)
     out->alarms = s->heap_len;
     for (int w = 0; w < WORKS; w++) {
         out->queued[w] = s->gates[w].queued;
+        for (int lane = 0; lane < LANES; lane++)
+            out->lanes[w][lane] = s->gates[w].lanes[lane];
         out->running[w] = s->gates[w].running;
     }
 }

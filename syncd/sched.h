@@ -81,6 +81,7 @@ bool sched_next_time(const struct sched *s, struct mono now, struct mono *at);
 struct sched_counts {
     size_t alarms;
     size_t queued[WORKS];
+    size_t lanes[WORKS][LANES]; /* of those queued */
     size_t running[WORKS];
 };
 void sched_count(const struct sched *s, struct sched_counts *out);

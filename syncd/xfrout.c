@@ -79,13 +79,15 @@ static const char *kind_name(const struct xfrout_conn *c)
     return c->kind == XFROUT_AXFR ? "axfr" : c->kind == XFROUT_IXFR ? "ixfr" : "current";
 }
 
-static void log_refused(struct xfrout_conn *c, const char *why)
+/* Counts and logs. */
+static void refuse(struct xfrout_conn *c, const char *why)
 {
     char zone[NAME_TEXT_MAX];
     char client[ADDR_TEXT_MAX];
     char shown[ACCESS_CLIENT_TEXT_MAX];
     struct access_client who = client_of(c);
 
+    c->server->totals.refused++;
     if (!token_bucket_take(&c->server->denials, now_of(c->server)))
         return;
     (void)name_to_text(zone, c->query.qname);
@@ -97,19 +99,23 @@ static void log_refused(struct xfrout_conn *c, const char *why)
                 kv_str("key", c->key_name[0] ? c->key_name : NULL), kv_str("error", why));
 }
 
-static void log_sent(const struct xfrout_conn *c)
+/* `error` NULL: all of it was sent. */
+static void log_stream(enum log_level level, const struct xfrout_conn *c, const char *sentence,
+                       const char *error)
 {
-    struct xfrout_counts n = xfrout_stream_counts(c->stream);
+    struct xfrout_counts n = {.records = 0};
     char zone[NAME_TEXT_MAX];
     char client[ADDR_TEXT_MAX];
     char shown[ACCESS_CLIENT_TEXT_MAX];
     struct access_client who = client_of(c);
 
+    if (c->stream)
+        n = xfrout_stream_counts(c->stream);
     (void)name_to_text(zone, c->query.qname);
     addr_to_text(client, &c->source);
     access_client_text(shown, &who);
-    log_write(c->kind == XFROUT_SOA ? LOG_DEBUG : LOG_INFO,
-              LOG_KVS(say("a zone is sent"), kv_str("zone", zone), kv_str("client", client),
+    log_write(level,
+              LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("client", client),
                       kv_str("transport", access_transport_text(c->transport)),
                       kv_str("certificate", shown[0] ? shown : NULL),
                       kv_str("key", c->key_name[0] ? c->key_name : NULL),
@@ -117,23 +123,39 @@ static void log_sent(const struct xfrout_conn *c)
                       kv_i64("from", c->wish.qtype == RR_IXFR ? (int64_t)c->wish.have.v : -1),
                       kv_u64("to", c->serial.v), kv_u64("records", n.records),
                       kv_u64("messages", n.messages), kv_u64("octets", n.octets),
-                      kv_i64("ms", now_of(c->server).ms - c->began.ms)));
+                      kv_i64("ms", now_of(c->server).ms - c->began.ms), kv_str("error", error)));
 }
 
-static void log_broken(const struct xfrout_conn *c, const char *why)
+void xfrout_count_sent(struct xfrout *x, enum xfrout_kind kind, uint16_t qtype, uint64_t octets)
 {
-    char zone[NAME_TEXT_MAX];
-    char client[ADDR_TEXT_MAX];
-    char shown[ACCESS_CLIENT_TEXT_MAX];
-    struct access_client who = client_of(c);
+    switch (kind) {
+    case XFROUT_AXFR:
+        x->totals.whole++;
+        break;
+    case XFROUT_IXFR:
+        x->totals.increments++;
+        break;
+    case XFROUT_SOA:
+        if (qtype == RR_SOA)
+            return; /* a question before a transfer, not one */
+        x->totals.current++;
+        break;
+    }
+    x->totals.octets += octets;
+}
 
-    (void)name_to_text(zone, c->query.qname);
-    addr_to_text(client, &c->source);
-    access_client_text(shown, &who);
-    log_warning(say("sending a zone failed"), kv_str("zone", zone), kv_str("client", client),
-                kv_str("transport", access_transport_text(c->transport)),
-                kv_str("certificate", shown[0] ? shown : NULL), kv_str("kind", kind_name(c)),
-                kv_str("error", why));
+/* It went out to its end: counts and logs. */
+static void sent(const struct xfrout_conn *c)
+{
+    xfrout_count_sent(c->server, c->kind, c->wish.qtype, xfrout_stream_counts(c->stream).octets);
+    log_stream(c->kind == XFROUT_SOA ? LOG_DEBUG : LOG_INFO, c, "a zone is sent", NULL);
+}
+
+/* It did not: counts and logs. */
+static void broke(const struct xfrout_conn *c, const char *why)
+{
+    c->server->totals.broken++;
+    log_stream(LOG_WARNING, c, "sending a zone failed", why);
 }
 
 /* ---- Life of a connection ---- */
@@ -231,6 +253,7 @@ static void begin_stream(struct xfrout_conn *c, struct xfrout_prepared *r)
     if (r->fell_back) {
         char zone[NAME_TEXT_MAX];
 
+        c->server->totals.whole_instead++;
         (void)name_to_text(zone, c->query.qname);
         log_info(say("increments are asked for, but the whole zone is sent"), kv_str("zone", zone),
                  kv_u64("from", c->wish.have.v), kv_err(&r->error));
@@ -253,7 +276,7 @@ static void on_pool_done(void *ctx)
         if (p->result.rcode == RCODE_NOERROR) {
             begin_stream(c, &p->result);
         } else {
-            log_refused(c, p->result.error.text[0] ? p->result.error.text : "no such zone");
+            refuse(c, p->result.error.text[0] ? p->result.error.text : "no such zone");
             put_short(c, p->result.rcode);
         }
         go_on(c);
@@ -290,7 +313,7 @@ static bool check_signature(struct xfrout_conn *c, const uint8_t *wire, size_t l
     if (rcode == RCODE_NOERROR)
         return true;
     if (rcode == RCODE_NOTAUTH)
-        log_refused(c, "its signature does not hold");
+        refuse(c, "its signature does not hold");
     put_short(c, rcode);
     return false;
 }
@@ -313,7 +336,7 @@ static bool check_wish(struct xfrout_conn *c, const uint8_t *wire, size_t len)
     (void)name_copy(c->wish.zone, q->qname);
     if (q->qtype != RR_SOA &&
         access_may(x->config, section, ACCESS_TRANSFER, &who, NULL, &e) != OK) {
-        log_refused(c, e.text);
+        refuse(c, e.text);
         put_short(c, section ? RCODE_REFUSED : RCODE_NOTAUTH);
         return false;
     }
@@ -381,13 +404,13 @@ static bool make_messages(struct xfrout_conn *c)
         size_t len = 0;
 
         if (xfrout_stream_next(c->stream, x->message, &len, clock_wall(loop_clock(x->loop)), &e)) {
-            log_broken(c, e.text);
+            broke(c, e.text);
             return false;
         }
         if (len > 0) {
             put_message(c, x->message, len);
         } else {
-            log_sent(c);
+            sent(c);
             stream_end(c);
         }
     }
@@ -429,7 +452,7 @@ static void go_on(struct xfrout_conn *c)
         ok = take_messages(c) && make_messages(c);
         if (ok && !send_some(c)) {
             if (c->stream)
-                log_broken(c, "the client closed the connection");
+                broke(c, "the client closed the connection");
             ok = false;
         }
     } while (ok && has_message(c));
@@ -487,7 +510,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
             return;
     }
     if (sends)
-        log_broken(c, "the client is too slow");
+        broke(c, "the client is too slow");
     conn_close(c);
 }
 
@@ -601,6 +624,12 @@ void xfrout_reload(struct xfrout *x, struct config *config, struct keyring *keys
     x->keys = keyring_ref(keys);
     config_unref(old_config);
     keyring_unref(old_keys);
+}
+
+void xfrout_count(const struct xfrout *x, struct xfrout_totals *out)
+{
+    *out = x->totals;
+    out->connections = x->running;
 }
 
 void xfrout_free(struct xfrout *x)

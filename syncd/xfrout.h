@@ -42,4 +42,15 @@ void xfrout_take(struct xfrout *x, const struct ho_frame *stream, int fd);
  * put into its ready answer, if the client may transfer. False: it is something else. */
 bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *reply);
 
+/* Since the start, but for `connections`: those that are open now. */
+struct xfrout_totals {
+    uint64_t whole, increments;
+    uint64_t current;       /* the client had the newest version: its SOA alone */
+    uint64_t whole_instead; /* of those whole: increments were asked for */
+    uint64_t refused, broken;
+    uint64_t octets; /* of what was sent to the end */
+    size_t connections;
+};
+void xfrout_count(const struct xfrout *x, struct xfrout_totals *out);
+
 #endif

@@ -32,6 +32,8 @@ struct datagram {
     struct tsig tsig;
     struct xfrout_wish wish;
     struct xfrout_prepared result;
+    struct xfrout_counts counts; /* of `reply` */
+    struct mono began;
     struct buf reply;
 };
 
@@ -95,6 +97,7 @@ static bool make_reply(struct datagram *d)
         buf_put(&d->reply, out, len);
         ok = xfrout_stream_next(s, out, &more, now, NULL) == OK && more == 0;
     }
+    d->counts = xfrout_stream_counts(s);
     xfrout_stream_free(s);
     free(out);
     return ok;
@@ -109,7 +112,9 @@ static void log_sent(const struct datagram *d)
     log_info(say("a zone is sent"), kv_str("zone", zone), kv_str("client", client),
              kv_str("transport", "udp"), kv_str("key", d->key), kv_str("kind", "ixfr"),
              kv_u64("from", d->wish.have.v), kv_u64("to", d->result.serial.v),
-             kv_u64("octets", d->reply.len));
+             kv_u64("records", d->counts.records), kv_u64("messages", 1),
+             kv_u64("octets", d->reply.len),
+             kv_i64("ms", clock_mono(loop_clock(d->loop)).ms - d->began.ms));
 }
 
 /* In the pool. */
@@ -127,6 +132,8 @@ static void worked(void *ctx)
     unlink_datagram(d);
     if (d->result.rcode == RCODE_NOERROR && d->result.content.kind == XFROUT_IXFR &&
         make_reply(d)) {
+        if (d->server)
+            xfrout_count_sent(d->server, XFROUT_IXFR, RR_IXFR, d->reply.len);
         log_sent(d);
     } else {
         d->reply.len = 0;
@@ -151,6 +158,7 @@ static void begin(struct xfrout *x, const struct ho_frame *m, const struct query
     d->server = x;
     d->later = x->later(x->ctx);
     d->loop = x->loop;
+    d->began = clock_mono(loop_clock(x->loop));
     d->keys = keyring_ref(x->keys);
     d->readers = x->readers;
     d->share = xfrout_share_ref(x->share);
@@ -208,9 +216,11 @@ bool xfrout_datagram(struct xfrout *x, const struct ho_frame *m, struct buf *rep
     /* Whether it really signed is looked at below, before anything is said. */
     if (q.tsig && tsig_read(&rr, m->wire, m->wire_len, q.tsig))
         (void)keyring_find(x->keys, rr.key_name, &who.key);
-    if (access_may(x->config, x->section(x->ctx, q.qname), ACCESS_TRANSFER, &who, NULL, &e) != OK)
+    if (access_may(x->config, x->section(x->ctx, q.qname), ACCESS_TRANSFER, &who, NULL, &e) != OK) {
+        x->totals.refused++;
         tsig_query_refuse(x->keys, m, RCODE_REFUSED, x->config->udp_payload, now, reply);
-    else if (!take(x, m, &q))
+    } else if (!take(x, m, &q)) {
         tsig_query_answer(x->keys, m, x->config->udp_payload, now, reply);
+    }
     return true;
 }

@@ -25,9 +25,12 @@ struct xfrout {
     unsigned datagram_count;
     struct token_bucket denials;
     unsigned running; /* connections */
+    struct xfrout_totals totals;
     uint8_t message[MSG_MAX_OCTETS];
 };
 
+/* What was sent to its end: also as datagrams. */
+void xfrout_count_sent(struct xfrout *x, enum xfrout_kind kind, uint16_t qtype, uint64_t octets);
 /* Those that are being prepared end by themselves. */
 void xfrout_datagrams_end(struct xfrout *x);
 

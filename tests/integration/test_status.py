@@ -1,5 +1,8 @@
 """What an operator sees at a glance: the worst first, each primary, and numbers for the alarm system."""
+import dns.exception
+import dns.query
 import dns.rcode
+import pytest
 import zl
 
 ZONE = 'example.test'
@@ -108,3 +111,33 @@ def test_a_zone_that_lags(peer, node):
     assert m['zoneledger_serial_lag'] == 8
     zl.wait_for(lambda: n.zone(ZONE)['primary_serial'] == 9, 'it to be stored')
     assert n.serial(ZONE) == 1 and n.zone(ZONE)['state'] in ('lagging', 'failing')
+
+
+def test_what_goes_out_is_counted(node, place):
+    """A zone of our own, and a second node that follows it; a stranger is refused."""
+    first, second = node('first', key=zl.Key('two-tier.test')), node('second')
+    first.primary_of(ZONE, second)
+    second.key = first.key
+    second.secondary_of(ZONE, first, **{'refresh-min': '1h', 'retry-min': '1h'})
+    first.start()
+    f = place / 'import.zone'
+    f.write_text(zl.small_zone(1))
+    first.zonectl('import', ZONE, f)
+    second.start()
+    second.wait_serial(ZONE, 1)
+    f.write_text(zl.small_zone(2))
+    first.zonectl('import', ZONE, f)
+    second.wait_serial(ZONE, 2)
+    m = zl.wait_for(lambda: (m := numbers(first)) and m['zoneledger_notifies_out_total{outcome="acknowledged"}'] >= 1 and m['zoneledger_notifies_out_waiting'] == 0 and m, 'the NOTIFY to be acknowledged')
+    assert m['zoneledger_notifies_out_sent_total'] >= m['zoneledger_notifies_out_total{outcome="acknowledged"}']
+    assert m['zoneledger_transfers_out_total{kind="axfr",outcome="sent"}'] == 1
+    assert m['zoneledger_transfers_out_total{kind="ixfr",outcome="sent"}'] == 1
+    assert m['zoneledger_transfers_out_octets_total'] > 0 and m['zoneledger_transfers_out_fallbacks_total'] == 0
+    refused = 'zoneledger_transfers_out_total{kind="any",outcome="refused"}'
+    assert m[refused] == 0
+    ours = numbers(second)
+    assert ours['zoneledger_transfers_in_total{kind="ixfr",outcome="new version"}'] == 1
+    assert {f'zoneledger_queued{{work="{w}",lane="{x}"}}' for w in ('probe', 'transfer') for x in ('urgent', 'first', 'routine')} <= set(ours)
+    with pytest.raises(dns.exception.DNSException):
+        list(dns.query.xfr('127.0.0.1', ZONE, port=first.port, lifetime=10))
+    assert numbers(first)[refused] == 1

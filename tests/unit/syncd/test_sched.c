@@ -64,6 +64,30 @@ static void test_alarms_in_order(void **state)
     sched_free(s);
 }
 
+static void test_queues_are_counted_by_lane(void **state)
+{
+    struct sched *s = sched_new(&limits, at(0));
+    struct sched_task t[3] = {{.heap_pos = 0}};
+    struct sched_counts c;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        sched_queue(s, &t[i], WORK_TRANSFER, peer(s, 1), LANE_FIRST);
+    sched_raise(s, &t[2], LANE_URGENT);
+    sched_count(s, &c);
+    assert_int_equal(c.lanes[WORK_TRANSFER][LANE_FIRST], 2);
+    assert_int_equal(c.lanes[WORK_TRANSFER][LANE_URGENT], 1);
+    assert_int_equal(c.lanes[WORK_PROBE][LANE_FIRST], 0);
+    assert_ptr_equal(sched_start(s, at(0)), &t[2]);
+    sched_remove(s, &t[0]);
+    sched_count(s, &c);
+    assert_int_equal(c.lanes[WORK_TRANSFER][LANE_URGENT], 0);
+    assert_int_equal(c.lanes[WORK_TRANSFER][LANE_FIRST], 1);
+    sched_finish(s, &t[2]);
+    sched_remove(s, &t[1]);
+    sched_free(s);
+}
+
 static void test_transfer_limits(void **state)
 {
     struct sched *s = sched_new(&limits, at(0));
@@ -245,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rate_of_one_peer),
         cmocka_unit_test(test_alarms_in_order),
+        cmocka_unit_test(test_queues_are_counted_by_lane),
         cmocka_unit_test(test_transfer_limits),
         cmocka_unit_test(test_peers_take_turns),
         cmocka_unit_test(test_lanes),
