@@ -21,6 +21,7 @@ PARTS = {
     'queries': 'queries by UDP: random names and hot ones in a big zone, and the machine\'s limit',
     'start': 'start to first right answer with that zone; memory a record',
     'transfer': 'from NOTIFY to served: that zone as a whole',
+    'out': 'that zone to a client, by AXFR',
     'change': 'one changed record: from commit to visible, from NOTIFY to visible',
     'tail': 'how long single answers take while the zone is replaced, and while changes arrive',
     'signed': 'queries with DO in zones with NSEC and with NSEC3',
