@@ -19,7 +19,7 @@ def bench(part, servers):
 
 
 @pytest.mark.parametrize('part, servers', [('queries', 'nsd,knot,bind9'), ('signed', 'none'), ('zones', 'nsd,knot,bind9'), ('start', 'none'),
-                                           ('transfer', 'none'), ('change', 'none'), ('tail', 'none')])
+                                           ('transfer', 'none'), ('out', 'none'), ('catalog', 'zoneledger'), ('change', 'none'), ('tail', 'none')])
 def test_a_part_runs(part, servers):
     out = bench(part, servers)
     assert 'left out' not in out
