@@ -86,6 +86,26 @@ def test_a_zone_that_comes_back_is_served_once_it_is_fetched(peer, node):
     n.verify()
 
 
+def test_a_zone_that_went_can_be_made_our_own(peer, node, place):
+    p = primary_of(peer, 'one.test', 'two.test')
+    n = follower(node, p)
+    p.start()
+    n.start()
+    served(n, 'one.test', 'two.test')
+    p.load(CATALOG, text(2, {'two.test': 'id1'}))
+    n.zonectl('refresh', CATALOG)
+    served(n, 'two.test')
+    r = n.zonectl('undelete', 'one.test', check=False)
+    assert r.returncode == 1 and 'goes with its catalog' in r.stderr
+    (place / 'one.zone').write_text(n.zonectl('show', 'one.test@v1').stdout)
+    n.zonectl('import', 'one.test', place / 'one.zone')
+    assert n.ask('www.one.test', 'A').answer and n.zone('one.test')['kind'] == 'Local'
+    p.load(CATALOG, text(3, {'one.test': 'id0', 'two.test': 'id1'}))
+    n.zonectl('refresh', CATALOG)
+    zl.wait_for(lambda: n.json('catalog', 'list')[0]['refused'] == 1, 'the catalog to be refused')
+    n.verify()
+
+
 BROKEN = {
     'no-version': text(2, {'one.test': 'a'}, version=''),
     'version-1': text(2, {'one.test': 'a'}, version='1'),
