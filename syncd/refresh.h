@@ -177,6 +177,8 @@ struct refresh_start {
     struct wall next_check, expires_at, last_success; /* 0: none */
     struct wall unserved_since;                       /* 0: it is served, as far as we know */
     uint32_t failures;
+    bool has_pinned;
+    unsigned pinned; /* the primary that the content came from */
 };
 
 /* `primary_count` may be 0 only if no plan is ever asked for. True in *doubtful if the wall clock

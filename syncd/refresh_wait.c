@@ -170,7 +170,6 @@ void refresh_init(struct refresh *r, const struct refresh_policy *policy, unsign
                   bool *doubtful)
 {
     *r = (struct refresh){.policy = *policy,
-                          .pinned = -1,
                           .has_content = start->has_content,
                           .expired = start->expired,
                           .held = start->held,
@@ -182,6 +181,9 @@ void refresh_init(struct refresh *r, const struct refresh_policy *policy, unsign
     r->primary_count =
         primary_count > REFRESH_PRIMARIES_MAX ? REFRESH_PRIMARIES_MAX : primary_count;
     r->primaries = xcalloc(r->primary_count, sizeof(*r->primaries));
+    r->pinned = -1;
+    if (start->has_pinned && start->pinned < r->primary_count)
+        r->pinned = (int)start->pinned;
     init_unserved(r, start, now, wall);
     init_due(r, start, now, wall);
     *doubtful = init_expiry(r, start, now, wall);

@@ -22,6 +22,12 @@
 
 struct replicator;
 
+/* Where the newest version that came from a primary is from. */
+struct replicator_fetched {
+    struct serial serial;
+    char primary[sizeof(((struct origin *)NULL)->source)]; /* by its name then */
+};
+
 /* The world, as functions. Handles are opaque; results come later, never from within the call. */
 struct replicator_ops {
     void *ctx;
@@ -52,8 +58,8 @@ struct replicator_ops {
 
     /* All rows of the store. */
     enum err (*rows)(void *ctx, store_zone_fn *f, void *arg, struct errinfo *e);
-    /* The serial of the newest version that came from a primary. ERR_NOT_FOUND. */
-    enum err (*fetched)(void *ctx, const struct store_zone *row, struct serial *out,
+    /* The newest version that came from a primary. ERR_NOT_FOUND. */
+    enum err (*fetched)(void *ctx, const struct store_zone *row, struct replicator_fetched *out,
                         struct errinfo *e);
 };
 

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/mem.h"
 #include "syncd/replicate.h"
@@ -127,7 +128,7 @@ static enum err net_rows(void *ctx, store_zone_fn *f, void *arg, struct errinfo 
 
 struct newest {
     bool found;
-    struct serial serial;
+    struct replicator_fetched fetched;
     uint64_t last; /* number of the version looked at last */
     uint32_t seen;
 };
@@ -141,12 +142,13 @@ static enum err on_version(void *ctx, const struct store_version *v, struct erri
     w->last = v->version;
     if (!w->found && (v->origin.kind == ORIGIN_AXFR || v->origin.kind == ORIGIN_IXFR)) {
         w->found = true;
-        w->serial = v->serial;
+        w->fetched.serial = v->serial;
+        memcpy(w->fetched.primary, v->origin.source, sizeof(w->fetched.primary));
     }
     return OK;
 }
 
-static enum err net_fetched(void *ctx, const struct store_zone *row, struct serial *out,
+static enum err net_fetched(void *ctx, const struct store_zone *row, struct replicator_fetched *out,
                             struct errinfo *e)
 {
     struct replicator_net *n = ctx;
@@ -164,7 +166,7 @@ static enum err net_fetched(void *ctx, const struct store_zone *row, struct seri
     if (rc == OK && !w.found)
         rc = err_set(ERR_NOT_FOUND, e, "no version came from a primary");
     if (rc == OK)
-        *out = w.serial;
+        *out = w.fetched;
     return rc;
 }
 

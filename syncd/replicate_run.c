@@ -67,29 +67,50 @@ static struct refresh_policy policy_of(const struct zone_entry *z)
                                    .jitter = (uint16_t)name_hash(z->row.name, jitter_key)};
 }
 
+static void log_not_found_out(const struct zone_entry *z, const struct errinfo *e)
+{
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_warning(say("where a zone came from cannot be found out, it may be fetched again"),
+                kv_str("zone", zone), kv_err(e));
+}
+
+/* Is one of the zone's primaries called so? */
+static bool primary_named(unsigned *out, const struct zone_entry *z, const char *name)
+{
+    for (unsigned i = 0; i < z->config->primary_count; i++) {
+        if (strcmp(replicate_primary(z, i)->name, name) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The serial to compare primaries with: of what is served, or, while the zone is held, of the
- * newest version that ever came from a primary. */
-static void start_serial(struct refresh_start *out, const struct zone_entry *z)
+ * newest version that ever came from a primary; and that primary, if the zone stays with one. */
+static void start_version(struct refresh_start *out, const struct zone_entry *z)
 {
     struct replicator *r = z->replicator;
+    bool stays = z->config->tolerance_s && z->config->primary_count > 1 && z->row.has_content;
+    struct replicator_fetched fetched;
     struct store_zone row;
     struct errinfo e;
     enum err rc;
 
     out->has_serial = z->row.has_content;
     out->serial = z->row.serial;
-    if (!z->row.held)
+    if (!z->row.held && !stays)
         return;
     zone_row_get(&row, &z->row);
-    rc = r->ops.fetched(r->ops.ctx, &row, &out->serial, &e);
-    if (rc != OK && rc != ERR_NOT_FOUND) {
-        char zone[NAME_TEXT_MAX];
-
-        (void)name_to_text(zone, z->row.name);
-        log_warning(say("the newest version of a held zone cannot be found out, it may be fetched "
-                        "again"),
-                    kv_str("zone", zone), kv_err(&e));
-    }
+    rc = r->ops.fetched(r->ops.ctx, &row, &fetched, &e);
+    if (rc == OK && z->row.held)
+        out->serial = fetched.serial;
+    if (rc == OK)
+        out->has_pinned = primary_named(&out->pinned, z, fetched.primary);
+    else if (rc != ERR_NOT_FOUND)
+        log_not_found_out(z, &e);
 }
 
 void replicate_schedule(struct zone_entry *z)
@@ -106,7 +127,7 @@ void replicate_schedule(struct zone_entry *z)
                                   .failures = z->row.failures};
     bool doubtful = false;
 
-    start_serial(&start, z);
+    start_version(&start, z);
     refresh_init(&z->refresh, &policy, (unsigned)z->config->primary_count, &start, replicate_now(r),
                  clock_wall(r->ops.clock), &doubtful);
     r->doubtful += doubtful;

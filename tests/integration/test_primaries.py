@@ -36,6 +36,7 @@ def test_it_stays_with_one_while_that_is_not_late(peer, node):
     zl.wait_for(lambda: n.zone(ZONE)['primary_serial'] == 2, 'the other one to be seen')
     assert n.serial(ZONE) == 1
     a.load(ZONE, zl.small_zone(2, www='192.0.2.99'))
+    zl.wait_for(lambda: zl.serial(a.port, ZONE) == 2, 'ours to have it')
     n.zonectl('refresh', ZONE)
     n.wait_serial(ZONE, 2)
     assert versions(n) == [(2, 'knot'), (1, 'knot')]
@@ -54,3 +55,23 @@ def test_it_goes_elsewhere_when_its_primary_stays_away(peer, node):
     a.start()
     n.wait_serial(ZONE, 3)
     assert versions(n)[0] == (3, 'knot')
+
+
+def test_a_restart_does_not_forget_which_one(peer, node):
+    """The zone came from the second in order; after a restart a newer version of the first one has to wait."""
+    a, b, n = two(peer, node, **{'primary-tolerance': '3600s'})
+    a.stop()
+    n.start()
+    n.wait_serial(ZONE, 1)
+    assert versions(n) == [(1, 'bind9')]
+    n.stop()
+    a.write(ZONE, zl.small_zone(2))
+    a.start()
+    n.start()
+    zl.wait_for(lambda: n.zone(ZONE)['primary_serial'] == 2, 'the other one to be seen')
+    assert n.serial(ZONE) == 1
+    b.load(ZONE, zl.small_zone(2, www='192.0.2.99'))
+    zl.wait_for(lambda: zl.serial(b.port, ZONE) == 2, 'ours to have it')
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 2)
+    assert versions(n) == [(2, 'bind9'), (1, 'bind9')]

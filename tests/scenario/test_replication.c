@@ -226,14 +226,14 @@ static enum err world_rows(void *ctx, store_zone_fn *f, void *arg, struct errinf
     return rc;
 }
 
-static enum err world_fetched(void *ctx, const struct store_zone *row, struct serial *out,
-                              struct errinfo *e)
+static enum err world_fetched(void *ctx, const struct store_zone *row,
+                              struct replicator_fetched *out, struct errinfo *e)
 {
     struct stored *z = find_stored(ctx, row->name);
 
     if (!z || !z->fetched)
         return err_set(ERR_NOT_FOUND, e, "nothing was fetched");
-    out->v = z->fetched;
+    *out = (struct replicator_fetched){.serial = {z->fetched}};
     return OK;
 }
 

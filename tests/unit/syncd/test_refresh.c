@@ -735,6 +735,31 @@ static void test_ours_has_time_to_get_it_too(void **state)
     done(&b);
 }
 
+static void test_a_restart_forgets_nothing(void **state)
+{
+    struct refresh_policy p = policy;
+    struct refresh_start start = {
+        .has_content = true, .has_serial = true, .serial = {10}, .has_pinned = true, .pinned = 1};
+    struct bench b;
+
+    (void)state;
+    p.tolerance_s = 60;
+    b = bench_with(&p, 2, &start);
+    assert_int_equal(b.plan.primary, 1); /* asked before the one that is first in order */
+    answer(&b, 10);
+    assert_int_equal(b.plan.primary, 0);
+    answer(&b, 11);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    assert_int_equal(until_alarm(&b), 60 * S);
+    done(&b);
+    start.pinned = 2; /* there is none such */
+    b = bench_with(&p, 2, &start);
+    assert_int_equal(b.r.pinned, -1);
+    answer(&b, 11);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    done(&b);
+}
+
 static void test_then_it_comes_whole_from_elsewhere(void **state)
 {
     struct bench b = bench_pinned();
@@ -798,6 +823,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ours_has_time_to_get_it_too),
+        cmocka_unit_test(test_a_restart_forgets_nothing),
         cmocka_unit_test(test_then_it_comes_whole_from_elsewhere),
         cmocka_unit_test(test_what_the_operator_wants_does_not_wait),
         cmocka_unit_test(test_who_falls_back_again_is_not_waited_for),
