@@ -333,28 +333,27 @@ void replicate_give_catalogs(struct replicator *r, const struct config *old)
 
 /* ---- What operators ask ---- */
 
-static enum err find_catalog(struct catalog_state **out, const struct replicator *r,
-                             const uint8_t *name, struct errinfo *e)
+/* NULL: ERR_NOT_FOUND, and the text says so. */
+static struct catalog_state *find_catalog(const struct replicator *r, const uint8_t *name,
+                                          struct errinfo *e)
 {
     struct catalog_state *c = replicate_catalog_find(r, name);
     char text[NAME_TEXT_MAX];
 
-    if (!c || !c->config) {
-        (void)name_to_text(text, name);
-        return err_set(ERR_NOT_FOUND, e, "there is no catalog %s in the configuration", text);
-    }
-    *out = c;
-    return OK;
+    if (c && c->config)
+        return c;
+    (void)name_to_text(text, name);
+    (void)err_set(ERR_NOT_FOUND, e, "there is no catalog %s in the configuration", text);
+    return NULL;
 }
 
 enum err replicator_catalog_approve(struct replicator *r, const uint8_t *name, size_t *removed,
                                     struct errinfo *e)
 {
-    struct catalog_state *c = NULL;
-    enum err rc = find_catalog(&c, r, name, e);
+    struct catalog_state *c = find_catalog(r, name, e);
 
-    if (rc)
-        return rc;
+    if (!c)
+        return ERR_NOT_FOUND;
     going_compact(c);
     if (c->going_count == 0)
         return err_set(ERR_CONFLICT, e, "no zone of this catalog waits to be removed");
@@ -391,14 +390,14 @@ void replicator_each_catalog(struct replicator *r, replicator_catalog_fn *f, voi
 enum err replicator_catalog_why(struct replicator *r, const uint8_t *name, const uint8_t *zone,
                                 struct errinfo *e)
 {
-    struct catalog_state *c = NULL;
+    struct catalog_state *c = find_catalog(r, name, e);
     const struct zone_entry *z = replicate_find(r, zone);
     struct catalog_member m;
     char text[NAME_TEXT_MAX];
-    enum err rc = find_catalog(&c, r, name, e);
+    enum err rc;
 
-    if (rc)
-        return rc;
+    if (!c)
+        return ERR_NOT_FOUND;
     if (!replicate_catalog_lists(c, zone, &m))
         return err_set(ERR_NOT_FOUND, e, "the catalog does not have the zone");
     if (z && z->owner == c)
@@ -416,11 +415,10 @@ enum err replicator_catalog_why(struct replicator *r, const uint8_t *name, const
 enum err replicator_each_member(struct replicator *r, const uint8_t *name, replicator_member_fn *f,
                                 void *ctx, struct errinfo *e)
 {
-    struct catalog_state *c = NULL;
-    enum err rc = find_catalog(&c, r, name, e);
+    struct catalog_state *c = find_catalog(r, name, e);
 
-    if (rc)
-        return rc;
+    if (!c)
+        return ERR_NOT_FOUND;
     for (size_t i = 0; i < catalog_count(c->list); i++) {
         struct catalog_member m;
         struct errinfo why = {.text = ""};

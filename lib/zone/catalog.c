@@ -324,11 +324,11 @@ void catalog_diff(const struct catalog *was, const struct catalog *is, catalog_d
 
         i += order <= 0;
         k += order >= 0;
-        if (order == 0 && a->len == b->len && memcmp(a->octets, b->octets, a->len) == 0)
+        if (order == 0 && a && b && a->len == b->len && memcmp(a->octets, b->octets, a->len) == 0)
             continue;
-        if (order <= 0)
+        if (a && order <= 0)
             member_read(&x, a);
-        if (order >= 0)
+        if (b && order >= 0)
             member_read(&y, b);
         f(ctx, order <= 0 ? &x : NULL, order >= 0 ? &y : NULL);
     }
