@@ -13,11 +13,13 @@
  *                          (tls_identity.h); 0: nothing, and always so without TLS
  *   STREAM   authd->syncd  u8 transport, addr source, addr destination, identity, u32 length +
  *                          octets that were read from the connection already; with it goes the
- * connection itself, as a descriptor (SCM_RIGHTS). Its first message asks for a transfer. For TLS
- * it is one end of a pair of sockets: syncd sees plain octets in each case. REPLY    syncd->authd
- * u32 length + DNS message to send; length 0: send nothing HINT     syncd->authd  u64 seq: the
- * change log has reached it ASK      syncd->authd  name (wire): what do you serve?  (zonectl
- * verify) TELL     authd->syncd  u8 state (enum ho_zone_state), u32 serial, u64 version, u64 seq,
+ *                          connection itself, as a descriptor (SCM_RIGHTS). Its first message asks
+ *                          for a transfer. For TLS it is one end of a pair of sockets: syncd sees
+ *                          plain octets in each case
+ *   REPLY    syncd->authd  u32 length + DNS message to send; length 0: send nothing
+ *   HINT     syncd->authd  u64 seq: the change log has reached it
+ *   ASK      syncd->authd  name (wire): what do you serve?  (zonectl verify)
+ *   TELL     authd->syncd  u8 state (enum ho_zone_state), u32 serial, u64 version, u64 seq,
  *                          u64 records, 32 octets zone_sha256
  * A peer that sends a malformed frame is disconnected. Each authd worker and its updater thread has
  * a connection of its own, so answers come back to the thread that owns the client. Threads: each
