@@ -11,6 +11,15 @@
 
 /* ---- Rows ---- */
 
+/* Seconds of the wall and milliseconds since the start do not begin at the same moment, so the same
+ * deadline comes out a second earlier or later: that is no news. */
+static struct wall steady(struct wall was, struct wall is)
+{
+    int64_t moved = is.s - was.s;
+
+    return was.s && moved >= -1 && moved <= 1 ? was : is;
+}
+
 void replicate_full_row(struct store_zone *out, const struct zone_entry *z)
 {
     struct replicator *r = z->replicator;
@@ -27,7 +36,7 @@ void replicate_full_row(struct store_zone *out, const struct zone_entry *z)
     /* Until the store knows that a zone has expired, it keeps the deadline: who begins anew with
      * this row, after a reload or a crash, comes to the same end. */
     if (f->has_expiry || (f->expired && !z->row.expired))
-        out->expires_at = refresh_wall(f->expires, now, wall);
+        out->expires_at = steady(z->row.expires_at, refresh_wall(f->expires, now, wall));
     out->unserved_since = f->has_unserved ? refresh_wall(f->unserved, now, wall) : (struct wall){0};
     if (f->has_answer)
         out->last_check = refresh_wall(f->last_answer, now, wall);
@@ -447,6 +456,7 @@ void replicate_flush(struct replicator *r, bool all)
         if (z->row.id == 0)
             continue;
         replicate_full_row(&row, z);
+        z->row.expires_at = row.expires_at;
         replicate_submit(r, commit_job_new(COMMIT_STATE, &row), on_state_done, NULL);
     }
 }
