@@ -23,7 +23,8 @@ struct xfrin {
     struct tcpconn *conn;
     bool reused; /* and not answered yet */
     struct event *timer;
-    uint64_t octets_checked; /* received when the rate was last looked at */
+    struct mono checked;     /* when the rate was last looked at, */
+    uint64_t octets_checked; /* and what had come by then */
     struct tsig tsig;
     struct xfrin_stream *stream;
     uint8_t query[QUERY_MAX];
@@ -221,14 +222,20 @@ static void on_over(void *ctx, enum err rc, const struct errinfo *e)
     fail(x, TRANSFER_FAILED, &text);
 }
 
+static int64_t since_check_ms(const struct xfrin *x)
+{
+    return clock_mono(loop_clock(x->loop)).ms - x->checked.ms;
+}
+
 /* The next look at rate and total time. */
 static void set_timer(struct xfrin *x)
 {
     int64_t left = (int64_t)x->spec.max_s * 1000 - elapsed_ms(x);
+    int64_t check = RATE_CHECK_S * 1000 - since_check_ms(x);
     struct timeval tv;
 
-    if (left > RATE_CHECK_S * 1000)
-        left = RATE_CHECK_S * 1000;
+    if (left > check)
+        left = check;
     if (left < 0)
         left = 0;
     tv = (struct timeval){.tv_sec = left / 1000, .tv_usec = (suseconds_t)(left % 1000) * 1000};
@@ -246,11 +253,14 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     if (elapsed_ms(x) >= (int64_t)x->spec.max_s * 1000) {
         (void)err_set(ERR_TIMEOUT, &e, "not complete after %u s", (unsigned)x->spec.max_s);
         fail(x, TRANSFER_FAILED, &e);
+    } else if (since_check_ms(x) < RATE_CHECK_S * 1000) {
+        set_timer(x); /* the last stretch is shorter, and timers may come a little early */
     } else if (now - x->octets_checked < RATE_MIN_OCTETS) {
         (void)err_set(ERR_TIMEOUT, &e, "only %llu octets in %u s",
                       (unsigned long long)(now - x->octets_checked), (unsigned)RATE_CHECK_S);
         fail(x, TRANSFER_FAILED, &e);
     } else {
+        x->checked = clock_mono(loop_clock(x->loop));
         x->octets_checked = now;
         set_timer(x);
     }
@@ -302,7 +312,7 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
         x->spec.tls = tls_peer_ref(spec->tls);
     x->events = *events;
     x->ctx = ctx;
-    x->started = clock_mono(loop_clock(loop));
+    x->started = x->checked = clock_mono(loop_clock(loop));
     make_query(x);
     x->stream =
         xfrin_stream_new(x->spec.zone, x->query, x->query_len, x->spec.key ? &x->tsig : NULL,

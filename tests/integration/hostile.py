@@ -70,6 +70,7 @@ class Primary:
 
     def __init__(self, text, key=None):
         self.text, self.key, self.script, self.ixfr_script = text, key, None, None
+        self.probe_script = None  # what the answer to SOA becomes: octets -> octets, or None for none
         self.transfers = self.increments = self.probes = 0
         self.port = zl.free_port()
         self.stopping = False
@@ -112,7 +113,7 @@ class Primary:
         r = dns.message.make_response(q)
         r.flags |= dns.flags.AA
         r.answer.append(zone_records(self.text)[0])
-        return r.to_wire()
+        return self.probe_script(r.to_wire()) if self.probe_script else r.to_wire()
 
     def serve(self, sock):
         sock.settimeout(30)
@@ -129,7 +130,7 @@ class Primary:
                 return
             if q.question[0].rdtype != dns.rdatatype.AXFR:
                 wire = self.answer_soa(data)
-                sock.sendall(struct.pack('!H', len(wire)) + wire)
+                sock.sendall(struct.pack('!H', len(wire or b'')) + (wire or b''))
                 continue
             self.transfers += 1
             t = Transfer(q, sock, self)
@@ -324,13 +325,141 @@ def endless(t):
 def trickle(t):
     wire = t.good().to_wire(max_size=65535)
     t.sock.sendall(struct.pack('!H', len(wire)))
-    for octet in wire[:50]:
+    for octet in wire[:10]:
         t.sock.sendall(bytes([octet]))
         time.sleep(0.3)
 
 
 def silent(t):
     time.sleep(8)
+
+
+def rcode_in_a_later_message(t):
+    t.send(t.message([t.soa, *t.rest[:3]]), t.message([], question=False, rcode=dns.rcode.SERVFAIL))
+
+
+def empty_second_message(t):
+    t.send(t.message([t.soa, *t.rest[:3]]), t.message([], question=False), t.message([*t.rest[3:], t.soa], question=False))
+
+
+def other_id_in_a_later_message(t):
+    m = t.message([*t.rest[3:], t.soa], question=False)
+    m.id ^= 1
+    t.send(t.message([t.soa, *t.rest[:3]]), m)
+
+
+def other_question_in_a_later_message(t):
+    m = t.message([*t.rest[3:], t.soa])
+    m.question = [dns.rrset.RRset(dns.name.from_text('other.test'), 1, dns.rdatatype.AXFR)]
+    t.send(t.message([t.soa, *t.rest[:3]]), m)
+
+
+def two_questions(t):
+    m = t.good()
+    m.question = [*m.question, dns.rrset.RRset(dns.name.from_text('other.test'), 1, dns.rdatatype.AXFR)]
+    t.send(m)
+
+
+def records_in_the_wrong_section(t):
+    m = t.message([])
+    m.authority = [t.soa, *t.rest, t.soa]
+    t.send(m)
+
+
+def raw(t, owner, rdtype, rdata, rdclass=1, count=1):
+    """A good transfer in three messages, and in the middle one `count` records that no library would make."""
+    one = owner + struct.pack('!HHIH', rdtype, rdclass, 300, len(rdata)) + rdata
+    head = t.message([], question=False).to_wire()
+    t.send(t.message([t.soa, *t.rest]), head[:6] + struct.pack('!H', count) + head[8:] + one * count, t.message([t.soa], question=False))
+
+
+def below(label):
+    return bytes([len(label)]) + label + ORIGIN.to_wire()
+
+
+def meta_type(t):
+    raw(t, below(b'm'), 255, b'')
+
+
+def opt_as_a_record(t):
+    raw(t, below(b'o'), 41, b'')
+
+
+def tsig_as_a_record(t):
+    raw(t, below(b't'), 250, b'\x00' * 30)
+
+
+def class_any(t):
+    raw(t, below(b'c'), 1, b'\xc0\x00\x02\x01', rdclass=255)
+
+
+def class_none(t):
+    raw(t, below(b'c'), 1, b'\xc0\x00\x02\x01', rdclass=254)
+
+
+def label_type(t):
+    raw(t, b'\x41abc' + ORIGIN.to_wire(), 1, b'\xc0\x00\x02\x01')
+
+
+def owner_of_256_octets(t):
+    raw(t, below(b'x' * 63) [:64] * 4 + ORIGIN.to_wire(), 1, b'\xc0\x00\x02\x01')
+
+
+def name_leaves_its_rdata(t):
+    raw(t, below(b'n'), 2, b'\x3fabc')
+
+
+def pointer_behind_the_message(t):
+    raw(t, b'\xff\xff', 1, b'\xc0\x00\x02\x01')
+
+
+def octets_behind_a_name(t):
+    raw(t, below(b'n'), 2, b'\x00\x00')
+
+
+def short_soa(t):
+    raw(t, ORIGIN.to_wire(), 6, b'\x00\x00' + bytes(19))
+
+
+def text_that_ends_too_early(t):
+    raw(t, below(b't'), 16, b'\xffabc')
+
+
+def nsec3_hash_of_no_length(t):
+    raw(t, below(b'0' * 32), 50, b'\x01\x00\x00\x05\x00\x00')
+
+
+def bitmap_out_of_order(t):
+    raw(t, below(b'b'), 47, b'\x00' + b'\x01\x01\x80' + b'\x00\x01\x80')
+
+
+def svcb_out_of_order(t):
+    raw(t, below(b's'), 64, b'\x00\x01\x00' + b'\x00\x04\x00\x04\xc0\x00\x02\x01' + b'\x00\x01\x00\x03\x02h2')
+
+
+def apl_longer_than_an_address(t):
+    raw(t, below(b'a'), 42, b'\x00\x01\x20\x05\xc0\x00\x02\x01\x01')
+
+
+def too_many_in_one_set(t):
+    t.send(t.message([t.soa, *t.rest]),
+           *[t.message([rr('many', 300, 'IN', 'A', *[f'10.{i}.{k}.1' for k in range(250)])], question=False) for i in range(24)],
+           t.message([t.soa], question=False))
+
+
+def zeros_of_65535_octets(t):
+    t.send(bytes(65535))
+
+
+def stalls_before_the_end(t):
+    t.send(t.message([t.soa, *t.rest]))
+    time.sleep(4)
+
+
+def resets_before_the_end(t):
+    t.send(t.message([t.soa, *t.rest]))
+    t.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    t.sock.close()
 
 
 def older_serial(t):
@@ -429,6 +558,42 @@ NOT_INCREMENTAL = {
     'wrong ID': (lambda t: with_header(t, id=t.query.id ^ 1), ''),
 }
 
+def flags(mask, byte=2):
+    return lambda w: w[:byte] + bytes([w[byte] ^ mask]) + w[byte + 1:]
+
+
+def probe_counts(an=1, ns=0):
+    return lambda w: w[:6] + struct.pack('!HH', an, ns) + w[10:]
+
+
+# What the answer to a SOA probe becomes, by UDP and TCP. None of it leads to a transfer.
+PROBES = {
+    'nothing': lambda w: None,
+    'three octets': lambda w: w[:3],
+    'a header': lambda w: w[:12],
+    'the question alone': lambda w: w[:12 + len(ORIGIN.to_wire()) + 4],
+    'cut in the owner': lambda w: w[:12 + len(ORIGIN.to_wire()) + 5],
+    'cut before the serial': lambda w: w[:-20],
+    'cut in the last number': lambda w: w[:-2],
+    'no answer': lambda w: w[:6] + b'\x00\x00' + w[8:12 + len(ORIGIN.to_wire()) + 4],
+    'SOA in the authority section': probe_counts(0, 1),
+    'more records than are there': probe_counts(9),
+    'octets behind it': lambda w: w + b'xyz',
+    'a query': flags(0x80),
+    'opcode NOTIFY': flags(0x20),
+    'not authoritative': flags(0x04),
+    'truncated': flags(0x02),
+    'SERVFAIL': flags(0x02, 3),
+    'REFUSED': flags(0x05, 3),
+    'another ID': flags(0xff, 0),
+    'another question': lambda w: w.replace(b'\x07example', b'\x07exemple', 1),
+    'SOA of another name': lambda w: w.replace(b'\xc0\x0c\x00\x06', b'\xc0\x14\x00\x06', 1),
+    'a TXT': lambda w: w.replace(b'\xc0\x0c\x00\x06', b'\xc0\x0c\x00\x10', 1),
+    'class CH': lambda w: w.replace(b'\xc0\x0c\x00\x06\x00\x01', b'\xc0\x0c\x00\x06\x00\x03', 1),
+    'owner in a circle': lambda w: w.replace(b'\xc0\x0c\x00\x06', struct.pack('!H', 0xc000 | w.index(b'\xc0\x0c\x00\x06')) + b'\x00\x06', 1),
+    'zeros': lambda w: bytes(len(w)),
+}
+
 # name of the script -> words that last_error must have
 KEPT_OLD = {
     no_final_soa: '', other_final_serial: '', other_final_rdata: '', soa_in_the_middle: '', no_first_soa: 'SOA',
@@ -439,4 +604,10 @@ KEPT_OLD = {
     empty_answer: '', only_soa: '', closes_at_once: '', garbage: '', short_header: '', zero_length: '',
     length_too_long: '', length_too_short: '', counts_lie: '', trailing_octets: '', more_behind_the_end: '',
     compression_loop: '', bad_rdata: '', endless: '', older_serial: '', trickle: '', silent: '',
+    rcode_in_a_later_message: 'SERVFAIL', empty_second_message: 'no records', other_id_in_a_later_message: '',
+    other_question_in_a_later_message: '', two_questions: '', records_in_the_wrong_section: '', meta_type: '', opt_as_a_record: '',
+    tsig_as_a_record: '', class_any: '', class_none: 'class', label_type: '', owner_of_256_octets: '', name_leaves_its_rdata: '',
+    pointer_behind_the_message: '', octets_behind_a_name: '', short_soa: '', text_that_ends_too_early: '', nsec3_hash_of_no_length: '',
+    bitmap_out_of_order: '', svcb_out_of_order: '', apl_longer_than_an_address: '', too_many_in_one_set: 'at most 5000', zeros_of_65535_octets: '',
+    stalls_before_the_end: '', resets_before_the_end: '',
 }

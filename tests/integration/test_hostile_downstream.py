@@ -88,7 +88,7 @@ def test_how_many_streams_there_are():
     key = zl.Key()
     ours = downstream.cases(key, key)
     assert len(ours) >= 60
-    assert len(hostile.KEPT_OLD) + len(hostile.NOT_INCREMENTAL) >= 60
+    assert len(hostile.KEPT_OLD) + len(hostile.NOT_INCREMENTAL) + len(hostile.PROBES) >= 110
 
 
 def test_every_bad_message_has_its_answer(served):
