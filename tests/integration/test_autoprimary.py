@@ -1,6 +1,7 @@
 """A zone appears by itself when a trusted primary announces it ("super-slave"), and only then."""
 import json
 import subprocess
+import threading
 
 import dns.flags
 import dns.message
@@ -8,6 +9,7 @@ import dns.opcode
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import hostile
 import pytest
 import zl
 
@@ -397,3 +399,39 @@ def test_why(peer, node):
     assert table.endswith(f'A NOTIFY for one.test from 127.0.0.1, signed with {key} would have the zone refreshed.\n')
     p.stop()
     assert why(n, 'two.test', '127.0.0.1', key)[2] == 'question', 'nobody answers'
+
+
+class Announcer(hostile.Primary):
+    """A scripted primary that has our nameserver among the zone's NS records."""
+
+    def answer_soa(self, data):
+        q = self.parse(data)
+        if q.question[0].rdtype != dns.rdatatype.NS:
+            return super().answer_soa(data)
+        r = dns.message.make_response(q)
+        r.flags |= dns.flags.AA
+        r.answer.append(hostile.rr('@', 300, 'IN', 'NS', OURS + '.'))
+        return r.to_wire()
+
+
+def test_provision_and_first_transfer_are_one_job(node):
+    """Killed once the zone is there, but not its content: the next start fetches it, and nobody tells it to."""
+    release = threading.Event()
+    p = Announcer(zone_text(1, 'example.test'))
+    try:
+        n = trusting(node, p)
+        n.start()
+        p.script = lambda t: release.wait(60)  # the first transfer never ends
+        assert notify(n, 'example.test') == dns.rcode.NOERROR
+        zl.wait_for(lambda: p.transfers == 1, 'the first transfer')
+        n.syncd.kill()
+        release.set()
+        p.script = None
+        n.restart()
+        n.wait_serial('example.test', 1)
+        assert n.zone('example.test')['account'] == 'customer'
+        assert n.syncd.text().count('a zone appears') == 1, 'it was not announced again'
+        n.verify()
+    finally:
+        release.set()
+        p.stop()
