@@ -109,8 +109,11 @@ static void test_faults(void **state)
         {"UPDATE page SET data = zeroblob(100)", "the checksum does not fit"},
         {"INSERT INTO page VALUES (7, x'', 0, x'00')",
          "without the row it belongs to, in table: page"},
-        {"INSERT INTO zone SELECT 2, x'036f726700', kind, source, account, NULL, 0, 0, 0, 0, NULL,"
-         " 0, 0, NULL, 0, '', '', NULL, 0, 0, 0, 0, 0, '', '', 0 FROM zone;"
+        {"INSERT INTO zone (id, name, kind, source, account, version, last_version, seq, records,"
+         " expired, removed, held_at, held_by, held_reason, last_check, last_success, next_check,"
+         " expires_at, failures, last_error, last_primary)"
+         " SELECT 2, x'036f726700', kind, source, account, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0,"
+         " 0, '', '' FROM zone;"
          "INSERT INTO page VALUES (2, x'', 0, x'00')",
          "pages of a zone without content: zone id 2"},
     };
