@@ -1,26 +1,9 @@
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/config_where.h"
 #include "lib/base/config_zones.h"
 #include "lib/base/mem.h"
-
-#define ACCOUNT_MAX 63
-
-__attribute__((format(printf, 4, 5))) static enum err
-wrong_at(const struct config *c, cfg_t *sec, struct errinfo *e, const char *fmt, ...)
-{
-    char text[ERR_TEXT_MAX / 2];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", config_file_of(sec, c->path), sec->line,
-                   cfg_name(sec), cfg_title(sec), text);
-}
 
 /* ---- Templates ---- */
 
@@ -47,7 +30,7 @@ static enum err take_templates(struct config *c, cfg_t *cfg, struct errinfo *e)
         if ((rc = config_take_zone(c, &t->zone, sec, e)))
             return rc;
         if (!t->zone.primary_count)
-            return wrong_at(c, sec, e, "needs primaries");
+            return config_fail_at(c, sec, e, "needs primaries");
     }
     return OK;
 }
@@ -62,9 +45,9 @@ static enum err take_group(struct config *c, struct config_catalog *k, cfg_t *se
     int template;
 
     if (!equals || equals == text)
-        return wrong_at(c, sec, e, "groups: '%s' should be \"GROUP=TEMPLATE\"", text);
+        return config_fail_at(c, sec, e, "groups: '%s' should be \"GROUP=TEMPLATE\"", text);
     if ((template = template_index(c, equals + 1)) < 0)
-        return wrong_at(c, sec, e, "groups: there is no template '%s'", equals + 1);
+        return config_fail_at(c, sec, e, "groups: there is no template '%s'", equals + 1);
     g = &k->groups[k->group_count++];
     g->name = xstrdup(text);
     g->name[equals - text] = 0;
@@ -81,7 +64,7 @@ static enum err take_groups(struct config *c, struct config_catalog *k, cfg_t *s
 
     k->hold_unknown = strcmp(unknown, "hold") == 0;
     if (!k->hold_unknown && strcmp(unknown, "ignore") != 0)
-        return wrong_at(c, sec, e, "unknown-group: '%s' should be hold or ignore", unknown);
+        return config_fail_at(c, sec, e, "unknown-group: '%s' should be hold or ignore", unknown);
     k->groups = xcalloc(n, sizeof(*k->groups));
     for (unsigned i = 0; i < n; i++) {
         if ((rc = take_group(c, k, sec, cfg_getnstr(sec, "groups", i), e)))
@@ -97,7 +80,7 @@ static enum err take_members(struct config *c, struct config_catalog *k, cfg_t *
     const char *members = cfg_getstr(sec, "members");
 
     if (members[0] && template_index(c, members) < 0)
-        return wrong_at(c, sec, e, "members: there is no template '%s'", members);
+        return config_fail_at(c, sec, e, "members: there is no template '%s'", members);
     return config_take_zone(c, &k->zone, members[0] ? cfg_gettsec(cfg, "template", members) : sec,
                             e);
 }
@@ -110,7 +93,6 @@ static enum err take_catalog(struct config *c, struct config_catalog *k, cfg_t *
 
     k->line = sec->line;
     k->name = xstrdup(cfg_title(sec));
-    k->account = xstrdup(cfg_getstr(sec, "account"));
     k->zones_max = config_number_of(sec, "zones-max");
     k->removals_free = config_number_of(sec, "removals-free");
     k->removals_percent = config_number_of(sec, "removals-percent");
@@ -121,10 +103,8 @@ static enum err take_catalog(struct config *c, struct config_catalog *k, cfg_t *
         (rc = take_groups(c, k, sec, e)))
         return rc;
     if (!own->primary_count)
-        return wrong_at(c, sec, e, "needs primaries");
-    if (strlen(k->account) > ACCOUNT_MAX)
-        return wrong_at(c, sec, e, "its account is longer than %d octets", ACCOUNT_MAX);
-    return OK;
+        return config_fail_at(c, sec, e, "needs primaries");
+    return config_take_account(&k->account, c, sec, e);
 }
 
 enum err config_take_catalogs(struct config *c, cfg_t *cfg, struct errinfo *e)

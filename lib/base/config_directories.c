@@ -5,14 +5,7 @@
 #include "lib/base/config_zones.h"
 #include "lib/base/mem.h"
 
-#define ACCOUNT_MAX 63
 #define PATH_OCTETS_MAX 255 /* of the directory: with a file's name the row of a zone has room */
-
-static enum err wrong(const struct config *c, cfg_t *sec, struct errinfo *e, const char *what)
-{
-    return err_set(ERR_FORMAT, e, "%s:%d: directory '%s': %s", config_file_of(sec, c->path),
-                   sec->line, cfg_title(sec), what);
-}
 
 /* Without slashes at its end. */
 static char *clean_path(const char *title)
@@ -56,7 +49,6 @@ static enum err take_directory(struct config *c, struct config_directory *d, cfg
 
     d->path = clean_path(cfg_title(sec));
     d->line = d->zone.line = sec->line;
-    d->account = xstrdup(cfg_getstr(sec, "account"));
     d->remove = strcmp(cfg_getstr(sec, "remove"), "yes") == 0;
     d->settle_ms = config_number_of(sec, "settle");
     d->interval_s = config_number_of(sec, "interval");
@@ -64,13 +56,14 @@ static enum err take_directory(struct config *c, struct config_directory *d, cfg
         (rc = config_take_membership(c, &d->zone, sec, e)))
         return rc;
     if (d->path[0] != '/' || strlen(d->path) > PATH_OCTETS_MAX)
-        return wrong(c, sec, e, "its name is the path from the root on, at most 255 octets long");
+        return config_fail_at(c, sec, e,
+                              "its name is the path from the root on, at most 255 octets long");
     if (is_twice(c, d))
-        return wrong(c, sec, e, "stands there twice");
-    if (strlen(d->account) > ACCOUNT_MAX)
-        return wrong(c, sec, e, "its account is longer than 63 octets");
+        return config_fail_at(c, sec, e, "stands there twice");
+    if ((rc = config_take_account(&d->account, c, sec, e)))
+        return rc;
     if (!config_serial_from_text(&d->serial, cfg_getstr(sec, "serial")))
-        return wrong(c, sec, e, "serial should be keep, increment or date");
+        return config_fail_at(c, sec, e, "serial should be keep, increment or date");
     return OK;
 }
 

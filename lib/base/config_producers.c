@@ -58,9 +58,7 @@ enum err config_take_membership(struct config *c, struct config_zone *z, cfg_t *
         what = "catalog-group: needs a catalog";
     else if (strlen(group) > GROUP_MAX)
         what = "catalog-group: is longer than 255 octets";
-    return what ? err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", config_file_of(sec, c->path),
-                          sec->line, cfg_name(sec), cfg_title(sec), what)
-                : OK;
+    return what ? config_fail_at(c, sec, e, "%s", what) : OK;
 }
 
 void config_free_producers(struct config *c)

@@ -7,17 +7,6 @@
 #include "lib/base/encode.h"
 #include "lib/base/mem.h"
 
-static enum err fail_at(const struct config *c, cfg_t *sec, const char *why, struct errinfo *e)
-{
-    const char *title = cfg_title(sec);
-
-    if (!title)
-        return err_set(ERR_FORMAT, e, "%s:%d: %s: %s", config_file_of(sec, c->path), sec->line,
-                       cfg_name(sec), why);
-    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", config_file_of(sec, c->path), sec->line,
-                   cfg_name(sec), title, why);
-}
-
 static bool take_pin(struct config_pin *out, const char *text)
 {
     struct buf b = BUF_INIT;
@@ -37,8 +26,8 @@ static enum err take_pins(struct config_pin **out, size_t *count, const struct c
     *out = xcalloc(n, sizeof(**out));
     for (unsigned i = 0; i < n; i++) {
         if (!take_pin(&(*out)[i], cfg_getnstr(sec, item, i)))
-            return fail_at(c, sec, "a pin is the SHA-256 of a public key in base64: 44 characters",
-                           e);
+            return config_fail_at(c, sec, e,
+                                  "a pin is the SHA-256 of a public key in base64: 44 characters");
         (*count)++;
     }
     return OK;
@@ -75,7 +64,7 @@ enum err config_take_tls(struct config_tls *out, const struct config *c, cfg_t *
     if ((rc = take_pins(&out->pins, &out->pin_count, c, sec, "tls-pins", e)))
         return rc;
     wrong = what_is_wrong(out);
-    return wrong ? fail_at(c, sec, wrong, e) : OK;
+    return wrong ? config_fail_at(c, sec, e, "%s", wrong) : OK;
 }
 
 void config_tls_done(struct config_tls *t)
@@ -99,7 +88,7 @@ static enum err take_names(struct config_client *k, const struct config *c, cfg_
         const char *name = cfg_getnstr(sec, "names", i);
 
         if (!name[0])
-            return fail_at(c, sec, "a name is empty", e);
+            return config_fail_at(c, sec, e, "a name is empty");
         k->names[k->name_count++] = xstrdup(name);
     }
     return OK;
@@ -120,14 +109,14 @@ enum err config_take_clients(struct config *c, cfg_t *cfg, struct errinfo *e)
             (rc = take_pins(&k->pins, &k->pin_count, c, sec, "pins", e)))
             return rc;
         if (!k->name_count && !k->pin_count)
-            return fail_at(c, sec, "needs names or pins: which certificate is it?", e);
+            return config_fail_at(c, sec, e, "needs names or pins: which certificate is it?");
         if (k->name_count && !c->tls_client_ca[0])
-            return fail_at(c, sec,
-                           "names need tls-client-ca in section authd: nobody else vouches "
-                           "for them",
-                           e);
+            return config_fail_at(c, sec, e,
+                                  "names need tls-client-ca in section authd: nobody else vouches "
+                                  "for them");
         if (c->tls_clients == CONFIG_CLIENTS_NOT_ASKED)
-            return fail_at(c, sec, "needs tls-clients = accept, or demand, in section authd", e);
+            return config_fail_at(c, sec, e,
+                                  "needs tls-clients = accept, or demand, in section authd");
     }
     return OK;
 }
@@ -159,11 +148,11 @@ enum err config_take_tls_clients(struct config *c, cfg_t *authd, struct errinfo 
     else if (strcmp(text, "demand") == 0)
         c->tls_clients = CONFIG_CLIENTS_DEMANDED;
     else
-        return fail_at(c, authd, "tls-clients is no, accept or demand", e);
+        return config_fail_at(c, authd, e, "tls-clients is no, accept or demand");
     if (c->tls_client_ca[0] && c->tls_clients == CONFIG_CLIENTS_NOT_ASKED)
-        return fail_at(c, authd, "tls-client-ca needs tls-clients = accept, or demand", e);
+        return config_fail_at(c, authd, e, "tls-client-ca needs tls-clients = accept, or demand");
     if (c->tls_clients != CONFIG_CLIENTS_NOT_ASKED && !c->listen_tls_count)
-        return fail_at(c, authd, "tls-clients needs listen-tls", e);
+        return config_fail_at(c, authd, e, "tls-clients needs listen-tls");
     return OK;
 }
 
@@ -181,11 +170,11 @@ enum err config_take_transfer_tls(enum config_transport *out, const struct confi
     else if (strcmp(text, "certificate") == 0)
         *out = CONFIG_TLS_CERTIFICATE;
     else
-        return fail_at(c, sec, "transfer-tls is no, yes or certificate", e);
+        return config_fail_at(c, sec, e, "transfer-tls is no, yes or certificate");
     if (*out == CONFIG_TLS_CERTIFICATE && c->tls_clients == CONFIG_CLIENTS_NOT_ASKED)
-        return fail_at(c, sec,
-                       "transfer-tls = certificate needs tls-clients = accept, or demand, in "
-                       "section authd",
-                       e);
+        return config_fail_at(
+            c, sec, e,
+            "transfer-tls = certificate needs tls-clients = accept, or demand, in "
+            "section authd");
     return OK;
 }

@@ -1,7 +1,5 @@
 #include "lib/base/config_zones.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,21 +11,9 @@
 
 #define PORT_DNS 53
 #define PORT_TLS 853
+#define ACCOUNT_MAX 63 /* octets; what a zone's row has room for */
 
 /* ---- Sections that zones name ---- */
-
-__attribute__((format(printf, 4, 5))) static enum err
-fail_at(const struct config *c, cfg_t *sec, struct errinfo *e, const char *fmt, ...)
-{
-    char text[ERR_TEXT_MAX / 2];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    return err_set(ERR_FORMAT, e, "%s:%d: %s '%s': %s", config_file_of(sec, c->path), sec->line,
-                   cfg_name(sec), cfg_title(sec), text);
-}
 
 static int key_index(const struct config *c, const char *name)
 {
@@ -87,7 +73,7 @@ static enum err take_keys(struct config *c, cfg_t *cfg, struct errinfo *e)
         k->algorithm = xstrdup(cfg_getstr(sec, "algorithm"));
         k->secret_file = xstrdup(cfg_getstr(sec, "secret-file"));
         if (!k->secret_file[0])
-            return fail_at(c, sec, e, "needs a secret-file");
+            return config_fail_at(c, sec, e, "needs a secret-file");
     }
     return OK;
 }
@@ -105,19 +91,19 @@ static enum err take_peer(const struct config *c, cfg_t *sec, uint16_t port, str
 
     *key_out = -1;
     if (!address[0])
-        return fail_at(c, sec, e, "needs an address");
+        return config_fail_at(c, sec, e, "needs an address");
     if (addr_from_text(peer, address, port, e) != OK ||
         (source[0] && addr_from_text(source_out, source, 0, e) != OK))
         return err_wrap(ERR_FORMAT, e, "%s:%d: %s '%s'", config_file_of(sec, c->path), sec->line,
                         cfg_name(sec), cfg_title(sec));
     if (source[0] && source_out->family != peer->family)
-        return fail_at(c, sec, e, "source and address are of different families");
+        return config_fail_at(c, sec, e, "source and address are of different families");
     if (key[0] && (*key_out = key_index(c, key)) < 0)
-        return fail_at(c, sec, e, "there is no key '%s'", key);
+        return config_fail_at(c, sec, e, "there is no key '%s'", key);
     if (!client[0])
         return OK;
     if ((index = client_index(c, client)) < 0)
-        return fail_at(c, sec, e, "there is no client '%s'", client);
+        return config_fail_at(c, sec, e, "there is no client '%s'", client);
     *client_out = &c->clients[index];
     return OK;
 }
@@ -144,7 +130,7 @@ static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
                             &p->key, &p->client, e)))
             return rc;
         if (p->tls.on && p->address.port == PORT_DNS) /* RFC 7858 3.1 */
-            return fail_at(c, sec, e, "port 53 is for DNS without TLS");
+            return config_fail_at(c, sec, e, "port 53 is for DNS without TLS");
     }
     return OK;
 }
@@ -184,7 +170,7 @@ static enum err take_names(struct config *c, cfg_t *sec, const char *item, const
         int index = find(c, name);
 
         if (index < 0)
-            return fail_at(c, sec, e, "there is no %s '%s'", kind, name);
+            return config_fail_at(c, sec, e, "there is no %s '%s'", kind, name);
         (*out)[(*count)++] = index;
     }
     return OK;
@@ -241,6 +227,14 @@ static enum err take_zone_lists(struct config *c, struct config_zone *z, cfg_t *
     return config_take_membership(c, z, sec, e);
 }
 
+enum err config_take_account(char **out, const struct config *c, cfg_t *sec, struct errinfo *e)
+{
+    *out = xstrdup(cfg_getstr(sec, "account"));
+    if (strlen(*out) > ACCOUNT_MAX)
+        return config_fail_at(c, sec, e, "its account is longer than %d octets", ACCOUNT_MAX);
+    return OK;
+}
+
 uint32_t config_number_of(cfg_t *sec, const char *name)
 {
     union config_value v = {0};
@@ -262,7 +256,7 @@ enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, s
     z->tolerance_s = config_number_of(sec, "primary-tolerance");
     z->forward_updates = flag_of(sec, "forward-updates");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
-        return fail_at(c, sec, e, "a minimum is above its maximum");
+        return config_fail_at(c, sec, e, "a minimum is above its maximum");
     return take_zone_lists(c, z, sec, e);
 }
 
@@ -284,11 +278,13 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
         if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
             !z->transfer_from_count && !z->transfer_from_tls_count && !z->transfer_client_count &&
             !z->update_count && !z->member_of)
-            return fail_at(c, sec, e,
-                           "needs primaries; a zone of our own is made by zonectl import, and may "
-                           "stand here with secondaries");
+            return config_fail_at(
+                c, sec, e,
+                "needs primaries; a zone of our own is made by zonectl import, and may "
+                "stand here with secondaries");
         if (z->primary_count && z->update_count)
-            return fail_at(c, sec, e, "a zone with primaries is changed at its primary, not here");
+            return config_fail_at(c, sec, e,
+                                  "a zone with primaries is changed at its primary, not here");
     }
     return OK;
 }
@@ -323,8 +319,8 @@ static enum err take_update_policies(struct config *c, cfg_t *cfg, struct errinf
             (rc = take_networks(c, sec, "from", &p->from, &p->from_count, e)))
             return rc;
         if (!p->key_count && !p->client_count && !p->from_count)
-            return fail_at(c, sec, e,
-                           "needs keys, clients or from: else everybody could change the zone");
+            return config_fail_at(
+                c, sec, e, "needs keys, clients or from: else everybody could change the zone");
     }
     return OK;
 }
@@ -347,14 +343,14 @@ static enum err take_autoprimaries(struct config *c, cfg_t *cfg, struct errinfo 
         config_take_texts(&a->suffixes, &a->suffix_count, sec, "suffixes");
         if ((rc = config_take_zone(c, &a->zone, sec, e)))
             return rc;
-        if (!a->account[0] || strlen(a->account) > 63)
-            return fail_at(c, sec, e, "its name is an account, 1 to 63 octets long");
+        if (!a->account[0] || strlen(a->account) > ACCOUNT_MAX)
+            return config_fail_at(c, sec, e, "its name is an account, 1 to 63 octets long");
         if (!a->zone.primary_count)
-            return fail_at(c, sec, e, "needs primaries");
+            return config_fail_at(c, sec, e, "needs primaries");
         a->speaker_count = a->zone.primary_count;
         if (!a->nameserver_count)
-            return fail_at(c, sec, e,
-                           "needs nameservers: the names under which we serve its zones");
+            return config_fail_at(c, sec, e,
+                                  "needs nameservers: the names under which we serve its zones");
     }
     return OK;
 }

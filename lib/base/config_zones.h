@@ -22,6 +22,9 @@ void config_zone_done(struct config_zone *z);
 void config_take_texts(char ***out, size_t *count, cfg_t *sec, const char *item);
 void config_free_texts(char **texts, size_t n);
 uint32_t config_number_of(cfg_t *sec, const char *name);
+/* The item `account`. */
+MUST_USE enum err config_take_account(char **out, const struct config *c, cfg_t *sec,
+                                      struct errinfo *e);
 
 /* config_catalogs.c: templates, and catalogs, whose own zones it appends to c->zones (which has
  * room). */
