@@ -23,13 +23,14 @@ static void add_primary(void *ctx, const struct config_primary *p, const struct 
     (void)json_array_append_new(
         list,
         json_pack(
-            "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
-            p->name, "address", address, "transport", p->tls.on ? "tls" : "tcp", "state",
+            "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+            "name", p->name, "address", address, "transport", p->tls.on ? "tls" : "tcp", "state",
             state_of(n), "zones", (json_int_t)zones, "probes", count(n->probes), "probes_failed",
             count(n->probes_failed), "transfers", count(n->transfers), "transfers_failed",
-            count(n->transfers_failed), "octets", count(n->octets), "failures", count(n->failures),
-            "last_ms", (json_int_t)n->last_ms, "last_answer", api_json_time(n->last_answer),
-            "failing_since", api_json_time(n->failing_since), "last_error",
+            count(n->transfers_failed), "fallbacks", count(n->fallbacks), "octets",
+            count(n->octets), "failures", count(n->failures), "last_ms", (json_int_t)n->last_ms,
+            "last_answer", api_json_time(n->last_answer), "failing_since",
+            api_json_time(n->failing_since), "last_error",
             n->failing_since.s && n->last_error ? api_json_text(n->last_error) : json_null()));
 }
 
@@ -57,6 +58,32 @@ static void put_transfers(struct buf *out, const struct replicator_counts *c)
     }
     put_head(out, "transfers_in_octets_total", "Octets of those transfers.", "counter");
     buf_printf(out, "zoneledger_transfers_in_octets_total %llu\n", (unsigned long long)c->octets);
+}
+
+static void put_faults(struct buf *out, const struct replicator_counts *c)
+{
+    static const char *const ends[DATAGRAM_ENDS] = {[DATAGRAM_TAKEN] = "taken",
+                                                    [DATAGRAM_TRUNCATED] = "too large",
+                                                    [DATAGRAM_UNUSABLE] = "unusable",
+                                                    [DATAGRAM_SILENT] = "no answer"};
+
+    put_head(out, "transfers_in_failed_total", "Transfers that failed or were refused, by reason.",
+             "counter");
+    for (int f = XFRIN_SOUND + 1; f < XFRIN_FAULTS; f++)
+        buf_printf(out, "zoneledger_transfers_in_failed_total{reason=\"%s\"} %llu\n",
+                   xfrin_fault_text((enum xfrin_fault)f), (unsigned long long)c->faults[f]);
+    put_head(out, "transfers_in_fallbacks_total",
+             "Increments that could not be used, so that the whole zone was fetched, by reason.",
+             "counter");
+    for (int f = XFRIN_SOUND + 1; f < XFRIN_FAULTS; f++)
+        buf_printf(out, "zoneledger_transfers_in_fallbacks_total{reason=\"%s\"} %llu\n",
+                   xfrin_fault_text((enum xfrin_fault)f), (unsigned long long)c->fallbacks[f]);
+    put_head(out, "ixfr_udp_total",
+             "Increments asked for by UDP; all but those taken were asked for by TCP then.",
+             "counter");
+    for (int d = DATAGRAM_NOT_ASKED + 1; d < DATAGRAM_ENDS; d++)
+        buf_printf(out, "zoneledger_ixfr_udp_total{outcome=\"%s\"} %llu\n", ends[d],
+                   (unsigned long long)c->datagrams[d]);
 }
 
 static void put_probes(struct buf *out, const struct replicator_counts *c)
@@ -220,6 +247,7 @@ void api_put_replication(struct buf *out, const struct api_request *r)
     struct zone_metrics zones = {.now = r->now};
 
     put_transfers(out, c);
+    put_faults(out, c);
     put_probes(out, c);
     put_notifies(out, c);
     put_out(out, &r->api->env);

@@ -175,7 +175,7 @@ static void expire_if_due(struct refresh *r, struct refresh_plan *plan, struct m
 /* The zone was shown to be current. */
 static void renew(struct refresh *r, struct mono now)
 {
-    struct mono at = refresh_deadline(r, &r->timers, now);
+    struct mono at = refresh_soa_deadline(r, now);
     struct mono vouched = mono_add_ms(now, (int64_t)r->vouched_s * MS);
 
     if (r->current && !r->full && mono_cmp(vouched, at) < 0)
@@ -359,6 +359,16 @@ static void shown_current(struct refresh *r, struct mono now)
     r->primaries[r->at].has_behind = false;
 }
 
+/* Who has our serial vouches for it: for the SOA's whole time, or for what is left of that there.
+ */
+static void vouch(struct refresh *r, bool has_left, uint32_t left_s)
+{
+    if (!has_left)
+        r->full = true;
+    else if (left_s > r->vouched_s)
+        r->vouched_s = left_s;
+}
+
 /* Is this a newer version of a primary that is not the zone's? */
 static bool is_elsewhere(const struct refresh *r)
 {
@@ -422,10 +432,7 @@ struct refresh_plan refresh_probed(struct refresh *r, const struct probe_report 
                                                 .retry_s = report->retry_s,
                                                 .expire_s = report->expire_s});
         shown_current(r, now);
-        if (!report->has_left)
-            r->full = true;
-        else if (report->left_s > r->vouched_s)
-            r->vouched_s = report->left_s;
+        vouch(r, report->has_left, report->left_s);
         return r->notifier == (int)r->at ? round_end(r, now) : round_next(r, now);
     }
     behind = primary_behind(r, report->serial);
@@ -464,7 +471,11 @@ static struct refresh_plan got_version(struct refresh *r, const struct transfer_
     r->gained = report->outcome == TRANSFER_NEW;
     take_timers(r, &report->timers);
     shown_current(r, now);
-    r->full = true;
+    if (r->gained) { /* nothing that was said of other versions holds for this one */
+        r->has_expiry = r->full = false;
+        r->vouched_s = 0;
+    }
+    vouch(r, report->has_left, report->left_s);
     return round_end(r, now);
 }
 

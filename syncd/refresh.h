@@ -29,8 +29,8 @@
  *  - Expiry runs on monotonic time. At start the wall clock may say that a zone expired while we
  *    were away, or lie; the zone is served until a whole round has failed.
  *  - A primary that is a secondary itself says how long the zone lives on without its own primary
- *    (RFC 7314); we are content with that, so that a chain of secondaries expires as one. It never
- *    shortens what we were given before.
+ *    (RFC 7314); we are content with that, so that a chain of secondaries expires as one. For the
+ *    version that we have it never shortens what we were given before; a new version has no more.
  *  - With a tolerance, a zone stays with the primary that it came from: another one that has a
  *    newer version is waited with for so long, and then the whole zone is fetched from there, since
  *    equal serials of two primaries need not mean the same content.
@@ -98,6 +98,8 @@ struct transfer_report {
     bool has_soa;  /* always for NEW, SAME and OLDER */
     struct serial serial;
     struct refresh_timers timers;
+    bool has_left; /* the primary is a secondary itself and says how long it vouches (RFC 7314) */
+    uint32_t left_s;
 };
 
 /* What the past tells about one primary. */
@@ -214,8 +216,9 @@ struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, struct mon
 void refresh_set_zone(struct refresh *r, bool held, bool expired, bool has_serial,
                       struct serial serial);
 
-/* Until when a version with these timers may be served that was shown to be current at `now`. */
-struct mono refresh_deadline(const struct refresh *r, const struct refresh_timers *t,
+/* Until when a version that was just transferred may be served: as its SOA says, or for what the
+ * primary has left of that (RFC 7314 4), whichever is less. */
+struct mono refresh_deadline(const struct refresh *r, const struct transfer_report *report,
                              struct mono now);
 
 /* Persistent form of a moment: wall time, at `now`. */

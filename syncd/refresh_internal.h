@@ -13,6 +13,7 @@ bool refresh_needs_content(const struct refresh *r);
 uint32_t refresh_interval_s(const struct refresh *r);
 uint32_t refresh_retry_s(const struct refresh *r);
 uint32_t refresh_expire_s(const struct refresh *r);
+struct mono refresh_soa_deadline(const struct refresh *r, struct mono now);
 
 int64_t refresh_jittered_ms(const struct refresh *r, uint32_t seconds);
 

@@ -56,14 +56,22 @@ uint32_t refresh_expire_s(const struct refresh *r)
     return v < least ? least : v;
 }
 
-struct mono refresh_deadline(const struct refresh *r, const struct refresh_timers *t,
+struct mono refresh_soa_deadline(const struct refresh *r, struct mono now)
+{
+    return mono_add_ms(now, (int64_t)refresh_expire_s(r) * MS);
+}
+
+struct mono refresh_deadline(const struct refresh *r, const struct transfer_report *report,
                              struct mono now)
 {
+    struct mono left = mono_add_ms(now, (int64_t)report->left_s * MS);
     struct refresh then = *r;
+    struct mono at;
 
-    then.timers = *t;
+    then.timers = report->timers;
     then.has_timers = true;
-    return mono_add_ms(now, (int64_t)refresh_expire_s(&then) * MS);
+    at = refresh_soa_deadline(&then, now);
+    return report->has_left && mono_cmp(left, at) < 0 ? left : at;
 }
 
 /* start, 2 x start, 4 x start ..., at most `max`, which is never below start. */

@@ -181,6 +181,9 @@ void replicator_each(struct replicator *r, replicator_status_fn *f, void *ctx);
 struct replicator_counts {
     uint64_t transfers[2][TRANSFER_OUTCOMES]; /* whole zones, increments */
     uint64_t octets;                          /* of all of them */
+    uint64_t faults[XFRIN_FAULTS];            /* of those that failed or were refused */
+    uint64_t fallbacks[XFRIN_FAULTS];  /* increments that could not be used: the whole zone next */
+    uint64_t datagrams[DATAGRAM_ENDS]; /* increments asked for by UDP */
     uint64_t probes[PROBE_OUTCOMES];
     uint64_t notifies[NOTIFY_VERDICTS];
     uint64_t notifies_limited; /* over what one source may send */
@@ -192,6 +195,7 @@ void replicator_queues(const struct replicator *r, struct sched_counts *out);
 /* One primary's, since the start or since it is configured. */
 struct primary_numbers {
     uint64_t probes, probes_failed, transfers, transfers_failed, octets;
+    uint64_t fallbacks;        /* its increments could not be used */
     uint64_t failures;         /* in a row, of any zone: it gave no answer */
     uint32_t last_ms;          /* that the last probe took */
     struct wall last_answer;   /* 0: never */

@@ -114,15 +114,16 @@ static void log_version(const struct zone_entry *z, const struct commit_wait *w,
         kv_str("zone", zone), kv_str("primary", job->origin.source),
         kv_str("address", job->origin.who), kv_str("transport", job->origin.transport),
         kv_str("key", job->origin.key[0] ? job->origin.key : NULL),
-        kv_str("kind", w->sequences ? "ixfr" : "axfr"), kv_u64("sequences", w->sequences),
+        kv_str("kind", w->facts.sequences ? "ixfr" : "axfr"),
+        kv_u64("sequences", w->facts.sequences),
         kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
         kv_u64("to", w->report.serial.v),
         kv_u64("version", waiting ? job->row.last_version : job->row.version),
         kv_u64("added", job->changes ? job->changes->added.n : 0),
         kv_u64("removed", job->changes ? job->changes->removed.n : 0),
         kv_u64("records", job->new_zone ? zone_records(job->new_zone) : job->row.records),
-        kv_u64("duplicates", w->duplicates), kv_u64("octets", w->octets),
-        kv_u64("messages", w->messages), kv_u64("ms", w->ms));
+        kv_u64("duplicates", w->duplicates), kv_u64("octets", w->facts.octets),
+        kv_u64("messages", w->facts.messages), kv_u64("ms", w->facts.ms));
 }
 
 static void log_revived(const struct zone_entry *z)
@@ -146,8 +147,8 @@ static void set_deadline(struct store_zone *row, const struct commit_wait *w)
     if (!w->zone->scheduled)
         return;
     row->last_success = clock_wall(r->ops.clock);
-    row->expires_at = refresh_wall(refresh_deadline(&w->zone->refresh, &w->report.timers, now), now,
-                                   row->last_success);
+    row->expires_at =
+        refresh_wall(refresh_deadline(&w->zone->refresh, &w->report, now), now, row->last_success);
 }
 
 /* A row that only stops to be expired. */
@@ -171,7 +172,7 @@ static void version_over(struct commit_wait *w, const struct commit_job *job)
     z->committing = false;
     if (z->commit == w) {
         z->commit = NULL;
-        replicate_transferred(z, &w->report, job->error.text);
+        replicate_transferred(z, &w->report, &w->facts, job->error.text);
     } else if (z->scheduled) {
         if (job->rc == OK)
             refresh_set_zone(&z->refresh, z->row.held, z->row.expired, true, w->report.serial);
@@ -194,7 +195,7 @@ static void on_version_done(void *ctx, struct commit_job *job)
             log_revived(z);
         else
             log_version(z, w, job);
-        if (job->kind == COMMIT_CHANGE && w->sequences > 0 && w->replicator->ops.keep)
+        if (job->kind == COMMIT_CHANGE && w->facts.sequences > 0 && w->replicator->ops.keep)
             w->replicator->ops.keep(w->replicator->ops.ctx, job->new_zone, job->row.seq);
         if (job->kind == COMMIT_CHANGE && !w->revive && replicate_catalog_of(z))
             replicate_catalog_changed(replicate_catalog_of(z), job->new_zone);
@@ -204,24 +205,26 @@ static void on_version_done(void *ctx, struct commit_job *job)
         }
     } else {
         w->report.outcome = job->rc == ERR_CONFLICT ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+        w->facts.reason = xfrin_fault_text(XFRIN_FAULT_STORE);
     }
     version_over(w, job);
     replicate_settle(z->replicator);
     free(w);
 }
 
-static void set_origin(struct origin *o, const struct zone_entry *z, bool incremental)
+static void set_origin(struct origin *o, const struct zone_entry *z,
+                       const struct xfrin_result *result)
 {
     const struct config_primary *p = replicate_primary(z, z->refresh.at);
     char address[ADDR_TEXT_MAX];
 
     addr_to_text(address, &p->address);
-    o->kind = incremental ? ORIGIN_IXFR : ORIGIN_AXFR;
+    o->kind = result->incremental ? ORIGIN_IXFR : ORIGIN_AXFR;
     (void)snprintf(o->who, sizeof(o->who), "%s", address);
     (void)snprintf(o->source, sizeof(o->source), "%s", p->name);
     if (p->key >= 0)
         (void)snprintf(o->key, sizeof(o->key), "%s", z->replicator->config->keys[p->key].name);
-    (void)snprintf(o->transport, sizeof(o->transport), "%s", p->tls.on ? "tls" : "tcp");
+    (void)snprintf(o->transport, sizeof(o->transport), "%s", result->transport);
 }
 
 static void warn_odd_serial(const struct zone_entry *z, const struct xfrin_result *result)
@@ -244,11 +247,8 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     struct commit_job *job;
 
     w->report = result->report;
-    w->octets = result->octets;
-    w->messages = result->messages;
+    w->facts = replicate_facts(result);
     w->duplicates = result->duplicates;
-    w->sequences = result->sequences;
-    w->ms = result->ms;
     z->committing = true;
     z->commit = w;
     if (result->report.outcome == TRANSFER_SAME) {
@@ -262,7 +262,7 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     job->changes = result->changes;
     result->old_zone = result->new_zone = NULL;
     result->changes = NULL;
-    set_origin(&job->origin, z, result->incremental);
+    set_origin(&job->origin, z, result);
     set_deadline(&job->row, w);
     replicate_submit(r, job, on_version_done, w);
 }

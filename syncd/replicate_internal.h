@@ -93,6 +93,15 @@ struct section_state {
     uint32_t in_hour;
 };
 
+/* What is said of a transfer in the log, however it ends. */
+struct transfer_facts {
+    bool incremental;      /* changes came, or were asked for where nothing came */
+    const char *transport; /* "udp", "tcp", "tls" */
+    const char *reason;    /* of a failure, in one word; NULL: nothing is wrong */
+    uint64_t sequences, messages, records, octets;
+    uint32_t ms;
+};
+
 /* A commit on its way; outlives the replicator if need be. */
 struct commit_wait {
     struct replicator *replicator; /* NULL: it is gone */
@@ -100,9 +109,8 @@ struct commit_wait {
     struct commit_wait *prev, *next;
 
     struct transfer_report report; /* of the transfer that this commits */
-    uint64_t octets, messages;
-    uint64_t duplicates, sequences;
-    uint32_t ms;
+    struct transfer_facts facts;
+    uint64_t duplicates;
     bool revive; /* the second step for a held zone that had expired */
 };
 
@@ -260,7 +268,8 @@ void replicate_follow(struct zone_entry *z, struct refresh_plan plan);
 void replicate_settle(struct replicator *r);
 /* The transfer is over, its result committed or not. */
 void replicate_transferred(struct zone_entry *z, const struct transfer_report *report,
-                           const char *error);
+                           const struct transfer_facts *facts, const char *error);
+struct transfer_facts replicate_facts(const struct xfrin_result *result);
 /* How it is reached by TLS, lent; NULL: without. */
 struct tls_peer *replicate_tls(const struct replicator *r, const struct config_primary *p);
 const struct config_primary *replicate_primary(const struct zone_entry *z, unsigned index);

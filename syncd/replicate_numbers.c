@@ -90,9 +90,16 @@ void replicate_count_transfer(struct replicator *r, const struct config_primary 
 
     r->counts.transfers[result->incremental][result->report.outcome]++;
     r->counts.octets += result->octets;
+    r->counts.datagrams[result->datagram]++;
+    if (result->report.outcome == TRANSFER_NOT_INCREMENTAL)
+        r->counts.fallbacks[result->fault]++;
+    else if (result->report.outcome == TRANSFER_FAILED ||
+             result->report.outcome == TRANSFER_REFUSED)
+        r->counts.faults[result->fault]++;
     if (!n)
         return;
     n->transfers++;
+    n->fallbacks += result->report.outcome == TRANSFER_NOT_INCREMENTAL;
     n->transfers_failed += !good && result->report.outcome != TRANSFER_OLDER;
     n->octets += result->octets;
     note(r, n, result->octets > 0 || good ? NULL : result->error.text);

@@ -202,21 +202,32 @@ static const char *key_of(const struct zone_entry *z, const struct config_primar
     return p->key < 0 ? NULL : z->replicator->config->keys[p->key].name;
 }
 
+/* `facts` NULL: it was no transfer. */
 static void log_failure(enum log_level level, const struct zone_entry *z,
-                        const struct config_primary *p, const char *sentence, const char *error)
+                        const struct config_primary *p, const char *sentence,
+                        const struct transfer_facts *facts, const char *error)
 {
+    struct transfer_facts f = {.transport = p->tls.on ? "tls" : NULL};
     char zone[NAME_TEXT_MAX];
     char address[ADDR_TEXT_MAX];
     char next[WALL_TEXT_MAX];
 
+    if (facts)
+        f = *facts;
     (void)name_to_text(zone, z->row.name);
     addr_to_text(address, &p->address);
     say_next_try(next, z);
-    log_write(level,
-              LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("primary", p->name),
-                      kv_str("address", address), kv_str("transport", p->tls.on ? "tls" : NULL),
-                      kv_str("key", key_of(z, p)), kv_str("error", error),
-                      kv_u64("failures", z->refresh.failures), kv_str("next_try", next)));
+    log_write(level, LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("primary", p->name),
+                             kv_str("address", address), kv_str("transport", f.transport),
+                             kv_str("key", key_of(z, p)),
+                             kv_str("kind", !facts          ? NULL
+                                            : f.incremental ? "ixfr"
+                                                            : "axfr"),
+                             kv_str("reason", f.reason), kv_str("error", error),
+                             facts ? kv_u64("records", f.records) : kv_str("records", NULL),
+                             facts ? kv_u64("octets", f.octets) : kv_str("octets", NULL),
+                             facts ? kv_u64("ms", f.ms) : kv_str("ms", NULL),
+                             kv_u64("failures", z->refresh.failures), kv_str("next_try", next)));
 }
 
 static void note_error(struct zone_entry *z, const struct config_primary *p, const char *error)
@@ -269,14 +280,14 @@ static void after_probe(struct zone_entry *z, const struct config_primary *p, un
         uint32_t failures = z->refresh.primaries[asked].failures;
 
         log_failure(failures == 1 ? LOG_WARNING : LOG_DEBUG, z, p, "a primary cannot be asked",
-                    report->error.text);
+                    NULL, report->error.text);
     } else if (z->plan.behind) {
         log_behind(z, p, report->serial);
         (void)err_set(ERR_SERIAL, &text, "its serial %u is behind ours, %u",
                       (unsigned)report->serial.v, (unsigned)z->refresh.serial.v);
         note_error(z, p, text.text);
     } else if (z->plan.refused) {
-        log_failure(LOG_DEBUG, z, p, "a primary still has the version that is refused here",
+        log_failure(LOG_DEBUG, z, p, "a primary still has the version that is refused here", NULL,
                     z->row.last_error);
     }
 }
@@ -319,8 +330,22 @@ static void start_probe(struct zone_entry *z)
 
 /* ---- Transfers ---- */
 
+struct transfer_facts replicate_facts(const struct xfrin_result *result)
+{
+    return (struct transfer_facts){
+        .incremental = result->incremental ||
+                       (result->asked_ixfr && result->report.outcome == TRANSFER_NOT_INCREMENTAL),
+        .transport = result->transport,
+        .reason = result->fault == XFRIN_SOUND ? NULL : xfrin_fault_text(result->fault),
+        .sequences = result->sequences,
+        .messages = result->messages,
+        .records = result->records,
+        .octets = result->octets,
+        .ms = result->ms};
+}
+
 void replicate_transferred(struct zone_entry *z, const struct transfer_report *report,
-                           const char *error)
+                           const struct transfer_facts *facts, const char *error)
 {
     struct replicator *r = z->replicator;
     unsigned asked = z->refresh.at;
@@ -341,21 +366,22 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
         break;
     case TRANSFER_NOT_INCREMENTAL:
         log_failure(LOG_WARNING, z, p,
-                    "an incremental transfer cannot be used, the whole zone is fetched", error);
+                    "an incremental transfer cannot be used, the whole zone is fetched", facts,
+                    error);
         break;
     case TRANSFER_CONFLICT:
         log_failure(LOG_INFO, z, p, "a zone was changed by somebody else during its transfer",
-                    error);
+                    facts, error);
         break;
     case TRANSFER_OLDER:
         if (z->plan.behind)
             log_behind(z, p, report->serial);
         break;
     case TRANSFER_REFUSED:
-        log_failure(LOG_WARNING, z, p, "a version is refused, the old one stays", error);
+        log_failure(LOG_WARNING, z, p, "a version is refused, the old one stays", facts, error);
         break;
     case TRANSFER_FAILED:
-        log_failure(LOG_WARNING, z, p, "a transfer failed, the old version stays", error);
+        log_failure(LOG_WARNING, z, p, "a transfer failed, the old version stays", facts, error);
         break;
     }
     note_state(z);
@@ -373,6 +399,7 @@ static void on_transferred(void *ctx, struct xfrin_result *result)
 {
     struct zone_entry *z = ctx;
     struct replicator *r = z->replicator;
+    struct transfer_facts facts = replicate_facts(result);
     bool revives = result->report.outcome == TRANSFER_SAME && z->row.expired;
 
     z->transfer = NULL;
@@ -381,7 +408,7 @@ static void on_transferred(void *ctx, struct xfrin_result *result)
     if (result->report.outcome == TRANSFER_NEW || revives)
         replicate_commit_version(z, result);
     else
-        replicate_transferred(z, &result->report, result->error.text);
+        replicate_transferred(z, &result->report, &facts, result->error.text);
     replicate_settle(r);
 }
 
@@ -410,6 +437,8 @@ static void start_transfer(struct zone_entry *z)
     /* Increments need their base: not after a rollback, nor where an operator wants it anew. */
     spec.ixfr = p->ixfr && !z->plan.whole && !spec.any_serial && !z->row.held &&
                 z->row.has_content && spec.has_newest && serial_eq(spec.newest, z->row.serial);
+    spec.udp = p->ixfr_udp;
+    spec.udp_ms = c->probe_timeout_ms;
     z->transfer = r->ops.transfer(r->ops.ctx, &spec, &events, z);
 }
 

@@ -7,6 +7,7 @@
 #include "syncd/tcpconn.h"
 #include "syncd/xfrin_apply.h"
 #include "syncd/xfrin_stream.h"
+#include "syncd/xfrin_udp.h"
 
 #define QUERY_MAX 1024
 #define RATE_CHECK_S 300             /* in each such time ... */
@@ -22,6 +23,8 @@ struct xfrin {
     struct tcpconn_spec conn_spec;
     struct tcpconn *conn;
     bool reused; /* and not answered yet */
+    bool plain;  /* ask without EDNS: the primary does not know it */
+    struct xfrin_udp *udp;
     struct event *timer;
     struct mono checked;     /* when the rate was last looked at, */
     uint64_t octets_checked; /* and what had come by then */
@@ -51,6 +54,8 @@ static void close_network(struct xfrin *x)
 {
     tcpconn_close(x->conn);
     x->conn = NULL;
+    xfrin_udp_cancel(x->udp);
+    x->udp = NULL;
     if (x->timer)
         event_free(x->timer);
     x->timer = NULL;
@@ -97,12 +102,16 @@ static void note_stream(struct xfrin *x)
         report->serial = soa.serial;
         report->timers = (struct refresh_timers){
             .refresh_s = soa.refresh_s, .retry_s = soa.retry_s, .expire_s = soa.expire_s};
+        report->has_left = c.has_left; /* never more than the SOA's own (RFC 7314 4) */
+        report->left_s = c.left_s < soa.expire_s ? c.left_s : soa.expire_s;
     }
 }
 
-static void fail(struct xfrin *x, enum transfer_outcome outcome, const struct errinfo *e)
+static void fail(struct xfrin *x, enum transfer_outcome outcome, enum xfrin_fault fault,
+                 const struct errinfo *e)
 {
     note_stream(x);
+    x->result.fault = fault;
     if (x->spec.ixfr && x->asked)
         outcome = TRANSFER_NOT_INCREMENTAL;
     close_network(x);
@@ -153,7 +162,8 @@ static void received_all(struct xfrin *x)
     note_stream(x);
     x->builder = xfrin_stream_take(x->stream);
     x->changes = xfrin_stream_take_ixfr(x->stream);
-    conn_pool_give(x->spec.conns, x->conn);
+    if (x->conn)
+        conn_pool_give(x->spec.conns, x->conn);
     x->conn = NULL;
     close_network(x);
     if (!x->builder && !x->changes) {
@@ -165,12 +175,55 @@ static void received_all(struct xfrin *x)
     loop_work(x->loop, on_pool_work, on_pool_done, x);
 }
 
+static void make_query(struct xfrin *x)
+{
+    static const uint8_t expire[] = {0, OPTION_EXPIRE, 0, 0};
+    struct edns_reply opt = {
+        .udp_size = EDNS_UDP_DEFAULT, .options = expire, .options_len = sizeof(expire)};
+    uint8_t soa[1 + 1 + 5 * 4] = {0}; /* of our SOA only the serial counts (RFC 1995 3) */
+    struct msg_query_spec q = {.qname = x->spec.zone, .qtype = RR_AXFR};
+
+    if (!x->plain)
+        q.opt = &opt;
+    if (x->spec.ixfr) {
+        q.qtype = RR_IXFR;
+        soa_set_serial(soa, sizeof(soa), x->spec.newest);
+        q.ixfr_soa = soa;
+        q.ixfr_soa_len = sizeof(soa);
+    }
+    clock_random(loop_clock(x->loop), &q.id, sizeof(q.id));
+    x->query_len = msg_build_query(x->query, sizeof(x->query), &q);
+    if (x->spec.key && !tsig_sign_request(&x->tsig, x->spec.key, x->query, &x->query_len,
+                                          sizeof(x->query), clock_wall(loop_clock(x->loop))))
+        abort(); /* two names and a MAC always fit */
+}
+
+/* A new request, and what is to judge the answer to it. */
+static void make_request(struct xfrin *x)
+{
+    make_query(x);
+    xfrin_stream_free(x->stream);
+    x->stream =
+        xfrin_stream_new(x->spec.zone, x->query, x->query_len, x->spec.key ? &x->tsig : NULL,
+                         &x->spec.limits, x->spec.ixfr ? &x->spec.newest : NULL);
+}
+
 static void on_ready(void *ctx)
 {
     struct xfrin *x = ctx;
 
     x->asked = true;
     tcpconn_send(x->conn, x->query, x->query_len);
+}
+
+static void open_new(struct xfrin *x);
+
+static void ask_plainly(struct xfrin *x)
+{
+    x->plain = true;
+    make_request(x);
+    tcpconn_close(x->conn);
+    open_new(x);
 }
 
 static bool on_message(void *ctx, const uint8_t *wire, size_t len)
@@ -190,18 +243,21 @@ static bool on_message(void *ctx, const uint8_t *wire, size_t len)
             return false;
         }
         (void)err_set(ERR_FORMAT, &e, "octets behind the end of the transfer");
-        break;
+        fail(x, TRANSFER_FAILED, XFRIN_FAULT_PROTOCOL, &e);
+        return false;
     case XFRIN_REFUSED:
-        fail(x, TRANSFER_REFUSED, &e);
+        fail(x, TRANSFER_REFUSED, xfrin_stream_counts(x->stream).fault, &e);
         return false;
     case XFRIN_FAILED:
+        if (!x->plain && xfrin_stream_counts(x->stream).no_edns) {
+            ask_plainly(x);
+            return false;
+        }
         break;
     }
-    fail(x, TRANSFER_FAILED, &e);
+    fail(x, TRANSFER_FAILED, xfrin_stream_counts(x->stream).fault, &e);
     return false;
 }
-
-static void open_new(struct xfrin *x);
 
 static void on_over(void *ctx, enum err rc, const struct errinfo *e)
 {
@@ -219,7 +275,8 @@ static void on_over(void *ctx, enum err rc, const struct errinfo *e)
     if (c.messages)
         (void)err_wrap(rc, &text, "after %llu records, before the closing SOA",
                        (unsigned long long)c.records);
-    fail(x, TRANSFER_FAILED, &text);
+    fail(x, TRANSFER_FAILED, rc == ERR_TIMEOUT ? XFRIN_FAULT_TIMEOUT : XFRIN_FAULT_CONNECTION,
+         &text);
 }
 
 static int64_t since_check_ms(const struct xfrin *x)
@@ -252,37 +309,18 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     if (elapsed_ms(x) >= (int64_t)x->spec.max_s * 1000) {
         (void)err_set(ERR_TIMEOUT, &e, "not complete after %u s", (unsigned)x->spec.max_s);
-        fail(x, TRANSFER_FAILED, &e);
+        fail(x, TRANSFER_FAILED, XFRIN_FAULT_TIMEOUT, &e);
     } else if (since_check_ms(x) < RATE_CHECK_S * 1000) {
         set_timer(x); /* the last stretch is shorter, and timers may come a little early */
     } else if (now - x->octets_checked < RATE_MIN_OCTETS) {
         (void)err_set(ERR_TIMEOUT, &e, "only %llu octets in %u s",
                       (unsigned long long)(now - x->octets_checked), (unsigned)RATE_CHECK_S);
-        fail(x, TRANSFER_FAILED, &e);
+        fail(x, TRANSFER_FAILED, XFRIN_FAULT_TIMEOUT, &e);
     } else {
         x->checked = clock_mono(loop_clock(x->loop));
         x->octets_checked = now;
         set_timer(x);
     }
-}
-
-/* No EDNS: a transfer needs none, and old primaries stumble over it. */
-static void make_query(struct xfrin *x)
-{
-    uint8_t soa[1 + 1 + 5 * 4] = {0}; /* of our SOA only the serial counts (RFC 1995 3) */
-    struct msg_query_spec q = {.qname = x->spec.zone, .qtype = RR_AXFR};
-
-    if (x->spec.ixfr) {
-        q.qtype = RR_IXFR;
-        soa_set_serial(soa, sizeof(soa), x->spec.newest);
-        q.ixfr_soa = soa;
-        q.ixfr_soa_len = sizeof(soa);
-    }
-    clock_random(loop_clock(x->loop), &q.id, sizeof(q.id));
-    x->query_len = msg_build_query(x->query, sizeof(x->query), &q);
-    if (x->spec.key && !tsig_sign_request(&x->tsig, x->spec.key, x->query, &x->query_len,
-                                          sizeof(x->query), clock_wall(loop_clock(x->loop))))
-        abort(); /* two names and a MAC always fit */
 }
 
 static const struct tcpconn_events conn_events = {on_ready, on_message, on_over};
@@ -294,15 +332,72 @@ static void open_new(struct xfrin *x)
     x->conn = tcpconn_open(loop_base(x->loop), &x->conn_spec, &conn_events, x);
 }
 
+/* ---- How it begins ---- */
+
+static void open_tcp(struct xfrin *x)
+{
+    x->result.transport = x->spec.tls ? "tls" : "tcp";
+    x->checked = clock_mono(loop_clock(x->loop));
+    make_request(x);
+    set_timer(x);
+    x->conn = conn_pool_take(x->spec.conns, x->loop, &x->conn_spec, &conn_events, x, &x->reused);
+    x->octets_checked = tcpconn_received(x->conn);
+    if (x->reused)
+        on_ready(x);
+}
+
+/* Is the whole answer in this datagram? */
+static enum xfrin_datagram judge_datagram(struct xfrin *x, const uint8_t *wire, size_t len)
+{
+    struct errinfo e;
+    struct soa soa;
+
+    switch (xfrin_stream_feed(x->stream, wire, len, clock_wall(loop_clock(x->loop)), &e)) {
+    case XFRIN_DONE:
+        return DATAGRAM_TAKEN;
+    case XFRIN_MORE: /* RFC 1995 2: the newer SOA alone means that it has no room for more */
+        return xfrin_stream_soa(x->stream, &soa) && xfrin_stream_counts(x->stream).records == 1
+                   ? DATAGRAM_TRUNCATED
+                   : DATAGRAM_UNUSABLE;
+    case XFRIN_FAILED:
+    case XFRIN_REFUSED:
+        break;
+    }
+    return DATAGRAM_UNUSABLE;
+}
+
+static void on_udp_done(void *ctx, enum xfrin_udp_end end, const uint8_t *wire, size_t len)
+{
+    struct xfrin *x = ctx;
+    enum xfrin_datagram *d = &x->result.datagram;
+
+    x->udp = NULL;
+    *d = end == XFRIN_UDP_ANSWER      ? judge_datagram(x, wire, len)
+         : end == XFRIN_UDP_TRUNCATED ? DATAGRAM_TRUNCATED
+                                      : DATAGRAM_SILENT;
+    if (*d == DATAGRAM_TAKEN)
+        received_all(x);
+    else
+        open_tcp(x);
+}
+
+static void ask_by_udp(struct xfrin *x)
+{
+    struct xfrin_udp_spec spec = {.address = x->spec.address,
+                                  .source = x->spec.source,
+                                  .timeout_ms = x->spec.udp_ms,
+                                  .query = x->query};
+
+    x->result.transport = "udp";
+    make_request(x);
+    spec.query_len = x->query_len;
+    x->udp = xfrin_udp_start(x->loop, &spec, on_udp_done, x);
+}
+
 struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
                           const struct xfrin_events *events, void *ctx)
 {
     struct xfrin *x = xcalloc(1, sizeof(*x));
-    struct tcpconn_spec conn = {.peer = spec->address,
-                                .source = spec->source,
-                                .tls = spec->tls,
-                                .connect_ms = spec->connect_ms,
-                                .idle_ms = spec->idle_ms};
 
     x->loop = loop;
     x->spec = *spec;
@@ -312,20 +407,20 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
         x->spec.tls = tls_peer_ref(spec->tls);
     x->events = *events;
     x->ctx = ctx;
-    x->started = x->checked = clock_mono(loop_clock(loop));
-    make_query(x);
-    x->stream =
-        xfrin_stream_new(x->spec.zone, x->query, x->query_len, x->spec.key ? &x->tsig : NULL,
-                         &x->spec.limits, x->spec.ixfr ? &x->spec.newest : NULL);
+    x->result.asked_ixfr = spec->ixfr;
+    x->started = clock_mono(loop_clock(loop));
+    x->conn_spec = (struct tcpconn_spec){.peer = spec->address,
+                                         .source = spec->source,
+                                         .tls = spec->tls,
+                                         .connect_ms = spec->connect_ms,
+                                         .idle_ms = spec->idle_ms};
     x->timer = evtimer_new(loop_base(loop), on_timer, x);
     if (!x->timer)
         abort(); /* as for want of memory */
-    set_timer(x);
-    x->conn_spec = conn;
-    x->conn = conn_pool_take(spec->conns, loop, &conn, &conn_events, x, &x->reused);
-    x->octets_checked = tcpconn_received(x->conn);
-    if (x->reused)
-        on_ready(x);
+    if (spec->udp && spec->ixfr && !spec->tls)
+        ask_by_udp(x);
+    else
+        open_tcp(x);
     return x;
 }
 

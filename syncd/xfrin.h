@@ -1,11 +1,18 @@
-/* One transfer in: TCP, or TLS, to a primary, the stream, then (in a pool thread) the zone from it,
- * our checks, and the difference to what the store has. What comes out is ready to commit; the
- * served zone is not touched here.
+/* One transfer in: TCP, or TLS, to a primary (or first a question by UDP, for increments), the
+ * stream, then (in a pool thread) the zone from it, our checks, and the difference to what the
+ * store has. What comes out is ready to commit; the served zone is not touched here.
  *
  * If IXFR was asked for and anything is wrong with the answer, TRANSFER_NOT_INCREMENTAL is the
  * outcome, whatever it was: the whole zone is to be asked for next.
  *
  *    connect ─▶ ask ─▶ stream ─▶ [received] ─▶ pool: build, check, load, diff ─▶ [done]
+ *       ▲                 ▲
+ *       └── ask by UDP ───┘ the whole answer in one datagram; anything else, and TCP decides
+ *
+ * Each request asks how long the zone is good for at the primary (RFC 7314), which takes EDNS; one
+ * that has never heard of EDNS is asked again without. What comes by UDP is judged as strictly as
+ * what comes by TCP, must fit into one message, and can only help: whatever is wrong with it, the
+ * question goes to TCP, and that answer counts.
  *
  * Loop thread only, but for the pool's part, which has the transfer to itself.
  */
@@ -17,6 +24,7 @@
 #include "syncd/conn_pool.h"
 #include "syncd/loop.h"
 #include "syncd/refresh.h"
+#include "syncd/xfrin_stream.h"
 #include "syncd/zone_cache.h"
 
 struct xfrin_spec {
@@ -36,19 +44,33 @@ struct xfrin_spec {
     bool has_newest;               /* the newest version we fetched has this serial */
     struct serial newest;
     bool ixfr;                /* ask for what changed since `newest`, which is what is served */
+    bool udp;                 /* that first by UDP (RFC 1995 2); not with `tls` */
+    uint32_t udp_ms;          /* of each of two tries */
     struct conn_pool *conns;  /* lent; NULL: a connection of its own */
     struct zone_cache *cache; /* lent; where `newest` may be kept; NULL: nowhere */
 };
+
+/* What came of asking by UDP. */
+enum xfrin_datagram {
+    DATAGRAM_NOT_ASKED,
+    DATAGRAM_TAKEN,     /* the whole answer was in it */
+    DATAGRAM_TRUNCATED, /* TC, or the newer SOA alone: it is too large */
+    DATAGRAM_UNUSABLE,  /* an error, a bad signature, no answer in the sense of RFC 1995 */
+    DATAGRAM_SILENT,    /* none came */
+};
+#define DATAGRAM_ENDS (DATAGRAM_SILENT + 1)
 
 /* What came of it. */
 struct xfrin_result {
     struct transfer_report report; /* TRANSFER_NEW: to be committed; what follows is there then */
     struct errinfo error;          /* unless NEW or SAME */
+    enum xfrin_fault fault;        /* its kind, if something is wrong */
 
     struct store_zone row; /* the stored row that old_zone belongs to */
     struct zone *old_zone; /* NULL: none was stored */
     struct zone *new_zone;
     struct changeset *changes; /* old_zone -> new_zone */
+    bool asked_ixfr;           /* for changes */
     bool incremental;          /* the primary sent changes, not the zone */
     uint64_t sequences;        /* of changes, if so */
     bool same_serial;          /* other content under the same serial */
@@ -56,7 +78,9 @@ struct xfrin_result {
 
     uint64_t records, octets, messages;
     uint64_t duplicates, ttls_changed;
-    uint32_t ms; /* network and pool together */
+    uint32_t ms;           /* network and pool together */
+    const char *transport; /* "tcp", "tls" or "udp": that the answer came by */
+    enum xfrin_datagram datagram;
 };
 void xfrin_result_done(struct xfrin_result *r); /* frees what it owns */
 

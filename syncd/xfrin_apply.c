@@ -119,6 +119,7 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
 
     if (build(out, spec, builder) != OK) {
         out->report.outcome = TRANSFER_REFUSED;
+        out->fault = XFRIN_FAULT_CONTENT;
         return;
     }
     if (serial_decides(out, spec))
@@ -126,6 +127,7 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
     if ((rc = load(out, spec, &out->error)) || (rc = compare(out, &out->error))) {
         /* Our own store is in trouble, or the zone was taken away meanwhile. */
         out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+        out->fault = XFRIN_FAULT_STORE;
         (void)err_wrap(rc, &out->error, "comparing with what is stored");
     }
 }
@@ -185,9 +187,14 @@ void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
     out->incremental = true;
     if ((rc = load(out, spec, &out->error))) {
         out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+        out->fault = XFRIN_FAULT_STORE;
         (void)err_wrap(rc, &out->error, "loading what is stored");
         return;
     }
-    out->report.outcome =
-        apply_and_check(out, spec, ixfr) == OK ? TRANSFER_NEW : TRANSFER_NOT_INCREMENTAL;
+    if (apply_and_check(out, spec, ixfr) == OK) {
+        out->report.outcome = TRANSFER_NEW;
+        return;
+    }
+    out->report.outcome = TRANSFER_NOT_INCREMENTAL;
+    out->fault = XFRIN_FAULT_CONTENT;
 }

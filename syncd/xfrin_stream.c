@@ -39,6 +39,31 @@ enum axfr_state axfr_next(enum axfr_state state, enum axfr_record kind)
     return AXFR_BROKEN;
 }
 
+const char *xfrin_fault_text(enum xfrin_fault f)
+{
+    switch (f) {
+    case XFRIN_SOUND:
+        return "none";
+    case XFRIN_FAULT_CONNECTION:
+        return "connection";
+    case XFRIN_FAULT_TIMEOUT:
+        return "timeout";
+    case XFRIN_FAULT_RCODE:
+        return "error code";
+    case XFRIN_FAULT_SIGNATURE:
+        return "signature";
+    case XFRIN_FAULT_PROTOCOL:
+        return "protocol";
+    case XFRIN_FAULT_CONTENT:
+        return "content";
+    case XFRIN_FAULT_LIMIT:
+        return "limit";
+    case XFRIN_FAULT_STORE:
+        return "store";
+    }
+    return "?";
+}
+
 struct xfrin_stream *xfrin_stream_new(const uint8_t *apex, const uint8_t *query, size_t query_len,
                                       struct tsig *tsig, const struct zone_limits *limits,
                                       const struct serial *have)
@@ -114,9 +139,14 @@ static enum xfrin_step store_record(struct xfrin_stream *s, const struct msg_rr 
                                     struct errinfo *e)
 {
     struct rr one = whole_record(s, rr);
+    enum err rc;
 
     s->counts.records++;
-    return zone_builder_add(s->builder, &one, e) == OK ? XFRIN_MORE : XFRIN_REFUSED;
+    rc = zone_builder_add(s->builder, &one, e);
+    if (rc == OK)
+        return XFRIN_MORE;
+    s->counts.fault = rc == ERR_LIMIT ? XFRIN_FAULT_LIMIT : XFRIN_FAULT_CONTENT;
+    return XFRIN_REFUSED;
 }
 
 /* Whether the record behind the opening SOA makes the answer an incremental one. */
@@ -250,7 +280,9 @@ static enum xfrin_step check_frame(struct xfrin_stream *s, struct response *resp
     if (resp->rcode != RCODE_NOERROR) {
         rcode_to_text(rcode, resp->rcode);
         (void)err_set(ERR_DENIED, e, "the primary answers %s", rcode);
+        s->counts.fault = XFRIN_FAULT_RCODE;
         s->counts.unserved = says_unserved(s, resp, wire, len, now);
+        s->counts.no_edns = resp->rcode == RCODE_FORMERR && !resp->layout.edns.present;
         return XFRIN_FAILED;
     }
     return XFRIN_MORE;
@@ -266,6 +298,7 @@ static enum xfrin_step check_tsig(struct xfrin_stream *s, size_t at, const uint8
     o = tsig_verify_stream(s->tsig, wire, len, at, now);
     if (o == TSIG_OK)
         return XFRIN_MORE;
+    s->counts.fault = XFRIN_FAULT_SIGNATURE;
     if (o == TSIG_PEER)
         (void)err_set(ERR_AUTH, e, "the primary refuses our signature (TSIG error %u)",
                       (unsigned)s->tsig->peer_error);
@@ -279,9 +312,19 @@ static enum xfrin_step finish(struct xfrin_stream *s, struct errinfo *e)
 {
     if (s->tsig && tsig_verify_stream_end(s->tsig) != TSIG_OK) {
         (void)err_set(ERR_AUTH, e, "it is the last message, but is not signed");
+        s->counts.fault = XFRIN_FAULT_SIGNATURE;
         return XFRIN_FAILED;
     }
     return XFRIN_DONE;
+}
+
+/* The first message that has it counts. */
+static void take_expire(struct xfrin_stream *s, const struct edns_option *o, const uint8_t *wire)
+{
+    if (s->counts.has_left || !o->present || o->len != 4)
+        return;
+    s->counts.has_left = true;
+    s->counts.left_s = get_u32(wire + o->at);
 }
 
 static enum xfrin_step feed(struct xfrin_stream *s, const uint8_t *wire, size_t len,
@@ -293,6 +336,7 @@ static enum xfrin_step feed(struct xfrin_stream *s, const uint8_t *wire, size_t 
 
     if (s->max_octets && s->counts.octets > s->max_octets) {
         (void)err_set(ERR_LIMIT, e, "more than %llu octets", (unsigned long long)s->max_octets);
+        s->counts.fault = XFRIN_FAULT_LIMIT;
         return XFRIN_REFUSED;
     }
     /* Signature first, as it says whether an error code is the primary's own; but a primary that
@@ -304,6 +348,7 @@ static enum xfrin_step feed(struct xfrin_stream *s, const uint8_t *wire, size_t 
         return step;
     if (!resp.layout.tsig && (step = check_tsig(s, 0, wire, len, now, e)) != XFRIN_MORE)
         return step;
+    take_expire(s, &resp.layout.edns.expire, wire);
     if ((step = feed_records(s, &resp, wire, len, e)) != XFRIN_MORE)
         return step;
     return s->state == AXFR_DONE ? finish(s, e) : XFRIN_MORE;
@@ -317,6 +362,7 @@ enum xfrin_step xfrin_stream_feed(struct xfrin_stream *s, const uint8_t *wire, s
     if (s->over) {
         (void)err_set(ERR_FORMAT, e, "octets behind the end of the transfer");
         s->state = AXFR_BROKEN;
+        s->counts.fault = XFRIN_FAULT_PROTOCOL;
         return XFRIN_FAILED;
     }
     s->counts.messages++;
@@ -327,6 +373,8 @@ enum xfrin_step xfrin_stream_feed(struct xfrin_stream *s, const uint8_t *wire, s
     s->over = true;
     if (step != XFRIN_DONE) {
         s->state = AXFR_BROKEN;
+        if (s->counts.fault == XFRIN_SOUND)
+            s->counts.fault = XFRIN_FAULT_PROTOCOL;
         (void)err_wrap(ERR_FORMAT, e, "message %llu", (unsigned long long)s->counts.messages);
     }
     return step;

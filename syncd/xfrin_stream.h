@@ -40,6 +40,23 @@ enum xfrin_step {
     XFRIN_REFUSED, /* well formed, but beyond our limits or with content we don't take */
 };
 
+/* What is wrong with a transfer, in so many kinds as can be counted. */
+enum xfrin_fault {
+    XFRIN_SOUND,
+    XFRIN_FAULT_CONNECTION, /* there is none, or it was closed */
+    XFRIN_FAULT_TIMEOUT,    /* silence, or too slow */
+    XFRIN_FAULT_RCODE,      /* the primary says no */
+    XFRIN_FAULT_SIGNATURE,  /* ours or theirs does not hold */
+    XFRIN_FAULT_PROTOCOL,   /* what came is no transfer */
+    XFRIN_FAULT_CONTENT,    /* a zone that we don't take, or changes that do not fit ours */
+    XFRIN_FAULT_LIMIT,      /* too large */
+    XFRIN_FAULT_STORE,      /* not the primary's: our own store is in trouble */
+};
+#define XFRIN_FAULTS (XFRIN_FAULT_STORE + 1)
+
+/* "timeout" and so on, for logs and metrics. */
+const char *xfrin_fault_text(enum xfrin_fault f);
+
 struct xfrin_stream;
 
 /* `query` is the request as it was sent (copied); `tsig` the exchange it was signed in, or NULL;
@@ -57,6 +74,10 @@ enum xfrin_step xfrin_stream_feed(struct xfrin_stream *s, const uint8_t *wire, s
 struct xfrin_counts {
     uint64_t messages, records, octets;
     bool unserved; /* the primary says that the zone is none of its own */
+    bool no_edns;  /* it answers FORMERR, as one that has never heard of EDNS does (RFC 6891 7) */
+    bool has_left; /* it says how long the zone is good for there (RFC 7314) */
+    uint32_t left_s;
+    enum xfrin_fault fault; /* after XFRIN_FAILED and XFRIN_REFUSED */
 };
 struct xfrin_counts xfrin_stream_counts(const struct xfrin_stream *s);
 

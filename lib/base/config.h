@@ -64,6 +64,7 @@ struct config_primary {
     struct addr source; /* family 0: any */
     int key;            /* index into keys, or -1 */
     bool ixfr;          /* ask for increments */
+    bool ixfr_udp;      /* first by UDP */
     struct config_tls tls;
     const struct config_client *client; /* its NOTIFYs come by TLS and show this; NULL: need not */
 };

@@ -273,6 +273,10 @@ static const struct config_item items[] = {
      "Its private key, in PEM, without a password; mode 0600 or 0640."},
     {"primary", "ixfr", ITEM_FLAG, 0, 0, "yes", NONE,
      "Ask for increments (RFC 1995); no: always for whole zones."},
+    {"primary", "ixfr-udp", ITEM_FLAG, 0, 0, "no", NONE,
+     "Ask for them by UDP first, and by TCP only if the answer does not fit into a datagram, or "
+     "does not come. It spares a small change the connection. Without a key, who can guess port "
+     "and ID of a question can forge a change: give the primary one."},
 
     {"secondary", "address", ITEM_TEXT, 0, 0, "", NONE,
      "ADDRESS or ADDRESS@PORT that is told of changes (NOTIFY), and may transfer from any port."},

@@ -125,12 +125,15 @@ static enum err take_primaries(struct config *c, cfg_t *cfg, struct errinfo *e)
 
         p->name = xstrdup(cfg_title(sec));
         p->ixfr = flag_of(sec, "ixfr");
+        p->ixfr_udp = flag_of(sec, "ixfr-udp");
         if ((rc = config_take_tls(&p->tls, c, sec, e)) ||
             (rc = take_peer(c, sec, p->tls.on ? PORT_TLS : PORT_DNS, &p->address, &p->source,
                             &p->key, &p->client, e)))
             return rc;
         if (p->tls.on && p->address.port == PORT_DNS) /* RFC 7858 3.1 */
             return config_fail_at(c, sec, e, "port 53 is for DNS without TLS");
+        if (p->ixfr_udp && (p->tls.on || !p->ixfr))
+            return config_fail_at(c, sec, e, "ixfr-udp goes with ixfr, and without tls");
     }
     return OK;
 }

@@ -17,13 +17,20 @@ static json_int_t count_of(const json_t *j, const char *key)
     return json_integer_value(json_object_get(j, key));
 }
 
-/* "12", or "12 (3 failed)" */
-static void add_counts(struct table *t, const json_t *p, const char *all, const char *bad)
+/* "12", "12 (3 failed)", or "12 (3 failed, 2 fell back)": those whose increments were of no use */
+static void add_counts(struct table *t, const json_t *p, const char *all, const char *bad,
+                       const char *worse)
 {
-    json_int_t n = count_of(p, all), failed = count_of(p, bad);
-    char *text = failed ? xasprintf("%lld (%lld failed)", (long long)n, (long long)failed)
-                        : xasprintf("%lld", (long long)n);
+    json_int_t n = count_of(p, all), failed = count_of(p, bad), back = count_of(p, worse);
+    char *text;
 
+    if (back)
+        text = xasprintf("%lld (%lld failed, %lld fell back)", (long long)n, (long long)failed,
+                         (long long)back);
+    else if (failed)
+        text = xasprintf("%lld (%lld failed)", (long long)n, (long long)failed);
+    else
+        text = xasprintf("%lld", (long long)n);
     table_add(t, text, failed ? TINT_WARN : TINT_NONE);
     free(text);
 }
@@ -42,8 +49,8 @@ static void add_row(struct table *t, const json_t *p)
               : strcmp(state, "failing") == 0 ? TINT_BAD
                                               : TINT_DIM);
     table_add(t, zones, TINT_NONE);
-    add_counts(t, p, "probes", "probes_failed");
-    add_counts(t, p, "transfers", "transfers_failed");
+    add_counts(t, p, "probes", "probes_failed", "");
+    add_counts(t, p, "transfers", "transfers_failed", "fallbacks");
     table_add(t, ms, TINT_NONE);
     table_add(t, text_of(p, "last_answer"), TINT_DIM);
     table_add(t, text_of(p, "failing_since"), TINT_BAD);

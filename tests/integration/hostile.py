@@ -47,6 +47,8 @@ class Transfer:
         m.flags |= dns.flags.AA
         m.set_rcode(rcode)
         m.tsig = m.keyring = None  # scripts sign by themselves
+        if rcode == dns.rcode.NOERROR:
+            m.use_edns(-1)  # and count octets
         if not question:
             m.question = []
         m.answer = list(rrsets)
@@ -63,15 +65,28 @@ class Transfer:
         return self.message([self.soa, *self.rest, self.soa])
 
 
+class Datagram(Transfer):
+    """The same for a question by UDP: each message is a datagram."""
+
+    def __init__(self, query, sock, client, primary):
+        super().__init__(query, sock, primary)
+        self.client = client
+
+    def send_wire(self, wire):
+        self.sock.sendto(wire, self.client)
+
+
 class Primary:
     """Listens on UDP and TCP; `script(Transfer)` answers AXFR, None is an honest answer. The same with
-    `ixfr_script`, but that without one it does not know IXFR."""
+    `ixfr_script`, but that without one it does not know IXFR. `udp_script(Datagram)` answers IXFR by UDP."""
     name = 'hostile'
 
     def __init__(self, text, key=None):
         self.text, self.key, self.script, self.ixfr_script = text, key, None, None
         self.probe_script = None  # what the answer to SOA becomes: octets -> octets, or None for none
-        self.transfers = self.increments = self.probes = 0
+        self.udp_script = None
+        self.edns = True  # False: it has never heard of EDNS
+        self.transfers = self.increments = self.probes = self.datagrams = 0
         self.port = zl.free_port()
         self.stopping = False
         outer = self
@@ -79,6 +94,12 @@ class Primary:
         class Udp(socketserver.BaseRequestHandler):
             def handle(self):
                 data, sock = self.request
+                q = outer.parse(data)
+                if q.question[0].rdtype == dns.rdatatype.IXFR:
+                    outer.datagrams += 1
+                    if outer.udp_script:
+                        outer.udp_script(Datagram(q, sock, self.client_address, outer))
+                    return
                 r = outer.answer_soa(data)
                 if r:
                     sock.sendto(r, self.client_address)
@@ -123,6 +144,11 @@ class Primary:
                 return
             data = self.read(sock, struct.unpack('!H', head)[0])
             q = self.parse(data)
+            if q.edns >= 0 and not self.edns:
+                q.use_edns(-1)
+                t = Transfer(q, sock, self)
+                t.send(t.message([], rcode=dns.rcode.FORMERR))
+                return
             if q.question[0].rdtype == dns.rdatatype.IXFR:
                 self.increments += 1
                 t = Transfer(q, sock, self)

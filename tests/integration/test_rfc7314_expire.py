@@ -1,8 +1,11 @@
 """EXPIRE (RFC 7314): how long a zone is still good for, told to who may take it from us."""
+import calendar
 import struct
+import time
 
 import dns.rcode
 import edns
+import hostile
 import zl
 from edns import EXPIRE, ZONE
 
@@ -65,3 +68,36 @@ def test_bind_takes_it_from_us(peer, node):
     assert 'FORMERR' not in down.process.text() and 'unexpected' not in down.process.text()
     told = struct.unpack('!I', edns.options(edns.ask(down, ZONE, 'SOA', EXPIRE))[EXPIRE])[0]
     assert 86000 < told <= 86400
+
+
+def test_a_zone_through_another_secondary_lasts_no_longer_than_there(peer, node):
+    """Section 4: what comes by AXFR or IXFR from a secondary expires when it does there, not a whole SOA expire later."""
+    first, second, p = node('first'), node('second'), peer('knot')
+    p.write(ZONE, zl.small_zone(1, refresh=3600, retry=3600, expire=10000))
+    p.start()
+    first.key = None
+    first.secondary_of(ZONE, p)
+    first.zone_options[ZONE] = {'transfer-from': '{"127.0.0.0/8"}'}
+    first.start()
+    first.wait_serial(ZONE, 1)
+    zl.wait_for(lambda: expire(first) < 9999, 'time to pass')
+    second.secondary_of(ZONE, first, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
+    before = expire(first)
+    second.wait_serial(ZONE, 1)
+    assert expire(second) <= before
+    deadline = lambda n: calendar.timegm(time.strptime(n.zone(ZONE)['expires_at'], '%Y-%m-%dT%H:%M:%SZ'))
+    assert deadline(second) <= deadline(first) + 1  # both are cut to whole seconds
+    assert second.log(ZONE)[0]['origin'] == 'axfr'
+
+
+def test_a_primary_that_never_heard_of_edns(node, primary):
+    """It answers FORMERR to a question with EXPIRE, and is asked again without: for the whole zone and for changes."""
+    n, p = node(), primary(zl.small_zone(10))
+    p.edns = False
+    n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
+    n.wait_serial(ZONE, 10)
+    p.text, p.ixfr_script = zl.small_zone(12, www='192.0.2.82'), hostile.increments(lambda t: hostile.step(t, 10, 12, 80, 82))
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 12)
+    assert (p.transfers, p.increments) == (1, 1)
+    assert 0 < expire(n) <= 86400

@@ -178,6 +178,51 @@ static void test_a_primary_that_is_a_secondary(void **state)
     done(&two);
 }
 
+/* A new version comes through another secondary: what that has left is all there is. */
+static void test_a_version_from_a_secondary(void **state)
+{
+    struct bench b = bench_of(1);
+    struct transfer_report report = {.outcome = TRANSFER_NEW,
+                                     .has_soa = true,
+                                     .serial = {11},
+                                     .timers = {3600, 600, 604800},
+                                     .has_left = true,
+                                     .left_s = 5000};
+
+    (void)state;
+    answer(&b, 10); /* by an older version a week was left */
+    wake(&b);
+    answer(&b, 11);
+    assert_int_equal(refresh_deadline(&b.r, &report, b.now).ms - b.now.ms, 5000LL * S);
+    refresh_started(&b.r);
+    b.plan = refresh_transferred(&b.r, &report, b.now);
+    assert_int_equal(b.r.expires.ms - b.now.ms, 5000LL * S);
+
+    wake(&b); /* the same version again, as the answer to IXFR says: nothing is taken away */
+    answer(&b, 12);
+    report.outcome = TRANSFER_SAME;
+    report.left_s = 100;
+    refresh_started(&b.r);
+    b.plan = refresh_transferred(&b.r, &report, b.now);
+    assert_true(b.r.expires.ms - b.now.ms > 100LL * S);
+    wake(&b);
+    answer(&b, 12);
+    report.left_s = 604800; /* more than that is never given */
+    refresh_started(&b.r);
+    b.plan = refresh_transferred(&b.r, &report, b.now);
+    assert_int_equal(b.r.expires.ms - b.now.ms, 604800LL * S);
+
+    wake(&b);
+    answer(&b, 12);
+    report.outcome = TRANSFER_NEW;
+    report.serial.v = 12;
+    report.left_s = 4000000000u;
+    refresh_started(&b.r);
+    b.plan = refresh_transferred(&b.r, &report, b.now);
+    assert_int_equal(b.r.expires.ms - b.now.ms, 604800LL * S);
+    done(&b);
+}
+
 static void test_newer_is_fetched(void **state)
 {
     struct bench b = bench_of(1);
@@ -829,6 +874,7 @@ int main(void)
         cmocka_unit_test(test_who_falls_back_again_is_not_waited_for),
         cmocka_unit_test(test_up_to_date),
         cmocka_unit_test(test_a_primary_that_is_a_secondary),
+        cmocka_unit_test(test_a_version_from_a_secondary),
         cmocka_unit_test(test_newer_is_fetched),
         cmocka_unit_test(test_jitter_shortens_by_a_tenth),
         cmocka_unit_test(test_bounds_of_the_policy),
