@@ -153,8 +153,10 @@ static void put_out(struct buf *out, const struct api_env *env)
 static void put_queues(struct buf *out, const struct replicator *r)
 {
     static const char *const works[WORKS] = {[WORK_PROBE] = "probe", [WORK_TRANSFER] = "transfer"};
-    static const char *const lanes[LANES] = {
-        [LANE_URGENT] = "urgent", [LANE_FIRST] = "first", [LANE_ROUTINE] = "routine"};
+    static const char *const lanes[LANES] = {[LANE_OPERATOR] = "operator",
+                                             [LANE_URGENT] = "urgent",
+                                             [LANE_FIRST] = "first",
+                                             [LANE_ROUTINE] = "routine"};
     struct sched_counts c;
 
     replicator_queues(r, &c);

@@ -51,6 +51,8 @@ void refresh_set_zone(struct refresh *r, bool held, bool expired, bool has_seria
 
 static enum sched_lane lane_of(const struct refresh *r)
 {
+    if (r->operator)
+        return LANE_OPERATOR;
     if (r->cause != CAUSE_TIMER || r->urgent)
         return LANE_URGENT;
     return refresh_needs_content(r) ? LANE_FIRST : LANE_ROUTINE;
@@ -144,8 +146,10 @@ static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cau
     r->vouched_s = 0;
     r->notifier = cause == CAUSE_NOTIFY ? r->notify_primary : -1;
     r->want_notify = false; /* whatever began the round, it looks later than the NOTIFY came */
+    r->operator= false;
     if (cause == CAUSE_REFRESH || cause == CAUSE_RETRANSFER) {
-        r->want_refresh = r->want_retransfer = false;
+        r->operator= r->want_operator;
+        r->want_refresh = r->want_retransfer = r->want_operator = false;
         forgive(r);
     }
     return round_next(r, now);
@@ -261,6 +265,7 @@ static struct refresh_plan round_end(struct refresh *r, struct mono now)
     r->had_round = true;
     r->last_round = now;
     r->cause = CAUSE_TIMER;
+    r->operator= false;
     r->any_serial = false;
     expire_if_due(r, &plan, now);
     if (plan.expire) {
@@ -484,6 +489,8 @@ static struct refresh_plan again_soon(struct refresh *r, struct mono now)
 {
     r->want_retransfer = r->want_retransfer || r->cause == CAUSE_RETRANSFER;
     r->want_refresh = r->want_refresh || r->cause == CAUSE_REFRESH;
+    r->want_operator = r->want_operator || r->operator;
+    r->operator= false;
     r->step = REFRESH_WAIT;
     r->running = false;
     r->cause = CAUSE_TIMER;
@@ -568,16 +575,19 @@ struct refresh_plan refresh_notified(struct refresh *r, int primary, const struc
     return plan_now(r);
 }
 
-struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, struct mono now)
+struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, bool operator,
+                                  struct mono now)
 {
+    r->want_operator = r->want_operator || operator;
     if (r->running) {
         r->want_retransfer = r->want_retransfer || retransfer;
         r->want_refresh = r->want_refresh || !retransfer;
         return plan_now(r);
     }
-    if (retransfer)
-        return round_begin(r, CAUSE_RETRANSFER, now);
-    if (r->step != REFRESH_WAIT && r->cause == CAUSE_RETRANSFER)
+    if (!retransfer && r->step != REFRESH_WAIT && r->cause == CAUSE_RETRANSFER) {
+        r->operator= r->operator|| r->want_operator;
+        r->want_operator = false;
         return plan_now(r);
-    return round_begin(r, CAUSE_REFRESH, now);
+    }
+    return round_begin(r, retransfer ? CAUSE_RETRANSFER : CAUSE_REFRESH, now);
 }

@@ -154,6 +154,7 @@ struct refresh {
     bool any_serial;
     bool whole;                  /* what the primary sent as increments was of no use */
     bool urgent;                 /* a NOTIFY came while the step was queued */
+    bool operator;               /* a person waits for it */
     bool current, alive, missed; /* some primary: has our serial; answered; has what we can't get */
     bool gained;                 /* a new version came in */
     bool claimed;                /* some primary serves the zone */
@@ -163,6 +164,7 @@ struct refresh {
 
     /* what came while the step ran, or must wait a little */
     bool want_notify, want_refresh, want_retransfer;
+    bool want_operator; /* a person wants one of the latter two */
     bool notify_has_serial;
     struct serial notify_serial;
     int notify_primary;
@@ -208,8 +210,10 @@ struct refresh_plan refresh_transferred(struct refresh *r, const struct transfer
 struct refresh_plan refresh_notified(struct refresh *r, int primary, const struct serial *serial,
                                      struct mono now);
 
-/* The operator wants a look now, or a transfer whatever the serial. */
-struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, struct mono now);
+/* Somebody wants a look now, or a transfer whatever the serial; an operator, who goes before all
+ * else that waits, or we ourselves. */
+struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, bool operator,
+                                  struct mono now);
 
 /* The zone was changed by somebody else: an operator rolled it back and holds it, or released it.
  * `serial` is the one that primaries are compared with from now on. */

@@ -197,7 +197,7 @@ static enum err ask(struct replicator *r, const uint8_t *zone, bool retransfer, 
 
     if (rc)
         return rc;
-    replicate_follow(z, refresh_asked(&z->refresh, retransfer, replicate_now(r)));
+    replicate_follow(z, refresh_asked(&z->refresh, retransfer, true, replicate_now(r)));
     replicate_settle(r);
     return OK;
 }
@@ -243,7 +243,7 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
     } else if (z->scheduled) {
         refresh_set_zone(&z->refresh, row->held, row->expired, has_newest, newest);
         if (released)
-            replicate_follow(z, refresh_asked(&z->refresh, false, replicate_now(r)));
+            replicate_follow(z, refresh_asked(&z->refresh, false, true, replicate_now(r)));
     } else if (z->config && replicate_row_fits(z)) {
         replicate_schedule(z);
     }

@@ -176,7 +176,7 @@ static void version_over(struct commit_wait *w, const struct commit_job *job)
     } else if (z->scheduled) {
         if (job->rc == OK)
             refresh_set_zone(&z->refresh, z->row.held, z->row.expired, true, w->report.serial);
-        replicate_follow(z, refresh_asked(&z->refresh, false, replicate_now(z->replicator)));
+        replicate_follow(z, refresh_asked(&z->refresh, false, false, replicate_now(z->replicator)));
     }
 }
 

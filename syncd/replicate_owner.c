@@ -226,7 +226,7 @@ static void keep(struct zone_entry *z, struct catalog_state *c, const struct cat
     replicate_log_member(LOG_INFO, "a catalog has a zone under a new label: it is fetched anew", c,
                          z->row.name, NULL);
     if (z->scheduled)
-        replicate_follow(z, refresh_asked(&z->refresh, true, replicate_now(z->replicator)));
+        replicate_follow(z, refresh_asked(&z->refresh, true, false, replicate_now(z->replicator)));
 }
 
 static void take_new(struct replicator *r, struct zone_entry *z, struct catalog_state *c,

@@ -134,7 +134,7 @@ void replicate_schedule(struct zone_entry *z)
     z->scheduled = true;
     replicate_follow(z, refresh_wake(&z->refresh, replicate_now(r)));
     if (z->fetch_anew)
-        replicate_follow(z, refresh_asked(&z->refresh, true, replicate_now(r)));
+        replicate_follow(z, refresh_asked(&z->refresh, true, false, replicate_now(r)));
 }
 
 /* ---- Doing what the plan says ---- */

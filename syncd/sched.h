@@ -6,9 +6,10 @@
  * the number of peers with work. There is no timer of the event loop a zone: the caller keeps one
  * for sched_next_time.
  *
- * Lanes: what a NOTIFY or an operator began goes first, then zones without content, then routine.
- * So that no flood in one lane stops another for ever, each fourth start looks at the lanes from
- * behind. In a lane, peers take turns, so that one with ten thousand zones does not hold up others.
+ * Lanes: what an operator asked for goes first, then what a NOTIFY began, then zones without
+ * content, then routine. So that no flood in one lane stops another for ever, each fourth start
+ * looks at the lanes from behind. In a lane, peers take turns, so that one with ten thousand zones
+ * does not hold up others.
  */
 #ifndef ZL_SYNCD_SCHED_H
 #define ZL_SYNCD_SCHED_H
@@ -23,8 +24,8 @@
 struct sched;
 struct sched_peer;
 
-enum sched_lane { LANE_URGENT, LANE_FIRST, LANE_ROUTINE };
-#define LANES 3
+enum sched_lane { LANE_OPERATOR, LANE_URGENT, LANE_FIRST, LANE_ROUTINE };
+#define LANES 4
 
 enum sched_work { WORK_PROBE, WORK_TRANSFER };
 #define WORKS 2

@@ -853,6 +853,8 @@ static void test_storm_at_start(void **state)
     struct world w;
     struct clock clock;
     char *zones = many_zones(ZONES);
+    struct sched_counts queues;
+    struct errinfo e;
     int64_t asked_at;
     int err;
 
@@ -891,6 +893,19 @@ static void test_storm_at_start(void **state)
     while (w.zones[9998].row.serial.v != 101 && w.ms < asked_at + S)
         run_for(&w, 10);
     assert_in_range(w.ms - asked_at, 1, 300);
+
+    /* And an operator not behind the NOTIFYs of hundreds of zones. */
+    for (size_t i = 4000; i < 5000; i += 2)
+        (void)notify(&w, 0, w.zones[i].row.name, 101);
+    replicator_queues(w.r, &queues);
+    assert_true(queues.lanes[WORK_PROBE][LANE_URGENT] > 200);
+    asked_at = w.ms;
+    assert_int_equal(replicator_refresh(w.r, w.zones[9996].row.name, &e), OK);
+    while (w.zones[9996].row.serial.v != 101 && w.ms < asked_at + S)
+        run_for(&w, 10);
+    assert_in_range(w.ms - asked_at, 1, 400);
+    replicator_queues(w.r, &queues);
+    assert_true(queues.lanes[WORK_PROBE][LANE_URGENT] > 100);
     w.peers[0].serial = 100;
 
     err = hush(-1);

@@ -442,7 +442,7 @@ static void test_refused_content_is_not_fetched_again(void **state)
     assert_int_equal(b.plan.step, REFRESH_TRANSFER);
     transferred(&b, TRANSFER_REFUSED, 12);
     pass(&b, S);
-    b.plan = refresh_asked(&b.r, false, b.now); /* the operator's wish too */
+    b.plan = refresh_asked(&b.r, false, true, b.now); /* the operator's wish too */
     answer(&b, 12);
     assert_int_equal(b.plan.step, REFRESH_TRANSFER);
     transferred(&b, TRANSFER_NEW, 12);
@@ -642,19 +642,51 @@ static void test_notify_raises_what_is_queued(void **state)
     done(&b);
 }
 
+/* What a person asked for goes before what a NOTIFY began; what we ask ourselves for does not. */
+static void test_lanes_of_who_asks(void **state)
+{
+    struct bench b = bench_of(1);
+    struct serial newer = {11};
+
+    (void)state;
+    answer(&b, 10);
+    b.plan = refresh_notified(&b.r, 0, &newer, b.now);
+    assert_int_equal(b.plan.lane, LANE_URGENT);
+    b.plan = refresh_asked(&b.r, false, true, b.now); /* what is queued is raised */
+    assert_int_equal(b.plan.step, REFRESH_PROBE);
+    assert_int_equal(b.plan.lane, LANE_OPERATOR);
+    answer(&b, 11);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_int_equal(b.plan.lane, LANE_OPERATOR);
+    b.plan = refresh_asked(&b.r, true, false, b.now);
+    assert_int_equal(b.plan.lane, LANE_URGENT);
+    b.plan = refresh_asked(&b.r, false, true, b.now); /* the transfer is what he waits for */
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_int_equal(b.plan.lane, LANE_OPERATOR);
+    refresh_started(&b.r);
+    b.plan = refresh_asked(&b.r, false, true, b.now); /* and once more, behind it */
+    transferred(&b, TRANSFER_NEW, 11);
+    assert_int_equal(b.plan.step, REFRESH_PROBE);
+    assert_int_equal(b.plan.lane, LANE_OPERATOR);
+    answer(&b, 11);
+    wake(&b);
+    assert_int_equal(b.plan.lane, LANE_ROUTINE);
+    done(&b);
+}
+
 static void test_retransfer(void **state)
 {
     struct bench b = bench_of(2);
 
     (void)state;
     refresh_started(&b.r); /* a probe runs */
-    b.plan = refresh_asked(&b.r, true, b.now);
+    b.plan = refresh_asked(&b.r, true, true, b.now);
     assert_int_equal(b.plan.step, REFRESH_PROBE);
     answer(&b, 10);
     assert_int_equal(b.plan.step, REFRESH_TRANSFER);
     assert_int_equal(b.plan.primary, 0);
     assert_true(b.plan.any_serial);
-    assert_int_equal(b.plan.lane, LANE_URGENT);
+    assert_int_equal(b.plan.lane, LANE_OPERATOR);
     transferred(&b, TRANSFER_FAILED, 0);
     assert_int_equal(b.plan.step, REFRESH_TRANSFER);
     assert_int_equal(b.plan.primary, 1);
@@ -696,7 +728,7 @@ static void test_conflict_is_tried_again(void **state)
     struct bench b = bench_of(1);
 
     (void)state;
-    b.plan = refresh_asked(&b.r, true, b.now);
+    b.plan = refresh_asked(&b.r, true, true, b.now);
     transferred(&b, TRANSFER_CONFLICT, 11);
     assert_int_equal(b.plan.step, REFRESH_WAIT);
     assert_int_equal(until_alarm(&b), S);
@@ -838,7 +870,7 @@ static void test_what_the_operator_wants_does_not_wait(void **state)
     struct bench b = bench_pinned();
 
     (void)state;
-    b.plan = refresh_asked(&b.r, false, b.now);
+    b.plan = refresh_asked(&b.r, false, true, b.now);
     answer(&b, 10);
     assert_int_equal(b.plan.primary, 1);
     answer(&b, 11);
@@ -895,6 +927,7 @@ int main(void)
         cmocka_unit_test(test_notify_ahead_of_its_primary),
         cmocka_unit_test(test_notify_of_what_we_have),
         cmocka_unit_test(test_notify_raises_what_is_queued),
+        cmocka_unit_test(test_lanes_of_who_asks),
         cmocka_unit_test(test_retransfer),
         cmocka_unit_test(test_increments_of_no_use_are_followed_by_the_whole_zone),
         cmocka_unit_test(test_conflict_is_tried_again),

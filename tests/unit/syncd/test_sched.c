@@ -172,6 +172,38 @@ static void test_lanes(void **state)
     sched_free(s);
 }
 
+/* However many wait: what an operator asks for is the next to start. */
+static void test_an_operator_goes_first(void **state)
+{
+    enum { N = 10000 };
+    struct sched *s = sched_new(&limits, at(0));
+    struct sched_task *tasks = xcalloc(N, sizeof(*tasks));
+    struct sched_task own = {.heap_pos = 0};
+
+    (void)state;
+    for (unsigned i = 0; i < N; i++)
+        sched_queue(s, &tasks[i], i % 2 ? WORK_PROBE : WORK_TRANSFER, peer(s, (uint8_t)(i % 7)),
+                    (enum sched_lane)(LANE_URGENT + i % 3));
+    while (sched_start(s, at(0))) {
+    }
+    sched_queue(s, &own, WORK_TRANSFER, peer(s, 1), LANE_ROUTINE);
+    sched_raise(s, &own, LANE_OPERATOR);
+    assert_null(sched_start(s, at(0))); /* limits hold for him too */
+    for (unsigned i = 0; i < N; i++) {
+        if (tasks[i].state == SCHED_RUNNING && tasks[i].work == WORK_TRANSFER)
+            sched_finish(s, &tasks[i]);
+    }
+    for (unsigned i = 0; own.state != SCHED_RUNNING; i++) {
+        assert_true(i < 2); /* one in four may be from the other end of the queues */
+        assert_non_null(sched_start(s, at(0)));
+    }
+    for (unsigned i = 0; i < N; i++)
+        sched_remove(s, &tasks[i]);
+    sched_remove(s, &own);
+    free(tasks);
+    sched_free(s);
+}
+
 static void test_probe_rate(void **state)
 {
     enum { N = 10000 };
@@ -273,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_transfer_limits),
         cmocka_unit_test(test_peers_take_turns),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_an_operator_goes_first),
         cmocka_unit_test(test_probe_rate),
         cmocka_unit_test(test_token_bucket),
     };
