@@ -485,7 +485,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
         return rc;
     s->readers = store_readers_new(c->data_dir);
     s->xfrout = xfrout_new(s->loop, s->config, s->keys, s->readers, section_of, answer_later, s);
-    s->notify = notify_out_new(s->loop, s->config, s->keys);
+    s->notify = notify_out_new(s->loop, s->config, s->keys, s->readers);
     s->cache = zone_cache_new(c->zone_cache_bytes);
     s->net = replicator_net_new(&s->ops, s->loop, s->committer, s->readers, s->cache);
     s->ops.section_changed = section_changed;

@@ -10,6 +10,7 @@
 #include "lib/base/mem.h"
 #include "lib/dns/message_build.h"
 #include "lib/dns/response.h"
+#include "syncd/notify_ns.h"
 #include "syncd/sched.h"
 #include "syncd/tcpconn.h"
 
@@ -35,10 +36,12 @@ struct out_socket {
     struct out_socket *next;
 };
 
-/* One zone to tell one secondary of. */
+/* One zone to tell one secondary of, or one nameserver. */
 struct job {
-    uint8_t *zone; /* folded */
-    int secondary; /* index into config.secondaries */
+    uint8_t *zone;       /* folded */
+    int secondary;       /* index into config.secondaries; -1: it is a nameserver */
+    uint8_t *nameserver; /* its name ... */
+    struct addr address; /* ... and address */
     struct serial serial;
     uint8_t *soa; /* RDATA, or NULL */
     size_t soa_len;
@@ -71,7 +74,13 @@ struct notify_out {
     struct job *buckets[BUCKETS]; /* by zone */
     uint64_t served;              /* what authd has come to */
     struct notify_out_counts counts;
+    struct notify_ns *nameservers;
 };
+
+static const struct addr *address_of(const struct notify_out *n, const struct job *j)
+{
+    return j->secondary < 0 ? &j->address : &n->config->secondaries[j->secondary].address;
+}
 
 static struct mono now_of(const struct notify_out *n)
 {
@@ -126,26 +135,39 @@ static void job_end(struct notify_out *n, struct job *j)
     tsig_done(&j->tsig);
     free(j->query);
     free(j->zone);
+    free(j->nameserver);
     free(j->soa);
     free(j);
 }
 
-static struct job *job_find(struct notify_out *n, const uint8_t *zone, int secondary)
+static bool is_target(const struct job *j, int secondary, const struct ns_target *t)
+{
+    return j->secondary == secondary && (!t || addr_eq(&j->address, &t->address));
+}
+
+/* `t`: the nameserver, if secondary is -1. */
+static struct job *job_find(struct notify_out *n, const uint8_t *zone, int secondary,
+                            const struct ns_target *t)
 {
     struct job *j = *bucket_of(n, zone);
 
-    while (j && (j->secondary != secondary || !name_eq(j->zone, zone)))
+    while (j && (!is_target(j, secondary, t) || !name_eq(j->zone, zone)))
         j = j->other;
     return j;
 }
 
-static struct job *job_new(struct notify_out *n, const uint8_t *zone, int secondary)
+static struct job *job_new(struct notify_out *n, const uint8_t *zone, int secondary,
+                           const struct ns_target *t)
 {
     struct job **at = bucket_of(n, zone);
     struct job *j = xcalloc(1, sizeof(*j));
 
     j->zone = xmemdup(zone, name_len(zone));
     j->secondary = secondary;
+    if (t) {
+        j->nameserver = xmemdup(t->name, name_len(t->name));
+        j->address = t->address;
+    }
     j->other = *at;
     *at = j;
     list_put(n, j);
@@ -161,15 +183,21 @@ static unsigned tries_of(const struct job *j)
 static void log_job(enum log_level level, const struct notify_out *n, const struct job *j,
                     const char *sentence, const char *error)
 {
-    const struct config_secondary *s = &n->config->secondaries[j->secondary];
     char zone[NAME_TEXT_MAX];
+    char host[NAME_TEXT_MAX];
     char address[ADDR_TEXT_MAX];
 
     (void)name_to_text(zone, j->zone);
-    addr_to_text(address, &s->address);
-    log_write(level, LOG_KVS(say(sentence), kv_str("zone", zone), kv_str("secondary", s->name),
-                             kv_str("address", address), kv_u64("serial", j->serial.v),
-                             kv_u64("tries", tries_of(j)), kv_str("error", error)));
+    if (j->nameserver)
+        (void)name_to_text(host, j->nameserver);
+    addr_to_text(address, address_of(n, j));
+    log_write(level,
+              LOG_KVS(say(sentence), kv_str("zone", zone),
+                      kv_str("secondary",
+                             j->nameserver ? NULL : n->config->secondaries[j->secondary].name),
+                      kv_str("nameserver", j->nameserver ? host : NULL), kv_str("address", address),
+                      kv_u64("serial", j->serial.v), kv_u64("tries", tries_of(j)),
+                      kv_str("error", error)));
 }
 
 /* ---- What comes back ---- */
@@ -211,7 +239,7 @@ static struct job *job_of_reply(struct notify_out *n, const struct addr *from, c
         return NULL;
     (void)name_fold(zone, zone);
     for (j = *bucket_of(n, zone); j; j = j->other) {
-        if (name_eq(j->zone, zone) && addr_eq(&n->config->secondaries[j->secondary].address, from))
+        if (name_eq(j->zone, zone) && addr_eq(address_of(n, j), from))
             break;
     }
     return j;
@@ -245,7 +273,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 
 static void make_query(struct notify_out *n, struct job *j)
 {
-    struct tsig_key *key = keyring_get(n->keys, n->config->secondaries[j->secondary].key);
+    struct tsig_key *key =
+        j->secondary < 0 ? NULL : keyring_get(n->keys, n->config->secondaries[j->secondary].key);
     uint8_t wire[MESSAGE_MAX];
     uint16_t id;
     size_t len;
@@ -270,19 +299,22 @@ static int wait_ms(unsigned tries)
     return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
 }
 
-static struct out_socket *socket_for(struct notify_out *n, const struct config_secondary *s,
-                                     struct errinfo *e)
+static struct out_socket *socket_for(struct notify_out *n, const struct job *j, struct errinfo *e)
 {
+    const struct addr *to = address_of(n, j);
+    struct addr source = {.family = 0};
     struct out_socket *o = n->sockets;
     int fd = -1;
 
-    while (o && (o->family != s->address.family || !addr_eq(&o->source, &s->source)))
+    if (j->secondary >= 0)
+        source = n->config->secondaries[j->secondary].source;
+    while (o && (o->family != to->family || !addr_eq(&o->source, &source)))
         o = o->next;
-    if (o || peer_socket(&fd, SOCK_DGRAM, &s->address, &s->source, e) != OK)
+    if (o || peer_socket(&fd, SOCK_DGRAM, to, &source, e) != OK)
         return o;
     o = xcalloc(1, sizeof(*o));
     *o = (struct out_socket){
-        .owner = n, .source = s->source, .family = s->address.family, .fd = fd, .next = n->sockets};
+        .owner = n, .source = source, .family = to->family, .fd = fd, .next = n->sockets};
     n->sockets = o;
     o->readable = event_new(loop_base(n->loop), fd, EV_READ | EV_PERSIST, on_readable, o);
     if (!o->readable || event_add(o->readable, NULL) != 0)
@@ -304,10 +336,9 @@ static void sockets_close(struct notify_out *n)
 
 static bool send_query(struct notify_out *n, struct job *j, struct errinfo *e)
 {
-    const struct config_secondary *s = &n->config->secondaries[j->secondary];
-    struct out_socket *o = socket_for(n, s, e);
+    struct out_socket *o = socket_for(n, j, e);
     struct sockaddr_storage ss;
-    socklen_t len = addr_to_sockaddr(&ss, &s->address);
+    socklen_t len = addr_to_sockaddr(&ss, address_of(n, j));
 
     if (!o)
         return false;
@@ -437,8 +468,28 @@ void notify_out_zone(struct notify_out *n, const uint8_t *name, const struct con
 
         if (!n->config->secondaries[index].notify)
             continue;
-        j = job_find(n, name, index);
-        job_begin(n, j ? j : job_new(n, name, index), soa, serial, seq);
+        j = job_find(n, name, index, NULL);
+        job_begin(n, j ? j : job_new(n, name, index, NULL), soa, serial, seq);
+    }
+    if (zone->notify_ns)
+        notify_ns_find(n->nameservers, name, zone, soa, serial, seq);
+    run(n);
+}
+
+static void on_nameservers(void *ctx, const struct ns_change *change,
+                           const struct ns_target *targets, size_t count)
+{
+    struct notify_out *n = ctx;
+    struct rr soa = {
+        .rdata = change->soa, .rdata_len = (uint16_t)change->soa_len, .ttl = change->soa_ttl};
+
+    for (size_t i = 0; i < count; i++) {
+        struct job *j = job_find(n, change->zone, -1, &targets[i]);
+
+        if (j && j->seq > change->seq)
+            continue; /* it is being told of a later one */
+        job_begin(n, j ? j : job_new(n, change->zone, -1, &targets[i]), change->soa ? &soa : NULL,
+                  change->serial, change->seq);
     }
     run(n);
 }
@@ -453,7 +504,8 @@ static void jobs_end(struct notify_out *n)
     }
 }
 
-struct notify_out *notify_out_new(struct loop *loop, struct config *config, struct keyring *keys)
+struct notify_out *notify_out_new(struct loop *loop, struct config *config, struct keyring *keys,
+                                  struct store_readers *readers)
 {
     struct notify_out *n = xcalloc(1, sizeof(*n));
 
@@ -464,6 +516,7 @@ struct notify_out *notify_out_new(struct loop *loop, struct config *config, stru
     if (!n->timer)
         abort(); /* out of memory */
     token_bucket_init(&n->pace, RATE_PER_SECOND, BURST, now_of(n));
+    n->nameservers = notify_ns_new(loop, config, readers, on_nameservers, n);
     return n;
 }
 
@@ -482,6 +535,8 @@ static void jobs_move(struct notify_out *n, const struct config *to)
     for (unsigned t = 0; t < LISTS; t++) {
         for (struct job *j = n->lists[t].first, *next; j; j = next) {
             next = j->next;
+            if (j->secondary < 0)
+                continue;
             j->secondary = index_in(to, n->config->secondaries[j->secondary].name);
             if (j->secondary < 0)
                 job_end(n, j);
@@ -496,6 +551,7 @@ void notify_out_reload(struct notify_out *n, struct config *config, struct keyri
 
     sockets_close(n);
     jobs_move(n, config);
+    notify_ns_reload(n->nameservers, config);
     n->config = config_ref(config);
     n->keys = keyring_ref(keys);
     config_unref(old_config);
@@ -511,6 +567,7 @@ void notify_out_free(struct notify_out *n)
 {
     if (!n)
         return;
+    notify_ns_free(n->nameservers);
     jobs_end(n);
     sockets_close(n);
     event_free(n->timer);

@@ -1,5 +1,6 @@
-/* NOTIFY to our secondaries (RFC 1996): after every change of what is served, whoever made it, and
- * once at start, since a change may have been committed just before we died.
+/* NOTIFY to our secondaries (RFC 1996), and to the zone's nameservers where that is wanted: after
+ * every change of what is served, whoever made it, and once at start, since a change may have been
+ * committed just before we died.
  *
  * One target of one zone is one job: sent, sent again with doubling waits until it is acknowledged,
  * refused, or given up; a newer version of the zone begins it anew. Sending is paced over all. The
@@ -12,13 +13,15 @@
 #include "lib/base/config.h"
 #include "lib/base/serial.h"
 #include "lib/dns/rr.h"
+#include "lib/store/store_readers.h"
 #include "syncd/keyring.h"
 #include "syncd/loop.h"
 
 struct notify_out;
 
-/* Takes references. */
-struct notify_out *notify_out_new(struct loop *loop, struct config *config, struct keyring *keys);
+/* Takes references; `readers` is lent. */
+struct notify_out *notify_out_new(struct loop *loop, struct config *config, struct keyring *keys,
+                                  struct store_readers *readers);
 void notify_out_free(struct notify_out *n); /* what is under way is forgotten */
 /* What is under way goes on, if the secondary is still there by its name. */
 void notify_out_reload(struct notify_out *n, struct config *config, struct keyring *keys);

@@ -406,6 +406,10 @@ void replicator_notify(struct replicator *r, const struct ho_frame *message, str
 
     if (!source_may_speak(r, &message->source)) {
         r->counts.notifies_limited++;
+        /* Nobody forges the address of a connection, and who waits for an answer on it gets one. */
+        if (message->transport != HO_UDP)
+            tsig_query_refuse(r->keys, message, RCODE_REFUSED, r->config->udp_payload, env.now,
+                              reply);
         return;
     }
     notify_in(&n, &env, message, reply);

@@ -111,7 +111,8 @@ static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
     take_section(c, log_sec, "log");
     take_section(c, authd_sec, "authd");
     take_section(c, syncd_sec, "syncd");
-    if ((rc = config_take_listen(c, authd_sec, e)) || (rc = config_take_zones(c, cfg, e)))
+    if ((rc = config_take_listen(c, authd_sec, e)) ||
+        (rc = config_take_resolvers(c, syncd_sec, e)) || (rc = config_take_zones(c, cfg, e)))
         return rc;
     if (!c->node[0]) {
         char host[256] = "localhost";
@@ -340,6 +341,7 @@ void config_unref(struct config *c)
     free(c->listen_tls);
     free(c->proxy_from);
     free(c->rrl_exempt);
+    free(c->resolvers);
     free(c->tls_certificate);
     free(c->tls_key);
     free(c->tls_client_ca);

@@ -123,6 +123,7 @@ struct config_zone {
     struct addr_prefix *transfer_from_tls; /* the same, but by TLS alone */
     size_t transfer_from_tls_count;
     enum config_transport transfer_tls; /* whoever asks */
+    bool notify_ns;                     /* its nameservers are told of changes */
     int *updates;                       /* indices into config.update_policies */
     size_t update_count;
     bool forward_updates;
@@ -277,7 +278,10 @@ struct config {
     uint32_t pool_threads;
     uint32_t probe_rate;             /* SOA probes a second, overall */
     uint32_t probe_rate_per_primary; /* of those, to one address; 0: any number */
-    char *socket_group;              /* group that may use zonectl; "": the daemon's own */
+    struct addr *resolvers;          /* for the addresses of nameservers; none: the system's */
+    size_t resolver_count;
+    uint32_t notify_ns_port; /* where nameservers are told of changes */
+    char *socket_group;      /* group that may use zonectl; "": the daemon's own */
 
     struct config_key *keys;
     size_t key_count;

@@ -12,6 +12,16 @@
      ITEM_NAMES, 0,                                                                                  \
      0,          "",                                                                                 \
      NONE,       "Secondaries by name: told of each change, and allowed to transfer."},              \
+        {section,                                                                                    \
+         "notify-ns",                                                                                \
+         ITEM_FLAG,                                                                                  \
+         0,                                                                                          \
+         0,                                                                                          \
+         "no",                                                                                       \
+         NONE,                                                                                       \
+         "Tell the zone's own nameservers (its NS records, but for the one that its SOA names as "   \
+         "primary) of each change, unsigned, beside the secondaries. That alone allows them "        \
+         "nothing."},                                                                                \
         {section,    "transfer-keys",                                                                \
          ITEM_NAMES, 0,                                                                              \
          0,          "",                                                                             \
@@ -211,6 +221,13 @@ static const struct config_item items[] = {
      "SOA probes a second, over all zones."},
     {"syncd", "probe-rate-per-primary", ITEM_U32, 0, 1000000, "0", AT(probe_rate_per_primary),
      "Of those, to one primary. 0: as many as all."},
+    {"syncd", "resolvers", ITEM_NAMES, 0, 0, "", NONE,
+     "Where the addresses of nameservers are asked for that `notify-ns` tells of changes, and "
+     "whose "
+     "names are in no zone served here: ADDRESS or ADDRESS@PORT. Empty: those of "
+     "/etc/resolv.conf."},
+    {"syncd", "notify-ns-port", ITEM_U32, 1, 65535, "53", AT(notify_ns_port),
+     "Port at which those nameservers are told."},
     {"syncd", "transfer-idle", ITEM_MS, 1000, 3600000, "30s", AT(transfer_idle_ms),
      "A transfer that brings nothing for so long is given up."},
     {"syncd", "transfer-max", ITEM_SECONDS, 10, DAY, "2h", AT(transfer_max_s),

@@ -84,6 +84,20 @@ static enum err take_networks(struct addr_prefix **list, size_t *count, const st
     return OK;
 }
 
+enum err config_take_resolvers(struct config *c, cfg_t *syncd, struct errinfo *e)
+{
+    unsigned n = cfg_size(syncd, "resolvers");
+
+    c->resolvers = xcalloc(n, sizeof(*c->resolvers));
+    for (unsigned i = 0; i < n; i++) {
+        if (addr_from_text(&c->resolvers[i], cfg_getnstr(syncd, "resolvers", i), PORT_DNS, e) != OK)
+            return err_wrap(ERR_FORMAT, e, "%s:%d: syncd: resolvers",
+                            config_file_of(syncd, c->path), syncd->line);
+        c->resolver_count++;
+    }
+    return OK;
+}
+
 enum err config_take_listen(struct config *c, cfg_t *authd, struct errinfo *e)
 {
     enum err rc;

@@ -9,5 +9,7 @@
 
 /* listen, listen-tls, proxy-from and rrl-exempt; c->path and the single items are set. */
 MUST_USE enum err config_take_listen(struct config *c, cfg_t *authd, struct errinfo *e);
+/* resolvers, in section syncd. */
+MUST_USE enum err config_take_resolvers(struct config *c, cfg_t *syncd, struct errinfo *e);
 
 #endif

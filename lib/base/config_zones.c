@@ -200,6 +200,7 @@ enum err config_take_transfers(struct config *c, struct config_zone *z, cfg_t *s
 {
     enum err rc;
 
+    z->notify_ns = flag_of(sec, "notify-ns");
     if ((rc = take_names(c, sec, "secondaries", "secondary", secondary_index, &z->secondaries,
                          &z->secondary_count, e)) ||
         (rc = take_names(c, sec, "transfer-keys", "key", key_index, &z->transfer_keys,
@@ -280,7 +281,7 @@ static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
             return rc;
         if (!z->primary_count && !z->secondary_count && !z->transfer_key_count &&
             !z->transfer_from_count && !z->transfer_from_tls_count && !z->transfer_client_count &&
-            !z->update_count && !z->member_of)
+            !z->update_count && !z->member_of && !z->notify_ns)
             return config_fail_at(
                 c, sec, e,
                 "needs primaries; a zone of our own is made by zonectl import, and may "

@@ -201,6 +201,10 @@ MUST_USE enum err store_zone_load(struct zone **out, struct store *s, const stru
  */
 MUST_USE enum err store_zone_soa(struct buf *rdata, uint32_t *ttl, struct store *s,
                                  const struct store_zone *z, struct errinfo *e);
+/* Of the served content the one page in which `owner` is, if it is there at all: a zone with some
+ * of the owners around it, in which zone_find finds it. Errors as above. */
+MUST_USE enum err store_zone_part(struct zone **out, struct store *s, const struct store_zone *z,
+                                  const uint8_t *owner, struct errinfo *e);
 /* The newest version fetched while the zone is held: served content with the waiting changes
  * applied. ERR_NOT_FOUND if nothing waits. */
 MUST_USE enum err store_zone_load_waiting(struct zone **out, struct store *s,

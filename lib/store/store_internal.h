@@ -37,6 +37,7 @@ enum stmt_id {
     ST_ZONE_SET_LAST_VERSION,
     ST_ZONE_SET_TIP,
     ST_PAGES,
+    ST_PAGE_OF,
     ST_PAGE_INSERT,
     ST_PAGE_UPDATE,
     ST_PAGE_DELETE,

@@ -54,33 +54,39 @@ static enum err page_from_row(struct page **out, sqlite3_stmt *st, const uint8_t
     return OK;
 }
 
+/* The first `max` pages (-1: all), or, unless `owner` is NULL, the one in which that would be. */
 static enum err pages_read(struct page_list *list, struct store *s, const struct store_zone *z,
-                           int64_t max, struct errinfo *e)
+                           int64_t max, const uint8_t *owner, struct errinfo *e)
 {
+    enum stmt_id id = owner ? ST_PAGE_OF : ST_PAGES;
+    uint8_t key[NAME_KEY_MAX];
     sqlite3_stmt *st = NULL;
     bool row = false;
     enum err rc;
 
-    if ((rc = stmt_start(&st, s, ST_PAGES, e)))
+    if ((rc = stmt_start(&st, s, id, e)))
         return rc;
     bind_i64(st, 1, z->id);
-    bind_i64(st, 2, max);
+    if (owner)
+        bind_blob(st, 2, key, name_key(key, owner));
+    else
+        bind_i64(st, 2, max);
     while (!rc && !(rc = stmt_row(s, st, &row, e)) && row) {
         list->pages = xgrow(list->pages, &list->cap, list->n + 1, sizeof(*list->pages));
         if (!(rc = page_from_row(&list->pages[list->n], st, z->name, e)))
             list->n++;
     }
-    stmt_end(s, ST_PAGES, st);
+    stmt_end(s, id, st);
     return rc;
 }
 
-/* The zone of its first `max` pages; -1: all. */
+/* The zone of those pages. */
 static enum err zone_read(struct zone **out, struct store *s, const struct store_zone *z,
-                          int64_t max, struct errinfo *e)
+                          int64_t max, const uint8_t *owner, struct errinfo *e)
 {
     struct page_list list = {NULL, 0, 0};
     char text[NAME_TEXT_MAX];
-    enum err rc = pages_read(&list, s, z, max, e);
+    enum err rc = pages_read(&list, s, z, max, owner, e);
 
     if (!rc && list.n == 0)
         rc = z->has_content ? err_set(ERR_CORRUPT, e, "its content is gone")
@@ -101,7 +107,7 @@ static enum err zone_read(struct zone **out, struct store *s, const struct store
 enum err store_zone_load(struct zone **out, struct store *s, const struct store_zone *z,
                          struct errinfo *e)
 {
-    return zone_read(out, s, z, -1, e);
+    return zone_read(out, s, z, -1, NULL, e);
 }
 
 enum err store_zone_soa(struct buf *rdata, uint32_t *ttl, struct store *s,
@@ -110,7 +116,7 @@ enum err store_zone_soa(struct buf *rdata, uint32_t *ttl, struct store *s,
     struct zone *apex = NULL;
     struct soa fields;
     struct rr soa;
-    enum err rc = zone_read(&apex, s, z, 1, e);
+    enum err rc = zone_read(&apex, s, z, 1, NULL, e);
 
     if (rc)
         return rc;
@@ -122,6 +128,12 @@ enum err store_zone_soa(struct buf *rdata, uint32_t *ttl, struct store *s,
     }
     zone_unref(apex);
     return rc;
+}
+
+enum err store_zone_part(struct zone **out, struct store *s, const struct store_zone *z,
+                         const uint8_t *owner, struct errinfo *e)
+{
+    return zone_read(out, s, z, 1, owner, e);
 }
 
 /* ---- Writing ---- */

@@ -72,6 +72,8 @@ const char *const statement_texts[ST_COUNT] = {
                         " AND v.oid IS NOT NULL)",
 
     [ST_PAGES] = "SELECT key, sum, data FROM page WHERE zone_id = ?1 ORDER BY key LIMIT ?2",
+    [ST_PAGE_OF] = "SELECT key, sum, data FROM page WHERE zone_id = ?1 AND key <= ?2"
+                   " ORDER BY key DESC LIMIT 1",
     [ST_PAGE_INSERT] = "INSERT INTO page (zone_id, key, sum, data) VALUES (?1, ?2, ?3, ?4)",
     [ST_PAGE_UPDATE] = "UPDATE page SET sum = ?3, data = ?4 WHERE zone_id = ?1 AND key = ?2",
     [ST_PAGE_DELETE] = "DELETE FROM page WHERE zone_id = ?1 AND key = ?2",

@@ -1,4 +1,5 @@
 """Who may announce a change, and what a flood of announcements does."""
+import socket
 import time
 
 import dns.flags
@@ -52,6 +53,22 @@ def test_strangers_are_refused(peer, node):
     zl.wait_for(lambda: zl.serial(p.port, ZONE) == 3, 'the primary to load serial 3')
     assert notify(n.port, tcp=True) == dns.rcode.NOERROR
     n.wait_serial(ZONE, 3)
+
+
+def test_by_tcp_each_is_answered_as_it_is_meant(peer, node):
+    """Those over the rate too, which by UDP are dropped: whoever waits on a connection is told."""
+    n, _ = made(peer, node)
+    assert notify(n.port, source='127.0.0.9', tcp=True) == dns.rcode.REFUSED
+    assert notify(n.port, 'unknown.test', tcp=True) == dns.rcode.NOTAUTH
+    assert notify(n.port, key=zl.Key(), tcp=True) == dns.rcode.NOTAUTH, 'a key nobody knows'
+    q = dns.message.make_query(ZONE, 'SOA')
+    q.set_opcode(dns.opcode.NOTIFY)
+    with socket.create_connection(('127.0.0.1', n.port), 20, ('127.0.0.9', 0)) as s:
+        for _ in range(60):
+            dns.query.send_tcp(s, q)
+            assert dns.query.receive_tcp(s)[0].rcode() == dns.rcode.REFUSED
+    assert 'verdict="rate limited"} 0' not in n.zonectl('metrics').stdout
+    assert notify(n.port, tcp=True) == dns.rcode.NOERROR, 'the primary is not held up by that'
 
 
 def test_a_primary_with_a_key_must_sign(peer, node):

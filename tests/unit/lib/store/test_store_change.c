@@ -531,6 +531,31 @@ static void test_soa(void **state)
     buf_free(&rdata);
 }
 
+/* Each owner is found in the one page that it is in. */
+static void test_part(void **state)
+{
+    struct setup *t = *state;
+    static const uint8_t absent[] = "\3zzz\7example";
+    struct zone_iter it;
+    struct node n;
+
+    put_versions(t, 1, 3);
+    zone_iter_init(&it, t->v[3]);
+    while (zone_next(&it, &n)) {
+        uint8_t owner[NAME_MAX_OCTETS];
+        struct zone *part = NULL;
+        struct node found;
+
+        (void)node_owner(owner, &n, zone_apex(t->v[3]));
+        assert_int_equal(store_zone_part(&part, t->s, &t->z, owner, &e), OK);
+        assert_true(zone_find(part, owner, &found));
+        assert_int_equal(found.rrsets, n.rrsets);
+        assert_true(zone_records(part) <= zone_records(t->v[3]));
+        assert_false(zone_find(part, absent, &found));
+        zone_unref(part);
+    }
+}
+
 /* ---- Older and waiting versions ---- */
 
 /* One change set from any version that was served, as long as the log reaches back. */
@@ -749,13 +774,28 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_change_log),        TEST(test_big_change),   TEST(test_writes_only_what_changed),
-        TEST(test_grow_and_shrink),   TEST(test_state_change), TEST(test_conflicts),
-        TEST(test_part_fails),        TEST(test_rollback),     TEST(test_disk_full),
-        TEST(test_io_error),          TEST(test_snapshot),     TEST(test_soa),
-        TEST(test_changes_since),     TEST(test_load_version), TEST(test_waiting),
-        TEST(test_waiting_conflicts), TEST(test_prune),        TEST(test_prune_some),
-        TEST(test_prune_waiting),     TEST(test_mark),         TEST(test_mark_without_content),
+        TEST(test_change_log),
+        TEST(test_big_change),
+        TEST(test_writes_only_what_changed),
+        TEST(test_grow_and_shrink),
+        TEST(test_state_change),
+        TEST(test_conflicts),
+        TEST(test_part_fails),
+        TEST(test_rollback),
+        TEST(test_disk_full),
+        TEST(test_io_error),
+        TEST(test_snapshot),
+        TEST(test_soa),
+        TEST(test_part),
+        TEST(test_changes_since),
+        TEST(test_load_version),
+        TEST(test_waiting),
+        TEST(test_waiting_conflicts),
+        TEST(test_prune),
+        TEST(test_prune_some),
+        TEST(test_prune_waiting),
+        TEST(test_mark),
+        TEST(test_mark_without_content),
         TEST(test_mark_conflicts),
     };
 
