@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/config_aside.h"
 #include "lib/base/config_items.h"
 #include "lib/base/config_listen.h"
 #include "lib/base/config_where.h"
@@ -171,7 +172,7 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
         zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
-    int got;
+    int got, failed;
     enum err rc;
 
     section_opts(log_opts, "log");
@@ -227,13 +228,16 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
         return err_set(ERR_LIMIT, e, "%s: cannot start the configuration parser", path);
     (void)cfg_set_error_function(cfg, on_error);
     set_checks(cfg);
+    config_aside_begin(cfg, "zone");
     errno = 0;
     got = text ? cfg_parse_buf(cfg, text) : cfg_parse(cfg, path);
+    failed = errno;
+    rc = config_aside_end(c, cfg, got == CFG_SUCCESS && !parse_failed ? e : NULL);
     if (got == CFG_FILE_ERROR)
-        rc = err_sys(errno, e, "%s", path);
+        rc = err_sys(failed, e, "%s", path);
     else if (got != CFG_SUCCESS || parse_failed)
         rc = parse_failed ? ERR_FORMAT : err_set(ERR_FORMAT, e, "%s: does not parse", path);
-    else
+    else if (rc == OK)
         rc = text ? config_take_more(c, cfg, e) : take_all(c, cfg, e);
     (void)cfg_free(cfg);
     parse_error = NULL;

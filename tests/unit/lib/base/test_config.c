@@ -133,6 +133,12 @@ static const struct bad bads[] = {
     {"producer \"c\" { secondaries = {\"nobody\"} }\n", 1, "there is no secondary 'nobody'"},
     {"producer \"c\" {\n coo-time = 0 }\n", 2, "outside 1 to"},
     {"directory \"zones\" { }\n", 1, "its name is the path from the root on"},
+    {"primary p { address = \"::1\" }\nzone a { primaries = {p} }\nzone b { primaries = {p} }\n"
+     "zone a { primaries = {p} }\n",
+     4, "zone 'a': stands there twice"},
+    {"primary p { address = \"::1\" }\nzone a { primaries = {p} }\nzone b { primaries = {p} oops "
+     "}\n",
+     3, "oops"},
     {"directory \"/z\" { }\ndirectory \"/z/\" { }\n", 2, "stands there twice"},
     {"directory \"/z\" { serial = up }\n", 1, "serial should be keep, increment or date"},
     {"directory \"/z\" {\n\n settle = 1ms }\n", 3, "outside 10 to"},
