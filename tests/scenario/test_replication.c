@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/config_zones.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/dns/message_build.h"
@@ -37,8 +38,10 @@ struct peer {
     int64_t latency_ms;
     int64_t transfer_ms;
 
-    unsigned probes, transfers; /* begun */
-    unsigned running, most;     /* transfers at the same time */
+    unsigned probes, transfers;                /* begun */
+    unsigned running, most;                    /* transfers at the same time */
+    unsigned most_in_a_second, in_this_second; /* probes */
+    int64_t second;
 };
 
 enum event_kind { EVENT_PROBE, EVENT_TRANSFER, EVENT_COMMIT };
@@ -142,6 +145,16 @@ static unsigned peer_of(const struct addr *a)
     return a->ip[3] - 1u;
 }
 
+static void count_in_second(int64_t ms, int64_t *second, unsigned *n, unsigned *most)
+{
+    if (ms / S != *second) {
+        *second = ms / S;
+        *n = 0;
+    }
+    if (++*n > *most)
+        *most = *n;
+}
+
 static void *world_probe(void *ctx, const struct probe_spec *spec, probe_done_fn *done, void *arg)
 {
     struct world *w = ctx;
@@ -156,12 +169,8 @@ static void *world_probe(void *ctx, const struct probe_spec *spec, probe_done_fn
     e->arg = arg;
     p->probes++;
     w->probes_total++;
-    if (w->ms / S != w->second) {
-        w->second = w->ms / S;
-        w->in_this_second = 0;
-    }
-    if (++w->in_this_second > w->most_in_a_second)
-        w->most_in_a_second = w->in_this_second;
+    count_in_second(w->ms, &w->second, &w->in_this_second, &w->most_in_a_second);
+    count_in_second(w->ms, &p->second, &p->in_this_second, &p->most_in_a_second);
     event_put(w, e);
     return e;
 }
@@ -300,7 +309,9 @@ static void happen_transfer(struct world *w, struct event *e)
 static void happen_commit(struct world *w, struct event *e)
 {
     struct commit_job *job = e->job;
-    struct stored *z = find_stored(w, job->row.name);
+    size_t id = (size_t)job->row.id;
+    struct stored *z =
+        id && id <= w->zone_count ? &w->zones[id - 1] : find_stored(w, job->row.name);
 
     w->commits[job->kind]++;
     if (w->full) {
@@ -924,6 +935,83 @@ static void test_storm_at_start(void **state)
     world_done(&w);
 }
 
+/* The section of the only zone, n times. */
+static void config_multiply(struct config *c, unsigned n)
+{
+    struct config_zone *zones = xcalloc(n, sizeof(*zones));
+
+    for (unsigned i = 0; i < n; i++) {
+        zones[i] = (struct config_zone){.name = xasprintf("z%u.example", i),
+                                        .primaries = xcalloc(1, sizeof(int)),
+                                        .primary_count = 1,
+                                        .catalog_group = xstrdup(""),
+                                        .refresh_min_s = c->zones[0].refresh_min_s,
+                                        .refresh_max_s = c->zones[0].refresh_max_s,
+                                        .retry_min_s = c->zones[0].retry_min_s,
+                                        .retry_max_s = c->zones[0].retry_max_s};
+        zones[i].primaries[0] = (int)(i % PEERS);
+    }
+    for (size_t i = 0; i < c->zone_count; i++)
+        config_zone_done(&c->zones[i]);
+    free(c->zones);
+    c->zones = zones;
+    c->zone_count = n;
+}
+
+/* A node with a hundred thousand zones comes back after a day: all are due, none is asked for
+ * before its turn, each once, and later rounds are spread. */
+static void test_calm_start_of_a_fleet(void **state)
+{
+    enum { ZONES = 100000, RATE = 500, RATE_EACH = 200 };
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_init(&w, &clock, "", "");
+    stop(&w);
+    config_unref(w.config);
+    w.config = make_config(ONE, "probe-rate = 500\nprobe-rate-per-primary = 200");
+    config_multiply(w.config, ZONES);
+    w.zones = xcalloc(ZONES, sizeof(*w.zones));
+    w.zone_count = w.zone_cap = ZONES;
+    for (size_t i = 0; i < ZONES; i++) {
+        const char *name = w.config->zones[i].name;
+        struct store_zone *z = &w.zones[i].row;
+        struct wall now = world_wall(&w);
+
+        *z = (struct store_zone){.id = (int64_t)i + 1,
+                                 .kind = ZONE_SECONDARY,
+                                 .source = SOURCE_CONFIG,
+                                 .has_content = true,
+                                 .serial = {100},
+                                 .version = 1,
+                                 .last_version = 1,
+                                 .next_check = {now.s - 86400},
+                                 .last_success = {now.s - 90000},
+                                 .expires_at = {now.s + 86400}};
+        assert_int_equal(name_from_text(z->name, name, strlen(name), NULL, NULL), OK);
+    }
+    start(&w);
+    run_for(&w, ZONES / RATE * S * 9 / 10);
+    assert_in_range(w.probes_total, ZONES * 8 / 10, ZONES - 1); /* not before their turn, */
+    run_for(&w, ZONES / RATE * S * 3 / 10);
+    assert_int_equal(w.probes_total, ZONES); /* and each once */
+    assert_in_range(w.most_in_a_second, RATE - 10, RATE + RATE / 10 + 1);
+    for (unsigned i = 0; i < PEERS; i++) {
+        assert_in_range(w.peers[i].probes, ZONES / PEERS, ZONES / PEERS + 1);
+        assert_in_range(w.peers[i].most_in_a_second, 1, RATE_EACH + RATE_EACH / 10 + 1);
+        assert_int_equal(w.peers[i].transfers, 0);
+    }
+    w.most_in_a_second = 0;
+    run_for(&w, 2 * HOUR);
+    assert_in_range(w.probes_total, 2 * ZONES, 4 * ZONES);
+    assert_in_range(w.most_in_a_second, 1, RATE * 9 / 10); /* they have drifted apart */
+    for (size_t i = 0; i < ZONES; i++)
+        assert_int_equal(w.zones[i].row.failures, 0);
+    assert_int_equal(w.commits[COMMIT_CHANGE] + w.commits[COMMIT_SERVED], 0);
+    world_done(&w);
+}
+
 static void test_first_transfers_of_many(void **state)
 {
     enum { ZONES = 2000 };
@@ -1512,6 +1600,7 @@ int main(void)
         cmocka_unit_test(test_restart_with_stored_timers),
         cmocka_unit_test(test_clock_jumps),
         cmocka_unit_test(test_storm_at_start),
+        cmocka_unit_test(test_calm_start_of_a_fleet),
         cmocka_unit_test(test_first_transfers_of_many),
         cmocka_unit_test(test_held_zone),
         cmocka_unit_test(test_retransfer_takes_any_serial),
