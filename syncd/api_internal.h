@@ -89,6 +89,8 @@ struct api_sections {
 void api_sections_init(struct api_sections *s, const struct config *c, const uint8_t *only);
 void api_sections_done(struct api_sections *s);
 
+/* The one word an operator looks for, worst first. */
+const char *api_zone_state(const struct store_zone *z);
 json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sections);
 json_t *api_json_one_zone(const struct store_zone *z, const struct config *c);
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v);
@@ -108,6 +110,9 @@ api_handler api_get_autoprimaries, api_post_autoprimary, api_after_post_autoprim
 api_handler api_post_verify, api_after_verify;
 api_handler api_get_stats, api_get_metrics;
 api_handler api_get_primaries;
+api_handler api_after_zone;
+/* Each zone's own numbers, for Prometheus. Cost: all zones. Loop thread. */
+void api_put_zone_metrics(struct buf *out, const struct api_request *r);
 /* Appends what replication has counted, for Prometheus. Loop thread. */
 void api_put_replication(struct buf *out, const struct api_request *r);
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;

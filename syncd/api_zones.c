@@ -50,7 +50,7 @@ static bool expires_soon(const struct store_zone *z)
 }
 
 /* The one word an operator looks for, worst first. */
-static const char *state_of(const struct store_zone *z)
+const char *api_zone_state(const struct store_zone *z)
 {
     if (z->removed)
         return "removed";
@@ -152,7 +152,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
         "s:i, s:o, s:o, s:o, s:b, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
-        "state", state_of(z), "masters", json_primaries(z, sections), "serial",
+        "state", api_zone_state(z), "masters", json_primaries(z, sections), "serial",
         z->has_content ? json_integer(z->serial.v) : json_null(), "primary_serial",
         z->has_primary_serial ? json_integer(z->primary_serial.v) : json_null(), "version",
         (json_int_t)z->version, "records", (json_int_t)z->records, "hold", json_hold(z), "waiting",
@@ -248,7 +248,7 @@ struct counts {
 static enum err on_count(void *ctx, const struct store_zone *z, struct errinfo *e)
 {
     struct counts *c = ctx;
-    const char *state = state_of(z);
+    const char *state = api_zone_state(z);
     size_t i = 0;
 
     (void)e;

@@ -107,6 +107,17 @@ static bool choose(const struct refresh *r, unsigned *out, struct mono now)
     return found;
 }
 
+bool refresh_first(const struct refresh *r, unsigned *primary, bool *transfer)
+{
+    struct refresh then = *r;
+
+    then.asked = 0;
+    then.notifier = -1;
+    then.current = false;
+    *transfer = refresh_needs_content(r);
+    return choose(&then, primary, r->due);
+}
+
 static struct refresh_plan round_end(struct refresh *r, struct mono now);
 
 static struct refresh_plan round_next(struct refresh *r, struct mono now)

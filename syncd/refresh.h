@@ -220,6 +220,10 @@ struct refresh_plan refresh_asked(struct refresh *r, bool retransfer, bool opera
 void refresh_set_zone(struct refresh *r, bool held, bool expired, bool has_serial,
                       struct serial serial);
 
+/* Whom the next round asks first, and whether by a transfer, if nothing comes meanwhile; false if
+ * there is nobody. */
+bool refresh_first(const struct refresh *r, unsigned *primary, bool *transfer);
+
 /* Until when a version that was just transferred may be served: as its SOA says, or for what the
  * primary has left of that (RFC 7314 4), whichever is less. */
 struct mono refresh_deadline(const struct refresh *r, const struct transfer_report *report,

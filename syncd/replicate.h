@@ -171,6 +171,10 @@ struct replicator_status {
 MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
                                     struct replicator_status *out, struct errinfo *e);
 
+/* What comes next for a secondary zone, for a person: "SOA query to hidden-1, 192.0.2.1@53 in 3 min
+ * 20 s". "" if nothing does. */
+void replicator_next(const struct replicator *r, const uint8_t *zone, char *out, size_t room);
+
 /* All zones, in no order. */
 typedef void replicator_status_fn(void *ctx, const struct replicator_status *status);
 void replicator_each(struct replicator *r, replicator_status_fn *f, void *ctx);

@@ -9,6 +9,7 @@
  *   replicate_owner.c    whose they are
  *   replicate_why.c      what would make them appear
  *   replicate_numbers.c  what operators count
+ *   replicate_next.c     what comes next, in words
  *   replicate_net.c      the real world
  */
 #ifndef ZL_SYNCD_REPLICATE_INTERNAL_H

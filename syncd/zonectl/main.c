@@ -27,6 +27,7 @@ enum {
     OPT_SUFFIX,
     OPT_SERIAL,
     OPT_FORCE,
+    OPT_EACH_ZONE,
     OPT_VERSION
 };
 
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
     {"suffix", required_argument, NULL, OPT_SUFFIX},
     {"serial", required_argument, NULL, OPT_SERIAL},
     {"force", no_argument, NULL, OPT_FORCE},
+    {"zones", no_argument, NULL, OPT_EACH_ZONE},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -154,6 +156,9 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
             break;
         case OPT_SERIAL:
             opt->serial = optarg;
+            break;
+        case OPT_EACH_ZONE:
+            opt->zones = true;
             break;
         case OPT_FORCE:
             opt->force = true;

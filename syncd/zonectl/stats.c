@@ -119,8 +119,12 @@ int run_stats(const struct call *c)
 
 int run_metrics(const struct call *c)
 {
+    char *path = xstrdup("/metrics");
     struct reply r;
-    int code = verb_request(&r, c, "GET", xstrdup("/metrics"), NULL);
+    int code;
+
+    verb_query_add(&path, "zones", c->opt->zones ? "true" : NULL);
+    code = verb_request(&r, c, "GET", path, NULL);
 
     if (code != EXIT_DONE)
         return code;

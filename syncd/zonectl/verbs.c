@@ -188,7 +188,7 @@ static void print_directories(const struct call *c, const json_t *list)
     }
 }
 
-static int run_status(const struct call *c)
+static int run_node_status(const struct call *c)
 {
     struct reply r;
     int code = verb_request(&r, c, "GET", xstrdup("/status"), NULL);
@@ -298,6 +298,7 @@ static int run_zone_show(const struct call *c)
             print_field(c, "last check", str(r.json, "last_check"));
             print_field(c, "last success", str(r.json, "last_success"));
             print_field(c, "next check", str(r.json, "next_check"));
+            print_field(c, "next", str(r.json, "next"));
             print_field(c, "expires at", str(r.json, "expires_at"));
             if (json_is_string(json_object_get(r.json, "unserved_since")))
                 print_field(c, "unserved", str(r.json, "unserved_since"));
@@ -311,6 +312,11 @@ static int run_zone_show(const struct call *c)
     }
     reply_free(&r);
     return EXIT_DONE;
+}
+
+static int run_status(const struct call *c)
+{
+    return c->arg_count ? run_zone_show(c) : run_node_status(c);
 }
 
 static int run_ask_primaries(const struct call *c, const char *action)
@@ -603,7 +609,8 @@ static int run_verify(const struct call *c)
 }
 
 static const struct verb table[] = {
-    {"status", "", 0, 0, "this node at a glance; zones that need a look", run_status},
+    {"status", "[ZONE]", 0, 1, "this node at a glance, with zones that need a look; or one zone",
+     run_status},
     {"zone list", "", 0, 0, "all zones", run_zone_list},
     {"zone show", "ZONE", 1, 1, "one zone", run_zone_show},
     {"zone remove", "ZONE [--reason TEXT] [--dry-run]", 1, 1,
@@ -636,7 +643,8 @@ static const struct verb table[] = {
     {"autoprimary why", "ZONE ADDRESS [--key NAME]", 2, 2,
      "what a NOTIFY for the zone from there would do, rule by rule", run_autoprimary_why},
     {"stats", "[--zone ZONE]", 0, 0, "what authd has counted since it started", run_stats},
-    {"metrics", "", 0, 0, "the same, as Prometheus reads it", run_metrics},
+    {"metrics", "[--zones]", 0, 0, "the same, as Prometheus reads it; each zone's numbers too",
+     run_metrics},
     {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
 };
 

@@ -29,6 +29,7 @@ struct options {
     size_t suffix_count;
     const char *serial;
     bool force;
+    bool zones;
 };
 
 struct call {

@@ -141,3 +141,49 @@ def test_what_goes_out_is_counted(node, place):
     with pytest.raises(dns.exception.DNSException):
         list(dns.query.xfr('127.0.0.1', ZONE, port=first.port, lifetime=10))
     assert numbers(first)[refused] == 1
+
+
+def test_what_comes_next_for_a_zone_is_said_in_words(peer, node):
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1, refresh=3600, retry=1800))
+    p.start()
+    n = node(syncd='probe-timeout = 100ms').secondary_of(ZONE, p)
+    n.start()
+    n.wait_serial(ZONE, 1)
+    where = f'knot, 127.0.0.1@{p.port} in '
+    said = zl.wait_for(lambda: n.zone(ZONE)['next'].startswith('SOA query to ' + where) and n.zone(ZONE)['next'], 'the next look to be announced')
+    assert said.endswith(' s') and ' min ' in said
+    shown = n.zonectl('status', ZONE).stdout
+    assert 'SOA query to ' + where in shown and 'example.test.' in shown and 'state' in shown
+    p.stop()
+    n.zonectl('retransfer', ZONE)
+    zl.wait_for(lambda: n.zone(ZONE)['failures'] == 1 and n.zone(ZONE)['next'].startswith('SOA query to ' + where), 'the try after that to be announced')
+    n.zonectl('import', 'own.test', '-', stdin=zl.small_zone(1, zone='own.test'))
+    assert n.zone('own.test')['next'] is None
+    assert n.zonectl('status', 'absent.test', check=False).returncode == 1
+
+
+def test_each_zone_has_numbers_of_its_own_for_who_asks(peer, node):
+    p = peer('knot')
+    p.write(ZONE, zl.small_zone(1))
+    p.start()
+    n = node().secondary_of(ZONE, p)
+    n.start()
+    n.wait_serial(ZONE, 1)
+    n.zonectl('import', r'od\"d.test', '-', stdin=zl.small_zone(7, zone='x').replace('$ORIGIN x.', ''))
+    assert not [k for k in numbers(n) if k.startswith('zoneledger_zone_')]
+    text = n.zonectl('metrics', '--zones').stdout
+    m = {k: float(v) for k, v in (line.rsplit(' ', 1) for line in text.splitlines() if line[0] != '#')}
+    name = '{zone="example.test."}'
+    assert m['zoneledger_zone_serial' + name] == 1 and m['zoneledger_zone_serial_lag' + name] == 0
+    assert m['zoneledger_zone_records' + name] > 3 and m['zoneledger_zone_failures' + name] == 0
+    assert m['zoneledger_zone_expires_timestamp_seconds' + name] > m['zoneledger_zone_last_success_timestamp_seconds' + name] > 1.7e9
+    assert m['zoneledger_zone_state{zone="example.test.",state="ok"}'] == 1
+    seen, before = set(), None
+    for line in text.splitlines():  # the samples of a metric stand together, as Prometheus wants it
+        metric = line.split()[2] if line[0] == '#' else line.split('{')[0].split(' ')[0]
+        base = metric.removesuffix('_bucket').removesuffix('_sum').removesuffix('_count')
+        if base != before:
+            assert base not in seen, line
+            seen.add(base)
+            before = base

@@ -521,6 +521,55 @@ static void test_a_month_of_quiet(void **state)
     world_done(&w);
 }
 
+static void assert_next(const struct world *w, const char *want)
+{
+    char text[640];
+
+    replicator_next(w->r, example, text, sizeof(text));
+    assert_string_equal(text, want);
+}
+
+/* What comes next, in words, at each step of the way. */
+static void test_next_in_words(void **state)
+{
+    struct world w;
+    struct clock clock;
+    struct errinfo e;
+    int64_t due;
+    char want[100], text[640];
+
+    (void)state;
+    world_init(&w, &clock, TWO, "");
+    run_for(&w, 2 * COMMIT_MS);
+    assert_next(&w, "transfer from p1, 192.0.2.1@53 is under way");
+    run_for(&w, w.peers[0].latency_ms + w.peers[0].transfer_ms - COMMIT_MS);
+    assert_next(&w, "a new version is being stored");
+    run_for(&w, 2 * S);
+    due = (row(&w)->next_check.s - world_wall(&w).s);
+    assert_in_range(due, 3600 * 9 / 10 - 2, 3600);
+    run_for(&w, (due - 200) * S);
+    due = w.alarm - w.ms;
+    (void)snprintf(want, sizeof(want), "SOA query to p1, 192.0.2.1@53 in 3 min %lld s",
+                   (long long)((due + S - 1) / S - 180));
+    assert_next(&w, want);
+    w.peers[0].dead = w.peers[1].dead = true;
+    assert_int_equal(replicator_refresh(w.r, example, &e), OK);
+    assert_next(&w, "SOA query to p1, 192.0.2.1@53 is under way");
+    run_for(&w, 5 * MINUTE);
+    assert_int_equal(w.peers[1].probes, 1); /* both have failed */
+    run_for(&w, 8 * DAY);
+    assert_true(row(&w)->expired);
+    assert_int_equal(replicator_retransfer(w.r, (const uint8_t *)"\5other", &e), ERR_NOT_FOUND);
+    while (w.events)
+        run_for(&w, S);
+    replicator_next(w.r, example, text, sizeof(text));
+    assert_non_null(strstr(text, "transfer from p"));
+    assert_non_null(strstr(text, " in "));
+    replicator_next(w.r, (const uint8_t *)"\5other", text, sizeof(text));
+    assert_string_equal(text, "");
+    world_done(&w);
+}
+
 static void test_notify_brings_a_change_at_once(void **state)
 {
     struct world w;
@@ -1587,6 +1636,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_month_of_quiet),
+        cmocka_unit_test(test_next_in_words),
         cmocka_unit_test(test_notify_brings_a_change_at_once),
         cmocka_unit_test(test_a_thousand_notifies),
         cmocka_unit_test(test_notify_ahead_of_the_serial),
