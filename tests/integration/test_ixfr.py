@@ -1,4 +1,6 @@
 """Changes arrive as increments (RFC 1995) where a primary has them; where they do not fit, the whole zone comes."""
+import re
+
 import hostile
 import pytest
 import zl
@@ -90,7 +92,33 @@ def test_increments_that_do_not_fit_are_followed_by_the_whole_zone(primary, node
         n.zonectl('retransfer', ZONE)
         n.wait_serial(ZONE, 10)
     assert not wrong, '\n'.join(wrong)
+    fallbacks = {k: int(v) for k, v in re.findall(r'^zoneledger_transfers_in_fallbacks_total\{reason="([^"]+)"\} (\d+)$', n.zonectl('metrics').stdout, re.M)}
+    assert sum(fallbacks.values()) == len(hostile.NOT_INCREMENTAL), fallbacks
+    assert fallbacks['error code'] == 3 and fallbacks['content'] > 5 and fallbacks['protocol'] > 5 and fallbacks['connection'] >= 2, fallbacks
     n.verify()
+
+
+def test_a_transfer_that_fails_is_told_whole(primary, node):
+    """Who, how, why in a word and in a sentence, and how far it came; and it is counted by that word."""
+    n = node(syncd='transfer-idle = 2s')
+    p = primary(zl.small_zone(10))
+    n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
+    n.wait_serial(ZONE, 10)
+    p.text = zl.small_zone(11)
+
+    def stops_half_way(t):
+        t.send(t.message([t.soa, *t.rest[:3]]))
+        t.sock.shutdown(hostile.socket.SHUT_WR)
+    for script, reason, records in ((stops_half_way, 'connection', 5), (hostile.rcode(hostile.dns.rcode.REFUSED), 'error code', 0),
+                                    (hostile.outside_record, 'content', None), (hostile.soa_in_the_middle, 'protocol', None)):
+        p.script, since = script, len(n.syncd.text())
+        n.zonectl('retransfer', ZONE)
+        line = zl.wait_for(lambda: next((x for x in n.syncd.text()[since:].splitlines() if 'the old' in x and 'kind=' in x), None), 'the failure to be logged')
+        want = ['zone=example.test.', 'primary=hostile', f'address=127.0.0.1@{p.port}', 'transport=tcp', 'kind=axfr', 'octets=', 'ms=', 'next_try=']
+        want += [f'reason="{reason}"' if ' ' in reason else f'reason={reason}', 'records=' if records is None else f'records={records} ']
+        assert all(w in line for w in want), (want, line)
+        assert f'zoneledger_transfers_in_failed_total{{reason="{reason}"}} 1' in n.zonectl('metrics').stdout
+    assert n.serial(ZONE) == 10
 
 
 def test_odd_but_legal_increments_are_taken(primary, node):

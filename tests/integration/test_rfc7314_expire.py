@@ -90,6 +90,26 @@ def test_a_zone_through_another_secondary_lasts_no_longer_than_there(peer, node)
     assert second.log(ZONE)[0]['origin'] == 'axfr'
 
 
+def test_a_zone_through_named_lasts_no_longer_than_there(peer, node):
+    """BIND as the secondary in the middle answers EXPIRE in transfers: AXFR first, then IXFR or what it gives instead."""
+    if zl.Bind.missing():
+        import pytest
+        pytest.skip('skipped: named is not installed')
+    p, middle, n = peer('knot', ixfr=True), peer('bind9'), node()
+    p.write(ZONE, zl.small_zone(1, refresh=3600, retry=3600, expire=10000))
+    p.start()
+    middle.configure()
+    with open(middle.path / 'named.conf', 'a') as f:
+        f.write(f'zone "{ZONE}" {{ type secondary; primaries {{ 127.0.0.1 port {p.port}; }}; file "sec"; allow-transfer {{ any; }}; }};\n')
+    middle.process = zl.Process('bind9', middle.command(), middle.path / 'log').start()
+    zl.wait_for(lambda: zl.serial(middle.port, ZONE) == 1, 'named to have the zone', 40)
+    zl.wait_for(lambda: expire(middle) < 9999, 'time to pass')
+    n.secondary_of(ZONE, middle, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
+    before = expire(middle)
+    n.wait_serial(ZONE, 1)
+    assert expire(n) <= before < 10000
+
+
 def test_a_primary_that_never_heard_of_edns(node, primary):
     """It answers FORMERR to a question with EXPIRE, and is asked again without: for the whole zone and for changes."""
     n, p = node(), primary(zl.small_zone(10))

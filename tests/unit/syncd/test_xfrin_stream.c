@@ -293,6 +293,102 @@ static void test_content_and_counts(void **state)
     xfrin_stream_free(s);
 }
 
+/* A message with an OPT: an option of so many octets, the seconds first; no records if rcode. */
+static size_t with_opt(uint8_t *out, size_t cap, const char *records, bool first, uint16_t rcode,
+                       uint16_t option_len, uint32_t seconds)
+{
+    uint8_t data[8] = {0}, options[16];
+    struct writer o = writer_of(options, sizeof(options));
+    struct edns_reply opt = {.udp_size = 1232, .options = options};
+    struct msg_writer w;
+
+    put_u32(data, seconds);
+    edns_put_option(&o, OPTION_EXPIRE, data, option_len);
+    opt.options_len = (uint16_t)(option_len + 4);
+    msgw_init(&w);
+    msgw_begin(&w, out, cap, ID, MSG_QR | MSG_AA);
+    if (first)
+        assert_true(msgw_question(&w, apex, RR_AXFR, CLASS_IN));
+    msgw_set_rcode(&w, (uint8_t)rcode);
+    for (unsigned i = 0; records[i]; i++)
+        put_record(&w, records[i], 1000 + i);
+    assert_true(msgw_opt(&w, &opt, rcode));
+    return msgw_finish(&w);
+}
+
+/* How long the zone is good for at the primary (RFC 7314): the first message that says so. */
+static void test_expire(void **state)
+{
+    static const struct {
+        uint16_t len;
+        bool has;
+    } table[] = {{4, true}, {0, false}, {3, false}, {5, false}};
+    uint8_t query[512], wire[1024];
+    size_t query_len = make_query(query, sizeof(query));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL, NULL);
+        struct xfrin_counts c;
+        size_t len = with_opt(wire, sizeof(wire), "Sn", true, RCODE_NOERROR, table[i].len, 5000);
+
+        assert_int_equal(xfrin_stream_feed(s, wire, len, now, NULL), XFRIN_MORE);
+        len = with_opt(wire, sizeof(wire), "aS", false, RCODE_NOERROR, table[i].len, 9);
+        assert_int_equal(xfrin_stream_feed(s, wire, len, now, NULL), XFRIN_DONE);
+        c = xfrin_stream_counts(s);
+        assert_int_equal(c.has_left, table[i].has);
+        assert_int_equal(c.left_s, table[i].has ? 5000 : 0);
+        assert_int_equal(c.fault, XFRIN_SOUND);
+        zone_builder_free(xfrin_stream_take(s));
+        xfrin_stream_free(s);
+    }
+}
+
+/* FORMERR means that EDNS is unknown there only if it comes without. */
+static void test_no_edns(void **state)
+{
+    uint8_t query[512], wire[1024];
+    size_t query_len = make_query(query, sizeof(query));
+
+    (void)state;
+    for (int opt = 0; opt < 2; opt++) {
+        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL, NULL);
+        size_t len = with_opt(wire, sizeof(wire), "", true, RCODE_FORMERR, 4, 5000);
+
+        if (!opt) {
+            len -= EDNS_OPT_OCTETS + 8;
+            wire[11] = 0;
+        }
+        assert_int_equal(xfrin_stream_feed(s, wire, len, now, NULL), XFRIN_FAILED);
+        assert_int_equal(xfrin_stream_counts(s).no_edns, !opt);
+        assert_int_equal(xfrin_stream_counts(s).fault, XFRIN_FAULT_RCODE);
+        xfrin_stream_free(s);
+    }
+}
+
+static void test_kinds_of_faults(void **state)
+{
+    static const struct {
+        struct stream_case c;
+        enum xfrin_fault fault;
+    } table[] = {{{.messages = "SnS"}, XFRIN_SOUND},
+                 {{.messages = "nS"}, XFRIN_FAULT_PROTOCOL},
+                 {{.messages = "Sno"}, XFRIN_FAULT_CONTENT},
+                 {{.messages = "S", .fault = FAULT_REFUSED}, XFRIN_FAULT_RCODE}};
+    uint8_t query[512];
+    size_t query_len = make_query(query, sizeof(query));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct xfrin_stream *s = xfrin_stream_new(apex, query, query_len, NULL, NULL, NULL);
+
+        (void)run(&table[i].c, s, NULL);
+        assert_int_equal(xfrin_stream_counts(s).fault, table[i].fault);
+        zone_builder_free(xfrin_stream_take(s));
+        xfrin_stream_free(s);
+    }
+}
+
 static void test_nothing_may_follow(void **state)
 {
     uint8_t query[512];
@@ -545,6 +641,9 @@ int main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_axfr_next),
         cmocka_unit_test(test_content_and_counts),
+        cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_no_edns),
+        cmocka_unit_test(test_kinds_of_faults),
         cmocka_unit_test(test_nothing_may_follow),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_signed),
