@@ -438,6 +438,7 @@ static enum err enter_cage(struct syncd *s, struct errinfo *e)
     cage_allow(cage, c->data_dir, CAGE_WRITE);
     cage_allow(cage, c->run_dir, CAGE_WRITE);
     cage_allow(cage, "/etc", CAGE_READ);
+    cage_allow_file(cage, "/etc/resolv.conf"); /* often a link to somewhere else */
     cage_allow_file(cage, c->path);
     for (size_t i = 0; i < c->key_count; i++)
         cage_allow_file(cage, c->keys[i].secret_file);

@@ -177,6 +177,9 @@ static bool is_ready(struct resolver *r)
         return false;
     (void)evdns_base_set_option(r->dns, "timeout:", "3");
     (void)evdns_base_set_option(r->dns, "attempts:", "2");
+    /* A server that is "down" would be asked for a name of evdns's own choice to see if it is up.
+     */
+    (void)evdns_base_set_option(r->dns, "max-timeouts:", "255");
     add_servers(r);
     return true;
 }
