@@ -11,6 +11,7 @@
 #include "syncd/front.h"
 #include "syncd/journaler.h"
 #include "syncd/notify_out.h"
+#include "syncd/remotes.h"
 #include "syncd/replicate.h"
 #include "syncd/watch.h"
 #include "syncd/xfrout.h"
@@ -25,6 +26,7 @@ struct api_env {
     struct xfrout *xfrout;
     struct notify_out *notify;
     struct watch *watch;
+    struct remotes *remotes;
     struct config *config;
     struct store_readers *readers; /* lent */
     const char *sandbox;           /* what is in force of it */

@@ -115,6 +115,10 @@ api_handler api_after_zone;
 void api_put_zone_metrics(struct buf *out, const struct api_request *r);
 /* Appends what replication has counted, for Prometheus. Loop thread. */
 void api_put_replication(struct buf *out, const struct api_request *r);
+/* api_remotes.c: where the history is pushed to. Loop thread. */
+api_handler api_get_remotes, api_post_remotes_push;
+json_t *api_json_remotes(const struct api_request *r);
+void api_put_remotes(struct buf *out, const struct api_request *r);
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;
 
 #endif

@@ -331,6 +331,7 @@ void api_get_metrics(struct api_request *r)
              "Zones that none of their primaries serves any more.", "gauge");
     buf_printf(out, "zoneledger_zones_orphaned %zu\n", replicator_orphans(r->api->env.replicator));
     api_put_replication(out, r);
+    api_put_remotes(out, r);
     if (api_arg_true(r, "zones"))
         api_put_zone_metrics(out, r);
     if (all.n > 0)

@@ -343,6 +343,7 @@ void api_after_status(struct api_request *r)
 
     watch_each(r->api->env.watch, on_watched, list);
     (void)json_object_set_new(r->result, "directories", list);
+    (void)json_object_set_new(r->result, "remotes", api_json_remotes(r));
     api_answer(r);
 }
 

@@ -284,17 +284,26 @@ static enum err batch_write(struct journaler *j, struct batch *b, size_t *writte
     return rc;
 }
 
+static void note_seq(struct journaler *j, uint64_t seq)
+{
+    pthread_mutex_lock(&j->lock);
+    j->status.seq = seq;
+    pthread_mutex_unlock(&j->lock);
+}
+
 /* Drains one batch; *n is how many versions it recorded. */
 static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
 {
     struct batch *b = xcalloc(1, sizeof(*b));
     size_t written = 0;
+    uint64_t last = 0, first = 0;
     enum err rc;
 
     *n = 0;
     if ((rc = store_read_begin(j->store, e)))
         goto out;
-    rc = store_unjournaled_each(j->store, BATCH_MAX, on_change, b, e);
+    if ((rc = store_seq(j->store, &last, &first, e)) == OK)
+        rc = store_unjournaled_each(j->store, BATCH_MAX, on_change, b, e);
     if (rc == ERR_BUSY && batch_is_full(b))
         rc = OK;
     for (size_t i = 0; rc == OK && i < b->n; i++) {
@@ -303,9 +312,10 @@ static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
             (void)err_wrap(rc, e, "change %llu", (unsigned long long)b->changes[i].seq);
     }
     store_read_end(j->store);
-    if (rc || b->n == 0)
-        goto out;
-    rc = batch_write(j, b, &written, e);
+    if (rc == OK && b->n > 0)
+        rc = batch_write(j, b, &written, e);
+    if (rc == OK)
+        note_seq(j, b->n > 0 ? b->changes[b->n - 1].seq : last);
     *n = written;
 out:
     batch_done(b);

@@ -23,6 +23,7 @@ void journaler_wake(struct journaler *j);
 
 struct journaler_status {
     uint64_t written; /* commits since the start */
+    uint64_t seq;     /* all versions made by changes up to this one have commits and refs */
     uint64_t packs, pack_bytes;
     bool failing;
     char last_error[ERR_TEXT_MAX];

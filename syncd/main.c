@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/cage.h"
 #include "lib/base/descriptors.h"
@@ -18,6 +19,7 @@
 #include "syncd/notify_out.h"
 #include "syncd/private_query.h"
 #include "syncd/producer.h"
+#include "syncd/remotes.h"
 #include "syncd/updates.h"
 #include "syncd/watch.h"
 #include "syncd/xfrout.h"
@@ -44,6 +46,8 @@ struct syncd {
     struct updates *updates;
     struct producer *producer;
     struct watch *watch;
+    int remote_helper; /* its socket, until `remotes` has it; -1: none */
+    struct remotes *remotes;
     struct api *api;
     struct event *signals[3];
 };
@@ -306,6 +310,7 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     updates_reload(s->updates, config, keys);
     producer_reload(s->producer, config);
     watch_reload(s->watch, config);
+    remotes_reload(s->remotes, config);
     replicator_each(s->replicator, watch_row, s);
     watch_start(s->watch);
     api_set_config(s->api, config);
@@ -400,6 +405,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .xfrout = s->xfrout,
                           .notify = s->notify,
                           .watch = s->watch,
+                          .remotes = s->remotes,
                           .config = s->config,
                           .readers = s->readers,
                           .sandbox = s->sandbox,
@@ -470,6 +476,24 @@ static enum err add_autoprimaries(struct syncd *s, struct errinfo *e)
     return OK;
 }
 
+/* A program of its own, which is outside of the cage. */
+static enum err start_remote_helper(struct syncd *s, struct errinfo *e)
+{
+    return s->config->remote_count ? remote_helper_start(&s->remote_helper, s->config_path, e) : OK;
+}
+
+static void start_remotes(struct syncd *s)
+{
+    struct remotes_env env = {.loop = s->loop,
+                              .committer = s->committer,
+                              .journaler = s->journaler,
+                              .readers = s->readers,
+                              .helper = s->remote_helper};
+
+    s->remotes = remotes_new(&env, s->config);
+    s->remote_helper = -1;
+}
+
 /* The store first: its lock is what keeps a second syncd away from everything else. */
 static enum err start(struct syncd *s, struct errinfo *e)
 {
@@ -478,7 +502,8 @@ static enum err start(struct syncd *s, struct errinfo *e)
     enum err rc;
 
     if ((rc = make_dir(c->data_dir, 0750, e)) || (rc = make_dir(c->run_dir, 0750, e)) ||
-        (rc = enter_cage(s, e)) || (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
+        (rc = start_remote_helper(s, e)) || (rc = enter_cage(s, e)) ||
+        (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
         (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
                               c->change_log_bytes, on_committed, s, e)) ||
         (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)) ||
@@ -497,6 +522,7 @@ static enum err start(struct syncd *s, struct errinfo *e)
     s->updates = start_updates(s);
     s->producer = start_producer(s);
     s->watch = make_watch(s);
+    start_remotes(s);
     replicator_each(s->replicator, watch_row, s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &events, s, e)) || (rc = start_api(s, e)))
         return rc;
@@ -514,6 +540,9 @@ static void stop(struct syncd *s)
     s->front = NULL; /* no more hints */
     front_stop(front);
     watch_free(s->watch);
+    remotes_stop(s->remotes);
+    if (s->remote_helper >= 0)
+        (void)close(s->remote_helper);
     updates_free(s->updates);
     producer_free(s->producer);
     s->producer = NULL;
@@ -532,6 +561,7 @@ static void stop(struct syncd *s)
     s->journaler = NULL;
     committer_stop(s->committer);
     loop_free(s->loop);
+    remotes_free(s->remotes);
     zone_cache_free(s->cache); /* threads of the loop have used these */
     store_readers_free(s->readers);
     keyring_unref(s->keys);
@@ -605,12 +635,16 @@ static int parse_options(struct syncd *s, bool *check, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct syncd s = {.config_path = "/etc/zoneledger/zoneledger.conf"};
+    struct syncd s = {.config_path = "/etc/zoneledger/zoneledger.conf", .remote_helper = -1};
     struct config *config = NULL;
     struct keyring *keys = NULL;
     struct errinfo e = {0};
     bool check = false;
-    int code = parse_options(&s, &check, argc, argv);
+    int code;
+
+    if (argc == 3 && strcmp(argv[1], "--remote-helper") == 0)
+        return remote_helper_main(argv[2]);
+    code = parse_options(&s, &check, argc, argv);
 
     if (code >= 0)
         return code;

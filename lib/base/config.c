@@ -169,7 +169,7 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
         client_opts[CONFIG_ITEMS_MAX], policy_opts[CONFIG_ITEMS_MAX],
         template_opts[CONFIG_ITEMS_MAX], directory_opts[CONFIG_ITEMS_MAX],
         catalog_opts[CONFIG_ITEMS_MAX], producer_opts[CONFIG_ITEMS_MAX],
-        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+        remote_opts[CONFIG_ITEMS_MAX], zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
     int got, failed;
@@ -188,6 +188,7 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
     section_opts(catalog_opts, "catalog");
     section_opts(producer_opts, "producer");
     section_opts(directory_opts, "directory");
+    section_opts(remote_opts, "remote");
     section_opts(zone_opts, "zone");
     section_opts(root_opts, "root");
     while (root_opts[n].name)
@@ -215,6 +216,8 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
                                         CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] = (cfg_opt_t)CFG_SEC("producer", producer_opts,
                                         CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    root_opts[n++] =
+        (cfg_opt_t)CFG_SEC("remote", remote_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("zone", zone_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] = (cfg_opt_t)CFG_FUNC("include", &cfg_include);

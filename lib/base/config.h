@@ -208,6 +208,17 @@ struct config_directory {
     struct config_zone zone; /* what its zones are configured as; without a name */
 };
 
+/* A git server, or a repository, that the history is pushed to. */
+struct config_remote {
+    char *name;
+    char *url;         /* without a password */
+    char *ssh_key;     /* files; "": none */
+    char *known_hosts; /* beside the system's */
+    char *credentials; /* as git-credential-store has it */
+    char *user;        /* that git runs as, if syncd is root; "": its own */
+    uint32_t interval_s, retry_max_s, time_limit_s;
+};
+
 struct config {
     char *path;
     char *node;     /* this node's name in the journal */
@@ -304,6 +315,8 @@ struct config {
     size_t producer_count;
     struct config_directory *directories;
     size_t directory_count;
+    struct config_remote *remotes;
+    size_t remote_count;
     struct config_zone *zones; /* those of catalogs and producers too */
     size_t zone_count;
 };
@@ -320,6 +333,7 @@ void config_unref(struct config *c);
 
 /* The directory in which a file (an absolute path) lies, not below it; NULL: none of them. */
 const struct config_directory *config_directory_of(const struct config *c, const char *file);
+bool config_remote_is_ssh(const struct config_remote *r);
 /* "keep", "increment" or "date". */
 bool config_serial_from_text(enum config_serial *out, const char *text);
 

@@ -387,6 +387,26 @@ static const struct config_item items[] = {
     {"directory", "catalog-group", ITEM_TEXT, 0, 0, "", NONE,
      "Their group in that catalog (RFC 9432 4.3.2)."},
 
+    {"remote", "url", ITEM_TEXT, 0, 0, "", NONE,
+     "A bare repository that the history is pushed to: ssh://[USER@]HOST[:PORT]/PATH, "
+     "[USER@]HOST:PATH, https://HOST/PATH, or a path from the root on. Never with a password."},
+    {"remote", "ssh-key", ITEM_TEXT, 0, 0, "", NONE,
+     "File with the private key for ssh, without a passphrase. Empty: the user's own keys."},
+    {"remote", "known-hosts", ITEM_TEXT, 0, 0, "", NONE,
+     "File with the keys of ssh servers, beside /etc/ssh/ssh_known_hosts. An unknown server is "
+     "refused."},
+    {"remote", "credentials", ITEM_TEXT, 0, 0, "", NONE,
+     "For https: file with a line https://USER:PASSWORD@HOST, as git-credential-store(1) has it."},
+    {"remote", "user", ITEM_TEXT, 0, 0, "", NONE,
+     "User that git runs as, if syncd runs as root; it must be able to read the journal. Empty: "
+     "syncd's own, without privileges."},
+    {"remote", "interval", ITEM_SECONDS, 1, DAY, "5s", NONE,
+     "What is new is pushed so long after the last push, at the earliest."},
+    {"remote", "retry-max", ITEM_SECONDS, 1, DAY, "10m", NONE,
+     "After a failure it waits for the interval, then twice as long each time, up to this."},
+    {"remote", "time-limit", ITEM_SECONDS, 1, DAY, "10m", NONE,
+     "A push that takes longer is ended, and tried again."},
+
     {"zone", "update", ITEM_NAMES, 0, 0, "", NONE,
      "Policies by which a zone of our own may be changed by UPDATE (RFC 2136). Empty: by nobody."},
     {"zone", "primaries", ITEM_NAMES, 0, 0, "", NONE, "Primaries by name, in order of preference."},

@@ -367,9 +367,9 @@ enum err config_take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
         (rc = take_primaries(c, cfg, e)) || (rc = take_secondaries(c, cfg, e)))
         return rc;
     config_take_producers(c, cfg); /* which zones of any kind may name */
-    if ((rc = config_take_directories(c, cfg, e)) || (rc = take_autoprimaries(c, cfg, e)) ||
-        (rc = take_update_policies(c, cfg, e)) || (rc = take_zones(c, cfg, e)) ||
-        (rc = config_take_catalogs(c, cfg, e)))
+    if ((rc = config_take_remotes(c, cfg, e)) || (rc = config_take_directories(c, cfg, e)) ||
+        (rc = take_autoprimaries(c, cfg, e)) || (rc = take_update_policies(c, cfg, e)) ||
+        (rc = take_zones(c, cfg, e)) || (rc = config_take_catalogs(c, cfg, e)))
         return rc;
     return config_take_producer_zones(c, cfg, e);
 }
@@ -437,6 +437,7 @@ void config_free_zones(struct config *c)
     }
     config_free_catalogs(c);
     config_free_producers(c);
+    config_free_remotes(c);
     config_free_directories(c);
     free(c->update_policies);
     for (size_t i = 0; i < c->zone_count; i++)

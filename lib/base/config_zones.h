@@ -44,6 +44,10 @@ MUST_USE enum err config_take_membership(struct config *c, struct config_zone *z
 MUST_USE enum err config_take_directories(struct config *c, cfg_t *cfg, struct errinfo *e);
 void config_free_directories(struct config *c);
 
+/* config_remotes.c */
+MUST_USE enum err config_take_remotes(struct config *c, cfg_t *cfg, struct errinfo *e);
+void config_free_remotes(struct config *c);
+
 void config_free_zones(struct config *c);
 
 #endif

@@ -253,6 +253,11 @@ MUST_USE enum err store_version_by_time(struct store *s, int64_t zone_id, struct
 MUST_USE enum err store_version_by_oid(struct store *s, int64_t zone_id, const char *hex,
                                        struct store_version *out, struct errinfo *e);
 
+/* How many versions were made by changes behind this one, and when the first of them was made (0 if
+ * there is none). */
+MUST_USE enum err store_versions_behind(struct store *s, uint64_t seq, uint64_t *n,
+                                        struct wall *since, struct errinfo *e);
+
 /* ---- Writing (the writer's connection only) ---- */
 
 /* One transaction (BEGIN IMMEDIATE); many changes may go into one (group commit). */

@@ -124,6 +124,8 @@ const char *const statement_texts[ST_COUNT] = {
     "WHERE v.zone_id = ?1 AND v.version < ?2 AND v.waiting = 0 ORDER BY v.version DESC LIMIT 1",
     [ST_VERSION_SET_OID] = "UPDATE version SET oid = ?3, content_oid = ?4"
                            " WHERE zone_id = ?1 AND version = ?2",
+    [ST_VERSION_BEHIND] = "SELECT count(*), (SELECT at FROM version WHERE seq > ?1 ORDER BY seq"
+                          " LIMIT 1) FROM version WHERE seq > ?1",
 
     [ST_AUTOPRIMARY_EACH] = "SELECT ip, nameserver, account, key_name, zones_max, zones_per_hour,"
                             " suffixes, added_at, added_by, retired FROM autoprimary"

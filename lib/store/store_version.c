@@ -111,6 +111,24 @@ enum err version_insert(struct store *s, int64_t zone_id, const struct store_ver
     return rc;
 }
 
+enum err store_versions_behind(struct store *s, uint64_t seq, uint64_t *n, struct wall *since,
+                               struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    enum err rc;
+
+    if ((rc = stmt_start(&st, s, ST_VERSION_BEHIND, e)))
+        return rc;
+    bind_u64(st, 1, seq);
+    if (!(rc = stmt_row(s, st, &row, e))) {
+        *n = (uint64_t)sqlite3_column_int64(st, 0);
+        *since = (struct wall){sqlite3_column_int64(st, 1)};
+    }
+    stmt_end(s, ST_VERSION_BEHIND, st);
+    return rc;
+}
+
 enum err store_version_each(struct store *s, int64_t zone_id, uint64_t before, uint32_t max,
                             store_version_fn *f, void *ctx, struct errinfo *e)
 {

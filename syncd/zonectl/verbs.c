@@ -229,6 +229,7 @@ static int run_node_status(const struct call *c)
                      json_is_true(json_object_get(journal, "failing")) ? ", FAILING:" : "");
         if (json_is_true(json_object_get(journal, "failing")))
             print_field(c, "", str(journal, "last_error"));
+        print_remotes_short(c, json_object_get(r.json, "remotes"));
         print_directories(c, json_object_get(r.json, "directories"));
         if (json_array_size(json_object_get(r.json, "attention"))) {
             (void)printf("\nThese need a look:\n");
@@ -645,6 +646,9 @@ static const struct verb table[] = {
     {"stats", "[--zone ZONE]", 0, 0, "what authd has counted since it started", run_stats},
     {"metrics", "[--zones]", 0, 0, "the same, as Prometheus reads it; each zone's numbers too",
      run_metrics},
+    {"journal remotes", "", 0, 0, "where the history is pushed to, and how far each is",
+     run_journal_remotes},
+    {"journal push", "[REMOTE]", 0, 1, "push it now, to this one or to all", run_journal_push},
     {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
 };
 

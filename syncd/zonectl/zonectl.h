@@ -82,6 +82,12 @@ int run_catalog_list(const struct call *c);
 int run_catalog_show(const struct call *c);
 int run_catalog_approve(const struct call *c);
 
+/* ---- remotes.c ---- */
+
+int run_journal_remotes(const struct call *c);
+int run_journal_push(const struct call *c);
+void print_remotes_short(const struct call *c, const json_t *list); /* for status */
+
 /* ---- zonefile.c ---- */
 
 /* The text of a zone file ("-": standard input) for syncd, which opens no files of ours: one with
