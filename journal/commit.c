@@ -316,6 +316,30 @@ static enum err take_trailers(struct journal_commit *c, uint8_t zone[NAME_MAX_OC
     return t == TRAILERS ? OK : bad("a trailer is missing", e);
 }
 
+/* " (+<added> \u2212<removed>)", where the subject has it: after a name, which may hold anything.
+ */
+static bool take_counts(struct journal_commit *c, const struct line *l)
+{
+    static const char minus[] = " \xe2\x88\x92";
+    struct line added, removed;
+    const char *end = l->text + l->len;
+    const char *at = NULL, *sign, *close;
+
+    for (const char *p = l->text; p + 3 <= end; p++) {
+        if (memcmp(p, " (+", 3) == 0)
+            at = p + 3;
+    }
+    if (!at || !(sign = memmem(at, (size_t)(end - at), minus, sizeof(minus) - 1)))
+        return false;
+    added = (struct line){at, (size_t)(sign - at)};
+    sign += sizeof(minus) - 1;
+    if (!(close = memchr(sign, ')', (size_t)(end - sign))))
+        return false;
+    removed = (struct line){sign, (size_t)(close - sign)};
+    return take_number(&c->added, &added, UINT64_MAX) &&
+           take_number(&c->removed, &removed, UINT64_MAX);
+}
+
 /* Cut at the end of a character. */
 static void copy_subject(char out[512], const struct line *l)
 {
@@ -344,6 +368,8 @@ enum err commit_decode(struct journal_commit *out, uint8_t zone[NAME_MAX_OCTETS]
     if (!line_next(&subject, &pos, end) || !line_next(&empty, &pos, end) || empty.len != 0)
         return bad("subject", e);
     copy_subject(c.subject, &subject);
+    if (!take_counts(&c, &subject))
+        return bad("subject", e);
     if ((rc = take_trailers(&c, zone, pos, end, e)))
         return rc;
     *out = c;

@@ -97,6 +97,17 @@ MUST_USE enum err journal_ref_set(struct journal *j, enum journal_line line, con
 MUST_USE enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_t *zone,
                                   struct journal_oid *out, struct errinfo *e);
 
+/* A waiting line that ends without being continued is kept at a ref of its own: nothing else would
+ * name its commits in a clone. The name is refs/zoneledger/waiting/<zone>/v<version>. */
+MUST_USE enum err journal_ref_keep(struct journal *j, const uint8_t *zone, uint64_t version,
+                                   const struct journal_oid *commit, struct errinfo *e);
+
+/* All refs whose names start so ("refs/heads/"), in no particular order. */
+typedef enum err journal_ref_fn(void *ctx, const char *ref, const struct journal_oid *commit,
+                                struct errinfo *e);
+MUST_USE enum err journal_ref_each(struct journal *j, const char *prefix, journal_ref_fn *f,
+                                   void *ctx, struct errinfo *e);
+
 /* True if the commit and its tree are in the object database. */
 bool journal_has(struct journal *j, const struct journal_oid *commit);
 
@@ -118,6 +129,7 @@ struct journal_commit {
     struct serial from, to;
     uint64_t seq;
     uint64_t version;
+    uint64_t added, removed; /* records, as the subject has them */
     bool waiting;
     char author[128];
     char origin[32];
@@ -129,10 +141,17 @@ struct journal_commit {
 };
 MUST_USE enum err journal_commit_get(struct journal *j, const struct journal_oid *commit,
                                      struct journal_commit *out, struct errinfo *e);
+/* The same, and whose version it is. */
+MUST_USE enum err journal_commit_zone(struct journal *j, const struct journal_oid *commit,
+                                      struct journal_commit *out, uint8_t zone[NAME_MAX_OCTETS],
+                                      struct errinfo *e);
 
 /* The content id that a zone has, without writing anything. Cost: the whole zone. */
 MUST_USE enum err journal_content_id(struct journal_oid *out, const struct zone *z,
                                      struct errinfo *e);
+
+/* Packs that git fetched become like ours: guarded by .keep files. */
+MUST_USE enum err journal_adopt_packs(struct journal *j, struct errinfo *e);
 
 /* Merges small packs into larger ones, geometrically. OK when there is nothing to do. */
 MUST_USE enum err journal_repack(struct journal *j, struct errinfo *e);

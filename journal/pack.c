@@ -272,6 +272,20 @@ static enum err keep_file(const char *path, struct errinfo *e)
     return close(fd) == 0 ? OK : err_file(errno, e, "closing", path);
 }
 
+enum err journal_adopt_packs(struct journal *j, struct errinfo *e)
+{
+    enum err rc = odb_refresh(j, e);
+
+    for (size_t i = 0; i < j->pack_count && rc == OK; i++) {
+        char *keep = xasprintf("%s/%s.keep", j->pack_dir, j->packs[i].name);
+
+        if (access(keep, F_OK) != 0)
+            rc = keep_file(keep, e);
+        free(keep);
+    }
+    return rc ? rc : dir_sync(j->pack_dir, e);
+}
+
 enum err pack_install(struct journal *j, const uint8_t *data, size_t len, struct errinfo *e)
 {
     struct memory m = {data, len};

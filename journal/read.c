@@ -40,8 +40,16 @@ bool journal_has(struct journal *j, const struct journal_oid *commit)
 enum err journal_commit_get(struct journal *j, const struct journal_oid *commit,
                             struct journal_commit *out, struct errinfo *e)
 {
-    struct object o = {0};
     uint8_t zone[NAME_MAX_OCTETS];
+
+    return journal_commit_zone(j, commit, out, zone, e);
+}
+
+enum err journal_commit_zone(struct journal *j, const struct journal_oid *commit,
+                             struct journal_commit *out, uint8_t zone[NAME_MAX_OCTETS],
+                             struct errinfo *e)
+{
+    struct object o = {0};
     enum err rc = object_get(j, NULL, commit, OBJ_COMMIT, &o, e);
 
     if (rc == OK && (rc = commit_decode(out, zone, o.data, o.len, e)) == OK)

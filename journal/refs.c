@@ -111,3 +111,46 @@ enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_
     git_reference_free(ref);
     return rc;
 }
+
+enum err journal_ref_keep(struct journal *j, const uint8_t *zone, uint64_t version,
+                          const struct journal_oid *commit, struct errinfo *e)
+{
+    char heads[JOURNAL_REF_MAX];
+    char *name;
+    git_oid id;
+    int g;
+
+    journal_ref_name(heads, zone);
+    name = xasprintf("refs/zoneledger/waiting/%s/v%llu", strrchr(heads, '/') + 1,
+                     (unsigned long long)version);
+    memcpy(id.id, commit->id, sizeof(id.id));
+    g = create(j, name, &id);
+    free(name);
+    return g < 0 ? err_git(g, e, "journal: keeping a waiting version") : OK;
+}
+
+enum err journal_ref_each(struct journal *j, const char *prefix, journal_ref_fn *f, void *ctx,
+                          struct errinfo *e)
+{
+    char *glob = xasprintf("%s*", prefix);
+    git_reference_iterator *it = NULL;
+    git_reference *ref = NULL;
+    enum err rc = OK;
+    int g = git_reference_iterator_glob_new(&it, j->repo, glob);
+
+    while (g == 0 && rc == OK && (g = git_reference_next(&ref, it)) == 0) {
+        const git_oid *id = git_reference_target(ref);
+        struct journal_oid oid;
+
+        if (id) {
+            memcpy(oid.id, id->id, sizeof(oid.id));
+            rc = f(ctx, git_reference_name(ref), &oid, e);
+        }
+        git_reference_free(ref);
+    }
+    if (rc == OK && g != GIT_ITEROVER)
+        rc = err_git(g, e, "journal: reading refs");
+    git_reference_iterator_free(it);
+    free(glob);
+    return rc;
+}

@@ -228,6 +228,27 @@ static enum err write_one_by_one(struct journaler *j, struct batch *b, size_t *w
     return OK;
 }
 
+/* A zone that is held once more gets a new line of waiting versions; the old one stays named. */
+static enum err keep_waiting_line(struct journaler *j, const struct store_change *c,
+                                  const struct journal_entry *en, struct errinfo *e)
+{
+    struct journal_oid old, at = en->commit;
+    struct journal_commit tip, at_commit;
+    enum err rc;
+
+    if (journal_ref_get(j->journal, LINE_WAITING, c->zone, &old, NULL) != OK ||
+        journal_commit_get(j->journal, &old, &tip, NULL) != OK)
+        return OK; /* there is none, or none that could be kept */
+    while (memcmp(&at, &old, sizeof(at)) != 0) {
+        if ((rc = journal_commit_get(j->journal, &at, &at_commit, e)))
+            return rc;
+        if (!at_commit.waiting || at_commit.version <= tip.version)
+            return journal_ref_keep(j->journal, c->zone, tip.version, &old, e);
+        at = at_commit.parent;
+    }
+    return OK;
+}
+
 static enum err set_refs(struct journaler *j, const struct batch *b, size_t n, struct errinfo *e)
 {
     for (size_t i = 0; i < n; i++) {
@@ -240,6 +261,8 @@ static enum err set_refs(struct journaler *j, const struct batch *b, size_t n, s
                     b->changes[k].waiting == b->changes[i].waiting;
         if (newer)
             continue;
+        if (line == LINE_WAITING && (rc = keep_waiting_line(j, &b->changes[i], &b->entries[i], e)))
+            return rc;
         rc = journal_ref_set(j->journal, line, b->changes[i].zone, &b->entries[i].commit, e);
         if (rc)
             return rc;

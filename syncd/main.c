@@ -20,15 +20,18 @@
 #include "syncd/private_query.h"
 #include "syncd/producer.h"
 #include "syncd/remotes.h"
+#include "syncd/restore.h"
 #include "syncd/updates.h"
 #include "syncd/watch.h"
 #include "syncd/xfrout.h"
 
 struct syncd {
     const char *config_path;
-    struct config *file;   /* as it was read */
-    char *data_dir;        /* whatever a reload says: the store does not move */
-    struct config *config; /* with the autoprimaries of the store; what is in force */
+    bool restore;
+    const char *restore_from; /* NULL: the journal that is there */
+    struct config *file;      /* as it was read */
+    char *data_dir;           /* whatever a reload says: the store does not move */
+    struct config *config;    /* with the autoprimaries of the store; what is in force */
     struct cage cage;
     char sandbox[64];
     struct keyring *keys;
@@ -574,9 +577,13 @@ static void stop(struct syncd *s)
 /* ---- Command line ---- */
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'C'},
-    {"help-config", no_argument, NULL, 'H'},  {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'},
+    {"check-config", no_argument, NULL, 'C'},
+    {"help-config", no_argument, NULL, 'H'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {"restore", optional_argument, NULL, 'R'},
+    {NULL, 0, NULL, 0},
 };
 
 static void usage(FILE *to)
@@ -586,6 +593,7 @@ static void usage(FILE *to)
                 "  -c, --config FILE   default: /etc/zoneledger/zoneledger.conf\n"
                 "      --check-config  read and check it, say what is wrong, and exit\n"
                 "      --help-config   all configuration items\n"
+                "      --restore[=REPOSITORY]  make the store anew from the history, and exit\n"
                 "      --version, -h, --help\n",
                 to);
 }
@@ -612,6 +620,10 @@ static int parse_options(struct syncd *s, bool *check, int argc, char **argv)
         case 'C':
             *check = true;
             break;
+        case 'R':
+            s->restore = true;
+            s->restore_from = optarg;
+            break;
         case 'H':
             help_config();
             return 0;
@@ -631,6 +643,33 @@ static int parse_options(struct syncd *s, bool *check, int argc, char **argv)
         return 64;
     }
     return -1;
+}
+
+static int restore(const struct syncd *s)
+{
+    struct restore_report r;
+    struct errinfo e = {0};
+
+    if (restore_run(&r, s->config, s->restore_from, &e) != OK) {
+        (void)fprintf(stderr, "syncd: nothing is restored: %s\n", e.text);
+        return 1;
+    }
+    (void)printf("restored: %llu zones (%llu removed, %llu held), %llu versions (%llu waiting), "
+                 "changes up to %llu\n",
+                 (unsigned long long)r.zones, (unsigned long long)r.removed,
+                 (unsigned long long)r.held, (unsigned long long)r.versions,
+                 (unsigned long long)r.waiting, (unsigned long long)r.last_seq);
+    if (r.missing)
+        (void)printf("%llu versions are not in that repository\n", (unsigned long long)r.missing);
+    return 0;
+}
+
+static void free_config(struct syncd *s)
+{
+    keyring_unref(s->keys);
+    config_unref(s->config);
+    config_unref(s->file);
+    free(s->data_dir);
 }
 
 int main(int argc, char **argv)
@@ -659,13 +698,16 @@ int main(int argc, char **argv)
     if (check) {
         (void)printf("%s: right; %zu zones, %zu primaries, %zu keys\n", s.config_path,
                      s.config->zone_count, s.config->primary_count, s.config->key_count);
-        keyring_unref(s.keys);
-        config_unref(s.config);
-        config_unref(s.file);
-        free(s.data_dir);
+        free_config(&s);
         return 0;
     }
     (void)umask(0027);
+    if (s.restore) {
+        log_init("syncd", s.config->log_level, s.config->log_format);
+        code = restore(&s);
+        free_config(&s);
+        return code;
+    }
     (void)signal(SIGPIPE, SIG_IGN);
     (void)prctl(PR_SET_DUMPABLE, 0); /* secrets stay out of core dumps */
     descriptors_raise();

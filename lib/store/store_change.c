@@ -282,8 +282,8 @@ static enum err change_fits(const struct changeset *cs, const struct zone *new_z
     return OK;
 }
 
-static enum err zone_set_served(struct store *s, int64_t zone_id, const struct store_version *v,
-                                struct errinfo *e)
+enum err zone_set_served(struct store *s, int64_t zone_id, const struct store_version *v,
+                         struct errinfo *e)
 {
     sqlite3_stmt *st = NULL;
     enum err rc;
@@ -338,8 +338,8 @@ enum err store_change_put(struct store *s, struct store_zone *z, const struct zo
     return wrap_zone(rc, z, e);
 }
 
-static enum err zone_set_last_version(struct store *s, int64_t zone_id, uint64_t version,
-                                      struct errinfo *e)
+enum err zone_set_last_version(struct store *s, int64_t zone_id, uint64_t version,
+                               struct errinfo *e)
 {
     sqlite3_stmt *st = NULL;
     enum err rc;

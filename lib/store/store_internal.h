@@ -24,6 +24,7 @@ enum stmt_id {
     ST_LOG_GET,
     ST_LOG_NEXT,
     ST_LOG_SET_FIRST,
+    ST_LOG_RESTORE,
     ST_META_GET,
     ST_META_PUT,
     ST_ZONE_BY_NAME,
@@ -189,6 +190,10 @@ MUST_USE enum err change_read(sqlite3_stmt *st, bool all, struct store_change *o
 MUST_USE enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind,
                                 uint64_t version, struct wall at, const struct changeset *cs,
                                 uint64_t seq, struct errinfo *e);
+MUST_USE enum err zone_set_served(struct store *s, int64_t zone_id, const struct store_version *v,
+                                  struct errinfo *e);
+MUST_USE enum err zone_set_last_version(struct store *s, int64_t zone_id, uint64_t version,
+                                        struct errinfo *e);
 /* The changes of one zone with after < version <= upto that ST_CHANGES_BACK or ST_CHANGES_WAITING
  * give. */
 MUST_USE enum err changes_of_zone(struct store *s, enum stmt_id id, int64_t zone_id, uint64_t after,

@@ -35,6 +35,7 @@ const char *const statement_texts[ST_COUNT] = {
 
     [ST_LOG_GET] = "SELECT last_seq, first_seq FROM log",
     [ST_LOG_NEXT] = "UPDATE log SET last_seq = last_seq + 1 RETURNING last_seq",
+    [ST_LOG_RESTORE] = "UPDATE log SET last_seq = ?1, first_seq = ?1 + 1",
     [ST_LOG_SET_FIRST] = "UPDATE log SET first_seq = ?1",
 
     [ST_META_GET] = "SELECT value FROM metadata WHERE key = ?1",

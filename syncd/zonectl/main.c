@@ -108,6 +108,7 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
         switch (c) {
         case 'c':
             set_socket(socket, socket_of_config(optarg));
+            opt->config = optarg;
             break;
         case OPT_SOCKET:
             set_socket(socket, xstrdup(optarg));

@@ -648,6 +648,8 @@ static const struct verb table[] = {
      run_metrics},
     {"journal remotes", "", 0, 0, "where the history is pushed to, and how far each is",
      run_journal_remotes},
+    {"journal restore", "[REPOSITORY]", 0, 1,
+     "make the store anew from the history (syncd does not run)", run_journal_restore},
     {"journal push", "[REMOTE]", 0, 1, "push it now, to this one or to all", run_journal_push},
     {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
 };

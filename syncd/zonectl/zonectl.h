@@ -16,6 +16,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_LOST = 2, EXIT_UNREACHABLE = 3, EXI
 
 struct options {
     const char *socket; /* path */
+    const char *config; /* path; NULL: not given */
     bool json;
     bool color;
     bool dry_run;
@@ -86,6 +87,7 @@ int run_catalog_approve(const struct call *c);
 
 int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
+int run_journal_restore(const struct call *c); /* restore.c */
 void print_remotes_short(const struct call *c, const json_t *list); /* for status */
 
 /* ---- zonefile.c ---- */
