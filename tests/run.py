@@ -1,32 +1,39 @@
 #!/usr/bin/python3
 """Runs the tests that `make check` built and closes with one line: N passed, N failed, N skipped."""
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import xml.etree.ElementTree as ET
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Totals:
+    """Filled by several threads."""
+
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.failures = []
+        self.lock = threading.Lock()
 
     def add(self, passed=0, failed=0, skipped=0):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.skipped += skipped
 
-    def fail(self, name, output=''):
-        self.failed += 1
-        self.failures.append(name)
-        if output:
-            print(output[-6000:])
+    def fail(self, name, output='', failed=1):
+        with self.lock:
+            self.failed += failed
+            self.failures.append(name)
+            if output:
+                print(output[-6000:])
 
 
 def run(cmd, timeout, env=None):
@@ -59,10 +66,9 @@ def run_cmocka(program, label, totals):
             ok += 1
         elif re.match(r'not ok \d+', line):
             bad += 1
-    totals.add(ok, bad, skipped)
+    totals.add(passed=ok, skipped=skipped)
     if bad:
-        totals.failures.append(label)
-        print(out[-6000:])
+        totals.fail(label, out, bad)
     elif code != 0:
         totals.fail(label, out)
     elif ok + skipped == 0:
@@ -105,9 +111,29 @@ def run_pytest(build, jobs, totals):
             return
         n = {k: int(suite.get(k, 0)) for k in ('tests', 'failures', 'errors', 'skipped')}
         bad = n['failures'] + n['errors']
-        totals.add(n['tests'] - bad - n['skipped'], bad, n['skipped'])
+        totals.add(passed=n['tests'] - bad - n['skipped'], skipped=n['skipped'])
         if bad:
-            totals.failures.append('integration')
+            totals.fail('integration', failed=bad)
+
+
+def run_programs(san, tsan, jobs, totals):
+    """The tests that are programs of their own, `jobs` at a time."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        def start(what, program, *args):
+            return pool.submit(what, program, *args, totals)
+        runs = []
+        if tsan:
+            for rel in (ROOT / 'tests/tsan.list').read_text().split():
+                runs.append(start(run_cmocka, tsan / rel, f'{rel} (thread sanitizer)'))
+        for src in sorted(ROOT.glob('tests/unit/**/test_*.c')) + sorted(ROOT.glob('tests/scenario/test_*.c')):
+            rel = src.relative_to(ROOT).with_suffix('')
+            runs.append(start(run_cmocka, san / rel, str(rel)))
+        for src in sorted(ROOT.glob('tests/fuzz/fuzz_*.c')):
+            rel = src.relative_to(ROOT).with_suffix('')
+            corpus = ROOT / 'tests/fuzz/corpus' / src.stem.removeprefix('fuzz_')
+            runs.append(start(run_corpus, san / rel, corpus, str(rel)))
+        for r in runs:
+            r.result()  # an exception of a thread is one of ours
 
 
 def main():
@@ -123,15 +149,7 @@ def main():
     if args.only != 'integration':
         code, out = run(['tests/layers.sh'], 60)
         totals.add(passed=1) if code == 0 else totals.fail('layers', out)
-        for src in sorted(ROOT.glob('tests/unit/**/test_*.c')) + sorted(ROOT.glob('tests/scenario/test_*.c')):
-            rel = src.relative_to(ROOT).with_suffix('')
-            run_cmocka(san / rel, str(rel), totals)
-        for src in sorted(ROOT.glob('tests/fuzz/fuzz_*.c')):
-            rel = src.relative_to(ROOT).with_suffix('')
-            run_corpus(san / rel, ROOT / 'tests/fuzz/corpus' / src.stem.removeprefix('fuzz_'), str(rel), totals)
-        if args.tsan:
-            for rel in (ROOT / 'tests/tsan.list').read_text().split():
-                run_cmocka(ROOT / args.tsan / rel, f'{rel} (thread sanitizer)', totals)
+        run_programs(san, ROOT / args.tsan if args.tsan else None, args.jobs, totals)
     if args.only != 'unit':
         run_pytest(san, args.jobs, totals)
     if totals.failures:

@@ -3,6 +3,10 @@
 SAN_BUILD := build/address-undefined
 TSAN_BUILD := build/thread
 
+# Builds use all processors unless make was told how many (-j).
+JOBS ?= $(shell nproc)
+BUILD = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
 .PHONY: help deps demo check check-unit check-integration bench fuzz storm differential soak fault asan tsan lint \
         layers format install
 
@@ -30,47 +34,47 @@ deps:
 # installs first and then calls make again.
 demo:
 	@tests/deps.sh build demo
-	@$(MAKE) --no-print-directory all
+	@$(BUILD) all
 	@conf/demo/demo.sh build/release/bin
 
 check:
 	@tests/deps.sh build demo check
-	@$(MAKE) --no-print-directory SAN=address,undefined all unit-bins fuzz-bins test-bins
-	@$(MAKE) --no-print-directory SAN=thread tsan-bins
+	@$(BUILD) SAN=address,undefined all unit-bins fuzz-bins test-bins
+	@$(BUILD) SAN=thread tsan-bins
 	@tests/run.py --san $(SAN_BUILD) --tsan $(TSAN_BUILD)
 
 check-unit:
-	@$(MAKE) --no-print-directory SAN=address,undefined unit-bins fuzz-bins
+	@$(BUILD) SAN=address,undefined unit-bins fuzz-bins
 	@tests/run.py --san $(SAN_BUILD) --only unit
 
 check-integration:
-	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins
+	@$(BUILD) SAN=address,undefined all test-bins
 	@tests/run.py --san $(SAN_BUILD) --only integration
 
 .PHONY: tsan-bins
 tsan-bins: $(addprefix $(B)/,$(shell cat tests/tsan.list))
 
 asan:
-	@$(MAKE) --no-print-directory SAN=address,undefined all
+	@$(BUILD) SAN=address,undefined all
 tsan:
-	@$(MAKE) --no-print-directory SAN=thread all
+	@$(BUILD) SAN=thread all
 
 bench:
 	@tests/deps.sh build demo check bench
-	@$(MAKE) --no-print-directory all bench-bins test-bins
+	@$(BUILD) all bench-bins test-bins
 	@tests/bench/run.py build/release $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS))
 
 FUZZ_SECONDS ?= 60
 fuzz:
 	@tests/deps.sh build check
-	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined VARIANT=fuzz FUZZER=yes fuzzers
+	@$(BUILD) CC=clang SAN=address,undefined VARIANT=fuzz FUZZER=yes fuzzers
 	@tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
 
 # Every wire parser, millions of inputs that chance makes from the seeds; a failure names its seed.
 STORM ?= 5000000
 storm:
 	@tests/deps.sh build check
-	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins fuzz-bins unit-bins
+	@$(BUILD) SAN=address,undefined all test-bins fuzz-bins unit-bins
 	@ZL_STORM=$(STORM) ZL_SEED=$${SEED:-$$RANDOM} ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration/test_storm.py
 	@set -e; for t in tests/fuzz/fuzz_*.c; do n=$$(basename $$t .c); seed=$${SEED:-$$RANDOM}; \
@@ -83,7 +87,7 @@ differential: COUNT ?= 1000000
 differential: SEED ?= 1
 differential:
 	@tests/deps.sh build demo check
-	@$(MAKE) --no-print-directory all
+	@$(BUILD) all
 	@for seed in $$(seq $(SEED) $$(($(SEED) + 19))); do \
 	    ZL_SEED=$$seed ZL_DIFFERENTIAL=$$(($(COUNT) / 20)) ZL_BIN=build/release/bin ZL_BUILD=build/release \
 	        PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider \
@@ -95,8 +99,8 @@ differential:
 FAULTS ?= 100
 fault:
 	@tests/deps.sh build demo check
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins unit-bins
+	@$(BUILD) all
+	@$(BUILD) SAN=address,undefined all test-bins unit-bins
 	@ZL_STRIDE=1 $(SAN_BUILD)/tests/unit/journal/test_kill
 	@ZL_KILLS=1000 ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/integration/test_kill.py
@@ -107,7 +111,7 @@ fault:
 SOAK_MINUTES ?= 60
 soak:
 	@tests/deps.sh build demo check
-	@$(MAKE) --no-print-directory SAN=address,undefined all test-bins
+	@$(BUILD) SAN=address,undefined all test-bins
 	@end=$$(($$(date +%s) + 60 * $(SOAK_MINUTES))); \
 	while [ $$(date +%s) -lt $$end ]; do \
 	    ZL_SEED=$$RANDOM$$RANDOM ZL_BIN=$(SAN_BUILD)/bin ZL_BUILD=$(SAN_BUILD) PYTHONDONTWRITEBYTECODE=1 \
@@ -126,7 +130,7 @@ lint:
 	@tests/deps.sh build check lint
 	@clang-format --dry-run -Werror $(SOURCES)
 	@tests/layers.sh
-	@$(MAKE) --no-print-directory CC=clang VARIANT=clang all
+	@$(BUILD) CC=clang VARIANT=clang all
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --suppressions-list=tests/cppcheck.supp -I. -D_GNU_SOURCE lib journal authd syncd
 	@clang-tidy --quiet $(filter-out tests/%,$(filter %.c,$(SOURCES))) -- -std=c17 $(CPPFLAGS) \
