@@ -100,13 +100,6 @@ static bool says_no_room(const char *text)
     return strstr(text, "No space left on device") || strstr(text, "Disk quota exceeded");
 }
 
-enum err err_file(int errnum, struct errinfo *e, const char *what, const char *path)
-{
-    enum err rc = err_sys(errnum, e, "%s %s", what, path);
-
-    return errnum == ENOSPC || errnum == EDQUOT ? ERR_LIMIT : rc;
-}
-
 enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
 {
     const git_error *g = git_error_last();
@@ -137,54 +130,6 @@ enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
     default:
         return ERR_IO;
     }
-}
-
-enum err dir_sync(const char *path, struct errinfo *e)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum err rc = OK;
-
-    if (fd < 0)
-        return err_sys(errno, e, "opening %s", path);
-    if (fsync(fd) < 0)
-        rc = err_sys(errno, e, "fsync of %s", path);
-    (void)close(fd);
-    return rc;
-}
-
-static enum err sync_parent(const char *path, struct errinfo *e)
-{
-    char *dir = xstrdup(path);
-    char *slash = strrchr(dir, '/');
-    enum err rc;
-
-    if (slash)
-        slash[slash == dir] = 0;
-    rc = dir_sync(slash ? dir : ".", e);
-    free(dir);
-    return rc;
-}
-
-enum err file_replace(const char *path, const char *text, struct errinfo *e)
-{
-    char *tmp = xasprintf("%s.lock", path); /* git's convention, and swept at start */
-    size_t len = strlen(text);
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    enum err rc = OK;
-
-    if (fd < 0)
-        rc = err_sys(errno, e, "creating %s", tmp);
-    else if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
-        rc = err_sys(errno, e, "writing %s", tmp);
-    if (fd >= 0 && close(fd) < 0 && rc == OK)
-        rc = err_sys(errno, e, "closing %s", tmp);
-    FAULT("journal:before_rename");
-    if (rc == OK && rename(tmp, path) < 0)
-        rc = err_sys(errno, e, "renaming %s", tmp);
-    if (rc == OK)
-        rc = sync_parent(path, e);
-    free(tmp);
-    return rc;
 }
 
 /* ---- Opening ---- */
@@ -228,7 +173,7 @@ static enum err make_dirs(const char *path, struct errinfo *e)
             continue;
         *s = 0;
         if (mkdir(p, 0700) == 0)
-            rc = sync_parent(p, e);
+            rc = dir_sync_parent(p, e);
         else if (errno != EEXIST)
             rc = err_sys(errno, e, "creating %s", p);
         *s = c;
@@ -318,7 +263,7 @@ static enum err lay_out(const char *path, struct errinfo *e)
         free(dir);
     }
     if (rc == OK && !is_good_head(head))
-        rc = file_replace(head, HEAD_TEXT, e);
+        rc = file_replace(head, HEAD_TEXT, strlen(HEAD_TEXT), 0644, e);
     if (rc == OK)
         rc = heal_config(config, e);
     free(head);

@@ -7,6 +7,7 @@
  *   odb.c     objects on the disk             heal.c    what a crash left behind
  *   write.c   journal_write                   read.c    load, diff, commit, content id
  *   repack.c  merging packs                   journal.c opening and closing
+ *   sign.c    signatures of commits           sshsig.c  keys and signatures as OpenSSH has them
  */
 #ifndef ZL_JOURNAL_INTERNAL_H
 #define ZL_JOURNAL_INTERNAL_H
@@ -16,6 +17,8 @@
 #include <zlib.h>
 
 #include "journal/journal.h"
+#include "journal/sign.h"
+#include "lib/base/file.h"
 
 #define PART_RECORDS_MAX 256 /* records of a part that stays a blob */
 #define OID_HEX_CHARS 40
@@ -34,14 +37,8 @@ static inline bool oid_eq(const struct journal_oid *a, const struct journal_oid 
 }
 
 /* Our sentence and libgit2's behind it; the kind by libgit2's code and class. */
-/* err_sys, but ERR_LIMIT if the disk is full. */
-enum err err_file(int errnum, struct errinfo *e, const char *what, const char *path);
 enum err err_git(int code, struct errinfo *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* Writes a small file as a whole: temporary name, fsync, rename, fsync of the directory. */
-MUST_USE enum err file_replace(const char *path, const char *text, struct errinfo *e);
-MUST_USE enum err dir_sync(const char *path, struct errinfo *e);
 
 /* ---- Objects ---- */
 
@@ -110,6 +107,7 @@ struct journal {
     char *pack_dir;
     char *node;
     bool writer;
+    const struct journal_key *key; /* lent; NULL: commits are not signed */
 
     git_repository *repo;
     git_odb *odb;
@@ -250,8 +248,23 @@ void commit_encode(struct buf *out, const struct journal_entry *entry, const cha
 /* Strict. `zone` gets the Zone trailer's name. ERR_CORRUPT. */
 MUST_USE enum err commit_decode(struct journal_commit *out, uint8_t zone[NAME_MAX_OCTETS],
                                 const uint8_t *data, size_t len, struct errinfo *e);
+/* Signs the octets of a commit: they are replaced by those with a signature. ERR_UNSUPPORTED. */
+MUST_USE enum err commit_sign(struct buf *commit, const struct journal_key *k, struct errinfo *e);
 /* Only the tree, for walking. */
 MUST_USE enum err commit_tree(struct journal_oid *tree, const uint8_t *data, size_t len,
                               struct errinfo *e);
+
+/* ---- Keys and signatures (sshsig.c) ---- */
+
+#define SIGN_NAMESPACE "git" /* what git signs commits for */
+
+/* Appends a signature of the message; each line but the first begins with `line_start`.
+ * ERR_UNSUPPORTED. */
+MUST_USE enum err sshsig_make(struct buf *out, const struct journal_key *k, const void *message,
+                              size_t len, const char *line_start, struct errinfo *e);
+/* True if it is the message's signature by *by. *known_form: it is a signature at all, of the kind
+ * that we make, and *by is known. */
+bool sshsig_check(struct journal_signer *by, bool *known_form, const char *armour,
+                  size_t armour_len, const void *message, size_t len);
 
 #endif

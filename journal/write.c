@@ -79,6 +79,10 @@ static enum err write_entry(struct packer *p, const struct journal_entry *entry,
 
     if (rc == OK) {
         commit_encode(&b, entry, p->j->node, &parent, &out->tree);
+        if (p->j->key)
+            rc = commit_sign(&b, p->j->key, e);
+    }
+    if (rc == OK) {
         rc = packer_put(p, OBJ_COMMIT, b.data, b.len, &out->commit, e);
     }
     buf_free(&b);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -90,20 +91,6 @@ static enum err db_make(struct store *s, struct errinfo *e)
     }
     (void)close(fd);
     return OK;
-}
-
-/* The names of the files, durably. SQLite syncs the directory too, but does not look whether that
- * succeeded. */
-static enum err dir_sync(const char *dir, struct errinfo *e)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum err rc = OK;
-
-    if (fd < 0 || fsync(fd) != 0)
-        rc = err_sys(errno, e, "%s: cannot sync the directory", dir);
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
 }
 
 /* The name as a URI, since readonly_shm cannot be said otherwise: each octet that could mean
