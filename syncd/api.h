@@ -13,6 +13,7 @@
 #include "syncd/notify_out.h"
 #include "syncd/remotes.h"
 #include "syncd/replicate.h"
+#include "syncd/signing.h"
 #include "syncd/watch.h"
 #include "syncd/xfrout.h"
 
@@ -27,6 +28,7 @@ struct api_env {
     struct notify_out *notify;
     struct watch *watch;
     struct remotes *remotes;
+    struct signing *signing;
     struct config *config;
     struct store_readers *readers; /* lent */
     const char *sandbox;           /* what is in force of it */

@@ -20,6 +20,7 @@ struct journaler {
     struct committer *committer;
     struct journal *journal; /* journal thread, after the start */
     struct store *store;     /* likewise; a reader */
+    struct signing *signing; /* lent; NULL: none */
     pthread_t thread;
     unsigned writes_since_repack;
 
@@ -289,8 +290,12 @@ static enum err batch_store_ids(struct journaler *j, const struct batch *b, size
 static enum err batch_write(struct journaler *j, struct batch *b, size_t *written,
                             struct errinfo *e)
 {
-    enum err rc = journal_write(j->journal, b->entries, b->n, e);
     struct errinfo later = {0};
+    enum err rc;
+
+    if (j->signing)
+        journal_sign_with(j->journal, signing_current(j->signing));
+    rc = journal_write(j->journal, b->entries, b->n, e);
 
     *written = rc == OK ? b->n : 0;
     if (rc == ERR_CORRUPT || rc == ERR_CONFLICT)
@@ -532,7 +537,7 @@ static void journaler_free(struct journaler *j)
 }
 
 enum err journaler_start(struct journaler **out, struct committer *committer, const char *data_dir,
-                         const char *node, struct errinfo *e)
+                         const char *node, struct signing *signing, struct errinfo *e)
 {
     struct journaler *j = xcalloc(1, sizeof(*j));
     char *path = xasprintf("%s/journal.git", data_dir);
@@ -541,6 +546,7 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
     int failed;
 
     j->committer = committer;
+    j->signing = signing;
     j->awake = true;
     pthread_mutex_init(&j->lock, NULL);
     pthread_condattr_init(&attr);

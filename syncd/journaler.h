@@ -8,13 +8,15 @@
 #define ZL_SYNCD_JOURNALER_H
 
 #include "syncd/commit.h"
+#include "syncd/signing.h"
 
 struct journaler;
 
 /* Opens DATA_DIR/journal.git, mends refs from the store, starts the thread, which drains at once.
- */
+ * `signing` (NULL: none) is lent until journaler_stop. */
 MUST_USE enum err journaler_start(struct journaler **out, struct committer *committer,
-                                  const char *data_dir, const char *node, struct errinfo *e);
+                                  const char *data_dir, const char *node, struct signing *signing,
+                                  struct errinfo *e);
 /* Drains what is there (unless it fails), then stops. */
 void journaler_stop(struct journaler *j);
 

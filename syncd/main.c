@@ -37,6 +37,7 @@ struct syncd {
     struct keyring *keys;
     struct loop *loop;
     struct committer *committer;
+    struct signing *signing;
     struct journaler *journaler;
     struct front *front;
     struct replicator *replicator;
@@ -409,6 +410,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .notify = s->notify,
                           .watch = s->watch,
                           .remotes = s->remotes,
+                          .signing = s->signing,
                           .config = s->config,
                           .readers = s->readers,
                           .sandbox = s->sandbox,
@@ -509,7 +511,8 @@ static enum err start(struct syncd *s, struct errinfo *e)
         (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
         (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
                               c->change_log_bytes, on_committed, s, e)) ||
-        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, e)) ||
+        (rc = signing_open(&s->signing, c->data_dir, c->node, clock_wall(clock_real()), e)) ||
+        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, s->signing, e)) ||
         (rc = add_autoprimaries(s, e)))
         return rc;
     s->readers = store_readers_new(c->data_dir);
@@ -565,6 +568,7 @@ static void stop(struct syncd *s)
     committer_stop(s->committer);
     loop_free(s->loop);
     remotes_free(s->remotes);
+    signing_free(s->signing);
     zone_cache_free(s->cache); /* threads of the loop have used these */
     store_readers_free(s->readers);
     keyring_unref(s->keys);

@@ -651,6 +651,11 @@ static const struct verb table[] = {
     {"journal restore", "[REPOSITORY]", 0, 1,
      "make the store anew from the history (syncd does not run)", run_journal_restore},
     {"journal push", "[REMOTE]", 0, 1, "push it now, to this one or to all", run_journal_push},
+    {"journal key create", "", 0, 0, "from now on the history is signed", run_journal_key_create},
+    {"journal key rotate", "", 0, 0, "a new key signs from now on", run_journal_key_rotate},
+    {"journal key list", "", 0, 0, "the keys that sign the history, and did", run_journal_key_list},
+    {"journal key export", "", 0, 0, "their public halves, for git's gpg.ssh.allowedSignersFile",
+     run_journal_key_export},
     {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
 };
 

@@ -87,8 +87,15 @@ int run_catalog_approve(const struct call *c);
 
 int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
-int run_journal_restore(const struct call *c); /* restore.c */
+int run_journal_restore(const struct call *c);                      /* restore.c */
 void print_remotes_short(const struct call *c, const json_t *list); /* for status */
+
+/* ---- keys.c ---- */
+
+int run_journal_key_create(const struct call *c);
+int run_journal_key_rotate(const struct call *c);
+int run_journal_key_list(const struct call *c);
+int run_journal_key_export(const struct call *c);
 
 /* ---- zonefile.c ---- */
 
