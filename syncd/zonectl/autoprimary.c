@@ -6,13 +6,6 @@
 #include "lib/base/mem.h"
 #include "syncd/zonectl/zonectl.h"
 
-static const char *str(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 static bool put_number(json_t *body, const char *name, const char *option, const char *text)
 {
     char *end = NULL;
@@ -58,8 +51,8 @@ int run_autoprimary_add(const struct call *c)
     if (code != EXIT_DONE)
         return code;
     if (!verb_print_json(c, &r))
-        (void)printf("%s may bring zones that name %s%s\n", str(r.json, "ip"),
-                     str(r.json, "nameserver"),
+        (void)printf("%s may bring zones that name %s%s\n", verb_text(r.json, "ip"),
+                     verb_text(r.json, "nameserver"),
                      o->key ? "" : "; no key is asked for, its address alone decides");
     reply_free(&r);
     return EXIT_DONE;
@@ -133,11 +126,11 @@ int run_autoprimary_list(const struct call *c)
         {
             bool has_key = json_is_string(json_object_get(a, "key"));
 
-            table_add(&t, str(a, "ip"), TINT_NONE);
-            table_add(&t, str(a, "nameserver"), TINT_NONE);
-            table_add(&t, str(a, "account"), TINT_NONE);
-            table_add(&t, has_key ? str(a, "key") : "none", has_key ? TINT_NONE : TINT_WARN);
-            table_add(&t, str(a, "source"), TINT_NONE);
+            table_add(&t, verb_text(a, "ip"), TINT_NONE);
+            table_add(&t, verb_text(a, "nameserver"), TINT_NONE);
+            table_add(&t, verb_text(a, "account"), TINT_NONE);
+            table_add(&t, has_key ? verb_text(a, "key") : "none", has_key ? TINT_NONE : TINT_WARN);
+            table_add(&t, verb_text(a, "source"), TINT_NONE);
             add_limits(&t, a);
             add_suffixes(&t, a);
         }
@@ -151,7 +144,7 @@ static int print_why(const struct call *c, const struct reply *r)
 {
     static const char *const titles[] = {"RULE", "WHAT", "RESULT", "WHY"};
     struct table t = {.titles = titles, .columns = 4};
-    const char *verdict = str(r->json, "verdict");
+    const char *verdict = verb_text(r->json, "verdict");
     const json_t *s;
     size_t i;
 
@@ -159,10 +152,10 @@ static int print_why(const struct call *c, const struct reply *r)
     {
         bool passed = json_is_true(json_object_get(s, "passed"));
 
-        table_add(&t, str(s, "rule"), TINT_NONE);
-        table_add(&t, str(s, "what"), TINT_NONE);
+        table_add(&t, verb_text(s, "rule"), TINT_NONE);
+        table_add(&t, verb_text(s, "what"), TINT_NONE);
         table_add(&t, passed ? "passed" : "REFUSED", passed ? TINT_GOOD : TINT_BAD);
-        table_add(&t, str(s, "text"), TINT_NONE);
+        table_add(&t, verb_text(s, "text"), TINT_NONE);
     }
     table_print(&t, c->opt);
     (void)printf("A NOTIFY for %s from %s%s%s would %s.\n", c->args[0], c->args[1],
@@ -190,7 +183,7 @@ int run_autoprimary_why(const struct call *c)
     code = verb_request(&r, c, "GET", path, NULL);
     if (code != EXIT_DONE)
         return code;
-    code = strcmp(str(r.json, "verdict"), "refused") == 0 ? EXIT_REFUSED : EXIT_DONE;
+    code = strcmp(verb_text(r.json, "verdict"), "refused") == 0 ? EXIT_REFUSED : EXIT_DONE;
     if (!verb_print_json(c, &r))
         code = print_why(c, &r);
     reply_free(&r);

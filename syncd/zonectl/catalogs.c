@@ -5,13 +5,6 @@
 #include "lib/base/mem.h"
 #include "syncd/zonectl/zonectl.h"
 
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 static void add_count(struct table *t, const json_t *j, const char *key, enum tint tint)
 {
     json_int_t n = json_integer_value(json_object_get(j, key));
@@ -19,17 +12,6 @@ static void add_count(struct table *t, const json_t *j, const char *key, enum ti
 
     table_add(t, text, n ? tint : TINT_NONE);
     free(text);
-}
-
-static char *catalog_path(const char *name, const char *rest)
-{
-    struct buf b = BUF_INIT;
-
-    buf_str(&b, "/catalogs/");
-    client_escape(&b, name);
-    buf_str(&b, rest);
-    (void)buf_cstr(&b);
-    return (char *)b.data;
 }
 
 int run_catalog_list(const struct call *c)
@@ -45,14 +27,14 @@ int run_catalog_list(const struct call *c)
     if (code == EXIT_DONE && !verb_print_json(c, &r)) {
         json_array_foreach(r.json, i, k)
         {
-            table_add(&t, text_of(k, "name"), TINT_NONE);
-            table_add(&t, text_of(k, "state"),
-                      strcmp(text_of(k, "state"), "ok") == 0 ? TINT_GOOD : TINT_WARN);
+            table_add(&t, verb_text(k, "name"), TINT_NONE);
+            table_add(&t, verb_text(k, "state"),
+                      strcmp(verb_text(k, "state"), "ok") == 0 ? TINT_GOOD : TINT_WARN);
             add_count(&t, k, "members", TINT_NONE);
             add_count(&t, k, "zones", TINT_NONE);
             add_count(&t, k, "refused", TINT_WARN);
             add_count(&t, k, "waiting_to_go", TINT_WARN);
-            table_add(&t, text_of(k, "last_error"), TINT_WARN);
+            table_add(&t, verb_text(k, "last_error"), TINT_WARN);
         }
         table_print(&t, c->opt);
     }
@@ -67,15 +49,15 @@ int run_catalog_show(const struct call *c)
     struct reply r = {0};
     const json_t *m;
     size_t i;
-    int code = verb_request(&r, c, "GET", catalog_path(c->args[0], ""), NULL);
+    int code = verb_request(&r, c, "GET", verb_path("catalogs", c->args[0], ""), NULL);
 
     if (code == EXIT_DONE && !verb_print_json(c, &r)) {
         json_array_foreach(json_object_get(r.json, "members"), i, m)
         {
-            table_add(&t, text_of(m, "zone"), TINT_NONE);
-            table_add(&t, text_of(m, "state"),
-                      strcmp(text_of(m, "state"), "served") == 0 ? TINT_GOOD : TINT_WARN);
-            table_add(&t, text_of(m, "why"), TINT_WARN);
+            table_add(&t, verb_text(m, "zone"), TINT_NONE);
+            table_add(&t, verb_text(m, "state"),
+                      strcmp(verb_text(m, "state"), "served") == 0 ? TINT_GOOD : TINT_WARN);
+            table_add(&t, verb_text(m, "why"), TINT_WARN);
         }
         table_print(&t, c->opt);
     }
@@ -86,7 +68,7 @@ int run_catalog_show(const struct call *c)
 int run_catalog_approve(const struct call *c)
 {
     struct reply r = {0};
-    int code = verb_request(&r, c, "POST", catalog_path(c->args[0], "/approve"), NULL);
+    int code = verb_request(&r, c, "POST", verb_path("catalogs", c->args[0], "/approve"), NULL);
 
     if (code == EXIT_DONE && !verb_print_json(c, &r))
         (void)printf("%lld zones are removed; their history is kept.\n",

@@ -2,13 +2,6 @@
 #include "lib/base/mem.h"
 #include "syncd/zonectl/zonectl.h"
 
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 static void print_keys(const struct call *c, const json_t *keys)
 {
     static const char *const titles[] = {"KEY", "SIGNS SINCE", "UNTIL", ""};
@@ -20,8 +13,8 @@ static void print_keys(const struct call *c, const json_t *keys)
     {
         bool current = json_is_true(json_object_get(k, "current"));
 
-        table_add(&t, text_of(k, "fingerprint"), TINT_NONE);
-        table_add(&t, text_of(k, "since"), TINT_DIM);
+        table_add(&t, verb_text(k, "fingerprint"), TINT_NONE);
+        table_add(&t, verb_text(k, "since"), TINT_DIM);
         table_add(&t, json_string_value(json_object_get(k, "until")), TINT_DIM);
         table_add(&t, current ? "signs now" : "", TINT_GOOD);
     }
@@ -65,7 +58,7 @@ int run_journal_key_export(const struct call *c)
     int code = verb_request(&r, c, "GET", xstrdup("/journal/keys"), NULL);
 
     if (code == EXIT_DONE && !verb_print_json(c, &r))
-        (void)fputs(text_of(r.json, "allowed_signers"), stdout);
+        (void)fputs(verb_text(r.json, "allowed_signers"), stdout);
     reply_free(&r);
     return code;
 }

@@ -5,13 +5,6 @@
 #include "lib/base/mem.h"
 #include "syncd/zonectl/zonectl.h"
 
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 static json_int_t count_of(const json_t *j, const char *key)
 {
     return json_integer_value(json_object_get(j, key));
@@ -39,11 +32,11 @@ static void add_row(struct table *t, const json_t *p)
 {
     char *zones = xasprintf("%lld", (long long)count_of(p, "zones"));
     char *ms = xasprintf("%lld", (long long)count_of(p, "last_ms"));
-    const char *state = text_of(p, "state");
+    const char *state = verb_text(p, "state");
 
-    table_add(t, text_of(p, "name"), TINT_NONE);
-    table_add(t, text_of(p, "address"), TINT_NONE);
-    table_add(t, text_of(p, "transport"), TINT_NONE);
+    table_add(t, verb_text(p, "name"), TINT_NONE);
+    table_add(t, verb_text(p, "address"), TINT_NONE);
+    table_add(t, verb_text(p, "transport"), TINT_NONE);
     table_add(t, state,
               strcmp(state, "ok") == 0        ? TINT_GOOD
               : strcmp(state, "failing") == 0 ? TINT_BAD
@@ -52,9 +45,9 @@ static void add_row(struct table *t, const json_t *p)
     add_counts(t, p, "probes", "probes_failed", "");
     add_counts(t, p, "transfers", "transfers_failed", "fallbacks");
     table_add(t, ms, TINT_NONE);
-    table_add(t, text_of(p, "last_answer"), TINT_DIM);
-    table_add(t, text_of(p, "failing_since"), TINT_BAD);
-    table_add(t, text_of(p, "last_error"), TINT_WARN);
+    table_add(t, verb_text(p, "last_answer"), TINT_DIM);
+    table_add(t, verb_text(p, "failing_since"), TINT_BAD);
+    table_add(t, verb_text(p, "last_error"), TINT_WARN);
     free(zones);
     free(ms);
 }

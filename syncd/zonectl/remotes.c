@@ -5,13 +5,6 @@
 #include "lib/base/mem.h"
 #include "syncd/zonectl/zonectl.h"
 
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 static long long count_of(const json_t *j, const char *key)
 {
     return (long long)json_integer_value(json_object_get(j, key));
@@ -33,18 +26,18 @@ static void add_text(struct table *t, char *text, enum tint tint)
 static void add_row(struct table *t, const json_t *m)
 {
     long long backlog = count_of(m, "backlog");
-    const char *state = text_of(m, "state");
+    const char *state = verb_text(m, "state");
     bool pushing = json_is_true(json_object_get(m, "pushing"));
 
-    table_add(t, text_of(m, "name"), TINT_NONE);
+    table_add(t, verb_text(m, "name"), TINT_NONE);
     add_text(t, xasprintf("%s%s", state, pushing ? ", pushing" : ""), state_tint(state));
     add_text(t, xasprintf("%lld", backlog), backlog ? TINT_WARN : TINT_NONE);
     add_text(t, xasprintf("%lld s", count_of(m, "lag_s")), TINT_NONE);
     table_add(t, json_string_value(json_object_get(m, "last_push")), TINT_DIM);
     add_text(t, xasprintf("%lld (%lld failed)", count_of(m, "pushes"), count_of(m, "failures")),
              TINT_NONE);
-    table_add(t, text_of(m, "url"), TINT_NONE);
-    table_add(t, text_of(m, "error"), TINT_WARN);
+    table_add(t, verb_text(m, "url"), TINT_NONE);
+    table_add(t, verb_text(m, "error"), TINT_WARN);
 }
 
 static void print_remotes(const struct call *c, const json_t *list)
@@ -92,16 +85,16 @@ void print_remotes_short(const struct call *c, const json_t *list)
 
     json_array_foreach(list, i, m)
     {
-        const char *state = text_of(m, "state");
+        const char *state = verb_text(m, "state");
 
-        (void)printf("%-14s %s: ", i ? "" : "remotes", text_of(m, "name"));
+        (void)printf("%-14s %s: ", i ? "" : "remotes", verb_text(m, "name"));
         print_tinted(c->opt, state_tint(state), state);
         (void)printf(", %lld behind", count_of(m, "backlog"));
         if (count_of(m, "lag_s"))
             (void)printf(" for %lld s", count_of(m, "lag_s"));
-        if (text_of(m, "error")[0]) {
+        if (verb_text(m, "error")[0]) {
             (void)fputs(": ", stdout);
-            print_safe(stdout, text_of(m, "error"));
+            print_safe(stdout, verb_text(m, "error"));
         }
         (void)fputs("\n", stdout);
     }

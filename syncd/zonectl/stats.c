@@ -7,13 +7,6 @@
 
 #define NAME_WIDTH 18
 
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 /* The numbers of an object that are not zero. */
 static void print_numbers(const json_t *j)
 {
@@ -85,7 +78,7 @@ static void print_started(const json_t *j)
     size_t i;
 
     if (!json_is_array(started))
-        (void)printf("%-*s  %s\n", NAME_WIDTH, "since", text_of(j, "started"));
+        (void)printf("%-*s  %s\n", NAME_WIDTH, "since", verb_text(j, "started"));
     json_array_foreach(started, i, v)
     {
         (void)printf("%-*s  ", NAME_WIDTH, "since");

@@ -6,13 +6,6 @@
 
 /* ---- Reading replies ---- */
 
-static const char *str(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s ? s : "";
-}
-
 static char *number(const json_t *j, const char *key)
 {
     const json_t *v = json_object_get(j, key);
@@ -26,58 +19,6 @@ static void add_number(struct table *t, const json_t *j, const char *key, enum t
 
     table_add(t, text, tint);
     free(text);
-}
-
-/* With --json the reply is the output. */
-bool verb_print_json(const struct call *c, const struct reply *r)
-{
-    if (!c->opt->json)
-        return false;
-    if (r->json)
-        (void)json_dumpf(r->json, stdout, JSON_INDENT(2));
-    else
-        (void)fwrite(r->body.data, 1, r->body.len, stdout);
-    (void)putchar('\n');
-    return true;
-}
-
-static char *zone_path(const char *zone, const char *rest)
-{
-    struct buf b = BUF_INIT;
-
-    buf_str(&b, "/zones/");
-    client_escape(&b, zone);
-    buf_str(&b, rest);
-    (void)buf_cstr(&b);
-    return (char *)b.data;
-}
-
-void verb_query_add(char **path, const char *name, const char *value)
-{
-    struct buf b = BUF_INIT;
-
-    if (!value)
-        return;
-    buf_str(&b, *path);
-    buf_str(&b, strchr(*path, '?') ? "&" : "?");
-    buf_str(&b, name);
-    buf_u8(&b, '=');
-    client_escape(&b, value);
-    (void)buf_cstr(&b);
-    free(*path);
-    *path = (char *)b.data;
-}
-
-int verb_request(struct reply *r, const struct call *c, const char *method, char *path,
-                 json_t *body)
-{
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    int code = client_request(r, c->opt, method, path, text, text ? strlen(text) : 0);
-
-    json_decref(body);
-    free(text);
-    free(path);
-    return code;
 }
 
 /* ---- Printing ---- */
@@ -104,41 +45,17 @@ static void print_zones(const struct call *c, const json_t *zones)
 
     json_array_foreach(zones, i, z)
     {
-        table_add(&t, str(z, "name"), TINT_NONE);
-        table_add(&t, str(z, "kind"), TINT_NONE);
-        table_add(&t, str(z, "state"), state_tint(str(z, "state")));
+        table_add(&t, verb_text(z, "name"), TINT_NONE);
+        table_add(&t, verb_text(z, "kind"), TINT_NONE);
+        table_add(&t, verb_text(z, "state"), state_tint(verb_text(z, "state")));
         add_number(&t, z, "serial", TINT_NONE);
         add_number(&t, z, "primary_serial", TINT_NONE);
         add_number(&t, z, "records", TINT_NONE);
-        table_add(&t, str(z, "last_success"), TINT_DIM);
-        table_add(&t, str(z, "next_check"), TINT_DIM);
-        table_add(&t, str(z, "last_error"), TINT_WARN);
+        table_add(&t, verb_text(z, "last_success"), TINT_DIM);
+        table_add(&t, verb_text(z, "next_check"), TINT_DIM);
+        table_add(&t, verb_text(z, "last_error"), TINT_WARN);
     }
     table_print(&t, c->opt);
-}
-
-static void print_line(const struct call *c, enum tint tint, const char *sign, const char *line)
-{
-    char *text = xasprintf("%s%s", sign, line);
-
-    print_tinted(c->opt, tint, text);
-    (void)putchar('\n');
-    free(text);
-}
-
-static void print_change(const struct call *c, const json_t *change)
-{
-    const json_t *line;
-    size_t i;
-
-    json_array_foreach(json_object_get(change, "removed"), i, line)
-    {
-        print_line(c, TINT_BAD, "-", json_string_value(line));
-    }
-    json_array_foreach(json_object_get(change, "added"), i, line)
-    {
-        print_line(c, TINT_GOOD, "+", json_string_value(line));
-    }
 }
 
 static void print_field(const struct call *c, const char *label, const char *text)
@@ -168,20 +85,21 @@ static void print_directories(const struct call *c, const json_t *list)
 
     json_array_foreach(list, i, d)
     {
-        char *text = xasprintf("%s: %lld files%s", str(d, "path"),
+        char *text = xasprintf("%s: %lld files%s", verb_text(d, "path"),
                                (long long)json_integer_value(json_object_get(d, "files")),
                                json_is_true(json_object_get(d, "watched")) ? "" : ", not watched");
 
         print_field(c, i ? "" : "zone files", text);
         free(text);
-        if (*str(d, "error"))
-            print_field(c, "", str(d, "error"));
+        if (*verb_text(d, "error"))
+            print_field(c, "", verb_text(d, "error"));
         json_array_foreach(json_object_get(d, "errors"), k, f)
         {
-            const char *file = str(f, "file");
-            bool named = strncmp(str(f, "error"), file, strlen(file)) == 0;
+            const char *file = verb_text(f, "file");
+            bool named = strncmp(verb_text(f, "error"), file, strlen(file)) == 0;
 
-            text = xasprintf("  %s%s%s", named ? "" : file, named ? "" : ": ", str(f, "error"));
+            text =
+                xasprintf("  %s%s%s", named ? "" : file, named ? "" : ": ", verb_text(f, "error"));
             print_field(c, "", text);
             free(text);
         }
@@ -202,9 +120,9 @@ static int run_node_status(const struct call *c)
     if (!verb_print_json(c, &r)) {
         journal = json_object_get(r.json, "journal");
         states = json_object_get(r.json, "states");
-        (void)printf("%-14s %s (zoneledger %s)\n", "node", str(r.json, "node"),
-                     str(r.json, "version"));
-        (void)printf("%-14s %s\n", "sandbox", str(r.json, "sandbox"));
+        (void)printf("%-14s %s (zoneledger %s)\n", "node", verb_text(r.json, "node"),
+                     verb_text(r.json, "version"));
+        (void)printf("%-14s %s\n", "sandbox", verb_text(r.json, "sandbox"));
         (void)printf("%-14s ", "authd");
         if (json_is_true(json_object_get(r.json, "authd_connected")))
             print_tinted(c->opt, TINT_GOOD, "connected");
@@ -228,7 +146,7 @@ static int run_node_status(const struct call *c)
                      (long long)json_integer_value(json_object_get(journal, "bytes")),
                      json_is_true(json_object_get(journal, "failing")) ? ", FAILING:" : "");
         if (json_is_true(json_object_get(journal, "failing")))
-            print_field(c, "", str(journal, "last_error"));
+            print_field(c, "", verb_text(journal, "last_error"));
         print_remotes_short(c, json_object_get(r.json, "remotes"));
         print_directories(c, json_object_get(r.json, "directories"));
         if (json_array_size(json_object_get(r.json, "attention"))) {
@@ -262,8 +180,8 @@ static void print_hold(const struct call *c, const json_t *zone)
         return;
     text = xasprintf("at version %lld since %s by %s%s%s",
                      (long long)json_integer_value(json_object_get(hold, "version")),
-                     str(hold, "since"), str(hold, "by"), *str(hold, "reason") ? ": " : "",
-                     str(hold, "reason"));
+                     verb_text(hold, "since"), verb_text(hold, "by"),
+                     *verb_text(hold, "reason") ? ": " : "", verb_text(hold, "reason"));
     print_field(c, "held", text);
     free(text);
     print_field(c, "waiting",
@@ -276,16 +194,16 @@ static void print_hold(const struct call *c, const json_t *zone)
 static int run_zone_show(const struct call *c)
 {
     struct reply r;
-    int code = verb_request(&r, c, "GET", zone_path(c->args[0], ""), NULL);
+    int code = verb_request(&r, c, "GET", verb_path("zones", c->args[0], ""), NULL);
     const json_t *m;
     size_t i;
 
     if (code != EXIT_DONE)
         return code;
     if (!verb_print_json(c, &r)) {
-        print_field(c, "zone", str(r.json, "name"));
-        print_field(c, "kind", str(r.json, "kind"));
-        print_field(c, "state", str(r.json, "state"));
+        print_field(c, "zone", verb_text(r.json, "name"));
+        print_field(c, "kind", verb_text(r.json, "kind"));
+        print_field(c, "state", verb_text(r.json, "state"));
         print_number_field(c, "serial", r.json, "serial");
         print_number_field(c, "version", r.json, "version");
         print_number_field(c, "records", r.json, "records");
@@ -294,21 +212,21 @@ static int run_zone_show(const struct call *c)
             print_field(c, i ? "" : "primaries", json_string_value(m));
         }
         print_hold(c, r.json);
-        if (strcmp(str(r.json, "kind"), "Secondary") == 0) {
+        if (strcmp(verb_text(r.json, "kind"), "Secondary") == 0) {
             print_number_field(c, "at primary", r.json, "primary_serial");
-            print_field(c, "last check", str(r.json, "last_check"));
-            print_field(c, "last success", str(r.json, "last_success"));
-            print_field(c, "next check", str(r.json, "next_check"));
-            print_field(c, "next", str(r.json, "next"));
-            print_field(c, "expires at", str(r.json, "expires_at"));
+            print_field(c, "last check", verb_text(r.json, "last_check"));
+            print_field(c, "last success", verb_text(r.json, "last_success"));
+            print_field(c, "next check", verb_text(r.json, "next_check"));
+            print_field(c, "next", verb_text(r.json, "next"));
+            print_field(c, "expires at", verb_text(r.json, "expires_at"));
             if (json_is_string(json_object_get(r.json, "unserved_since")))
-                print_field(c, "unserved", str(r.json, "unserved_since"));
+                print_field(c, "unserved", verb_text(r.json, "unserved_since"));
             print_number_field(c, "failures", r.json, "failures");
-            print_field(c, "last error", str(r.json, "last_error"));
-        } else if (*str(r.json, "file")) {
-            print_field(c, "file", str(r.json, "file"));
-            print_field(c, "last change", str(r.json, "last_success"));
-            print_field(c, "last error", str(r.json, "last_error"));
+            print_field(c, "last error", verb_text(r.json, "last_error"));
+        } else if (*verb_text(r.json, "file")) {
+            print_field(c, "file", verb_text(r.json, "file"));
+            print_field(c, "last change", verb_text(r.json, "last_success"));
+            print_field(c, "last error", verb_text(r.json, "last_error"));
         }
     }
     reply_free(&r);
@@ -323,12 +241,12 @@ static int run_status(const struct call *c)
 static int run_ask_primaries(const struct call *c, const char *action)
 {
     struct reply r;
-    int code = verb_request(&r, c, "PUT", zone_path(c->args[0], action), NULL);
+    int code = verb_request(&r, c, "PUT", verb_path("zones", c->args[0], action), NULL);
 
     if (code != EXIT_DONE)
         return code;
     if (!verb_print_json(c, &r))
-        (void)printf("%s: %s\n", c->args[0], str(r.json, "result"));
+        (void)printf("%s: %s\n", c->args[0], verb_text(r.json, "result"));
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -361,22 +279,23 @@ static void print_versions(const struct call *c, const json_t *versions)
         table_add(&t, text, current ? TINT_BOLD : TINT_NONE);
         free(text);
         add_number(&t, v, "serial", current ? TINT_BOLD : TINT_NONE);
-        table_add(&t, str(v, "at"), TINT_DIM);
+        table_add(&t, verb_text(v, "at"), TINT_DIM);
         text = xasprintf("+%lld -%lld", (long long)json_integer_value(json_object_get(v, "added")),
                          (long long)json_integer_value(json_object_get(v, "removed")));
         table_add(&t, text, TINT_NONE);
         free(text);
-        table_add(&t, str(v, "origin"),
-                  strcmp(str(v, "origin"), "rollback") == 0 ? TINT_WARN : TINT_NONE);
-        table_add(&t, str(v, "who"), TINT_NONE);
-        text = xasprintf("%.10s", str(v, "commit"));
+        table_add(&t, verb_text(v, "origin"),
+                  strcmp(verb_text(v, "origin"), "rollback") == 0 ? TINT_WARN : TINT_NONE);
+        table_add(&t, verb_text(v, "who"), TINT_NONE);
+        text = xasprintf("%.10s", verb_text(v, "commit"));
         table_add(&t, text, TINT_DIM);
         free(text);
         text = xasprintf("%s%s%s",
                          current   ? "served"
                          : waiting ? "waiting"
                                    : "",
-                         (current || waiting) && *str(v, "reason") ? ", " : "", str(v, "reason"));
+                         (current || waiting) && *verb_text(v, "reason") ? ", " : "",
+                         verb_text(v, "reason"));
         table_add(&t, text, current ? TINT_GOOD : TINT_NONE);
         free(text);
     }
@@ -386,7 +305,7 @@ static void print_versions(const struct call *c, const json_t *versions)
 static int run_log(const struct call *c)
 {
     struct reply r;
-    char *path = zone_path(c->args[0], "/log");
+    char *path = verb_path("zones", c->args[0], "/log");
     int code;
 
     verb_query_add(&path, "limit", c->opt->limit);
@@ -403,7 +322,7 @@ static int run_log(const struct call *c)
 static int run_diff(const struct call *c)
 {
     struct reply r;
-    char *path = zone_path(c->args[0], "/diff");
+    char *path = verb_path("zones", c->args[0], "/diff");
     int code;
 
     verb_query_add(&path, "from", c->args[1]);
@@ -412,7 +331,7 @@ static int run_diff(const struct call *c)
     if (code != EXIT_DONE)
         return code;
     if (!verb_print_json(c, &r))
-        print_change(c, r.json);
+        verb_print_change(c, r.json);
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -430,7 +349,7 @@ static int run_show(const struct call *c)
         at = NULL;
     if (at)
         *at = 0;
-    path = zone_path(zone, "/export");
+    path = verb_path("zones", zone, "/export");
     verb_query_add(&path, "version", at ? at + 1 : NULL);
     code = verb_request(&r, c, "GET", path, NULL);
     free(zone);
@@ -442,40 +361,6 @@ static int run_show(const struct call *c)
 }
 
 /* Says what an action did, or with --dry-run would do. */
-static void print_done(const struct call *c, const struct reply *r, const char *what)
-{
-    const json_t *zone = json_object_get(r->json, "zone");
-
-    if (verb_print_json(c, r))
-        return;
-    if (c->opt->dry_run || json_array_size(json_object_get(r->json, "added")) +
-                                   json_array_size(json_object_get(r->json, "removed")) <=
-                               40)
-        print_change(c, r->json);
-    if (c->opt->dry_run) {
-        (void)printf("Dry run: nothing was changed.\n");
-        return;
-    }
-    (void)printf("%s: %s; serial %lld is served as version v%lld\n", str(zone, "name"), what,
-                 (long long)json_integer_value(json_object_get(zone, "serial")),
-                 (long long)json_integer_value(json_object_get(zone, "version")));
-    if (json_is_object(json_object_get(zone, "hold")))
-        (void)printf("The zone is held: newer versions from its primaries wait until "
-                     "'zonectl release %s'.\n",
-                     str(zone, "name"));
-}
-
-static json_t *body_of(const struct call *c)
-{
-    json_t *body = json_pack("{s:b}", "dry_run", (int)c->opt->dry_run);
-
-    if (c->opt->to)
-        (void)json_object_set_new(body, "to", json_string(c->opt->to));
-    if (c->opt->reason)
-        (void)json_object_set_new(body, "reason", json_string(c->opt->reason));
-    return body;
-}
-
 static int run_rollback(const struct call *c)
 {
     struct reply r;
@@ -486,10 +371,10 @@ static int run_rollback(const struct call *c)
                     stderr);
         return EXIT_USAGE;
     }
-    code = verb_request(&r, c, "POST", zone_path(c->args[0], "/rollback"), body_of(c));
+    code = verb_request(&r, c, "POST", verb_path("zones", c->args[0], "/rollback"), verb_body(c));
     if (code != EXIT_DONE)
         return code;
-    print_done(c, &r, "rolled back");
+    verb_print_done(c, &r, "rolled back");
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -497,11 +382,12 @@ static int run_rollback(const struct call *c)
 static int run_release(const struct call *c)
 {
     struct reply r;
-    int code = verb_request(&r, c, "POST", zone_path(c->args[0], "/release"), body_of(c));
+    int code =
+        verb_request(&r, c, "POST", verb_path("zones", c->args[0], "/release"), verb_body(c));
 
     if (code != EXIT_DONE)
         return code;
-    print_done(c, &r, "released");
+    verb_print_done(c, &r, "released");
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -509,7 +395,7 @@ static int run_release(const struct call *c)
 static int run_zone_remove(const struct call *c)
 {
     struct reply r;
-    char *path = zone_path(c->args[0], "");
+    char *path = verb_path("zones", c->args[0], "");
     int code;
 
     verb_query_add(&path, "reason", c->opt->reason);
@@ -532,11 +418,12 @@ static int run_zone_remove(const struct call *c)
 static int run_undelete(const struct call *c)
 {
     struct reply r;
-    int code = verb_request(&r, c, "POST", zone_path(c->args[0], "/undelete"), body_of(c));
+    int code =
+        verb_request(&r, c, "POST", verb_path("zones", c->args[0], "/undelete"), verb_body(c));
 
     if (code != EXIT_DONE)
         return code;
-    print_done(c, &r, "undeleted");
+    verb_print_done(c, &r, "undeleted");
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -545,7 +432,7 @@ static int run_import(const struct call *c)
 {
     struct reply r;
     struct buf text = BUF_INIT;
-    char *path = zone_path(c->args[0], "/import");
+    char *path = verb_path("zones", c->args[0], "/import");
     int code = EXIT_REFUSED;
 
     verb_query_add(&path, "file", c->args[1]);
@@ -560,7 +447,7 @@ static int run_import(const struct call *c)
     buf_free(&text);
     if (code != EXIT_DONE)
         return code;
-    print_done(c, &r, "imported");
+    verb_print_done(c, &r, "imported");
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -574,11 +461,11 @@ static void print_faults(const struct call *c, const json_t *faults)
 
     json_array_foreach(faults, i, f)
     {
-        bool lost = strcmp(str(f, "level"), "lost") == 0;
+        bool lost = strcmp(verb_text(f, "level"), "lost") == 0;
 
-        table_add(&t, str(f, "zone"), TINT_NONE);
-        table_add(&t, str(f, "level"), lost ? TINT_BAD : TINT_WARN);
-        table_add(&t, str(f, "text"), TINT_NONE);
+        table_add(&t, verb_text(f, "zone"), TINT_NONE);
+        table_add(&t, verb_text(f, "level"), lost ? TINT_BAD : TINT_WARN);
+        table_add(&t, verb_text(f, "text"), TINT_NONE);
     }
     table_print(&t, c->opt);
 }
@@ -626,6 +513,14 @@ static const struct verb table[] = {
     {"rollback", "ZONE --to VERSION [--reason TEXT] [--dry-run]", 1, 1, "serve an old version",
      run_rollback},
     {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
+    {"quarantine list", "", 0, 0, "versions that a guard did not let through", run_quarantine_list},
+    {"quarantine show", "ZONE", 1, 1, "such a version as a zone file", run_quarantine_show},
+    {"quarantine diff", "ZONE", 1, 1, "what differs in it from what is served",
+     run_quarantine_diff},
+    {"quarantine approve", "ZONE [--reason TEXT] [--dry-run]", 1, 1, "serve it",
+     run_quarantine_approve},
+    {"quarantine reject", "ZONE [--reason TEXT]", 1, 1,
+     "ask no more; the old one stays until there is another", run_quarantine_reject},
     {"import", "ZONE FILE [--serial keep|increment|date] [--force] [--reason TEXT] [--dry-run]", 2,
      2, "a zone of our own from a zone file ('-': standard input)", run_import},
     {"primary list", "", 0, 0, "the primaries, and how each does", run_primary_list},

@@ -51,7 +51,18 @@ struct verb {
 
 const struct verb *verbs(size_t *n);
 
-/* ---- What verbs are made of (verbs.c) ---- */
+/* ---- What verbs are made of (reply.c) ---- */
+
+/* "/KIND/NAME" and the rest, with the name escaped; heap memory. */
+char *verb_path(const char *kind, const char *name, const char *rest);
+/* What --to, --reason and --dry-run say. */
+json_t *verb_body(const struct call *c);
+/* A text of a reply; "" if it is not there. Lent. */
+const char *verb_text(const json_t *j, const char *key);
+/* Records that go and come, as `removed` and `added` of a reply have them. */
+void verb_print_change(const struct call *c, const json_t *change);
+/* What was done to a zone ("released"), with the change unless it is long. */
+void verb_print_done(const struct call *c, const struct reply *r, const char *what);
 
 /* As client_request; takes `path` (heap) and `body` (NULL: none). */
 int verb_request(struct reply *r, const struct call *c, const char *method, char *path,
@@ -89,6 +100,14 @@ int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
 int run_journal_restore(const struct call *c);                      /* restore.c */
 void print_remotes_short(const struct call *c, const json_t *list); /* for status */
+
+/* ---- quarantine.c ---- */
+
+int run_quarantine_list(const struct call *c);
+int run_quarantine_show(const struct call *c);
+int run_quarantine_diff(const struct call *c);
+int run_quarantine_approve(const struct call *c);
+int run_quarantine_reject(const struct call *c);
 
 /* ---- keys.c ---- */
 
