@@ -13,6 +13,9 @@
 #define MINUS "\xe2\x88\x92"
 #define UNKNOWN "unknown"
 #define WAITING_END " waiting"
+#define QUARANTINE_END " quarantined"
+#define WAITING "yes"
+#define QUARANTINED "quarantine"
 
 enum {
     NODE_MAX = 127,
@@ -73,7 +76,9 @@ static void put_subject(struct buf *out, const struct journal_entry *entry, cons
         buf_printf(out, " %" PRIu32, entry->from.v);
     buf_printf(out, " " ARROW " %" PRIu32 " (+%" PRIu64 " " MINUS "%" PRIu64 ")", entry->to.v,
                entry->added, entry->removed);
-    buf_str(out, entry->waiting ? WAITING_END "\n" : "\n");
+    buf_str(out, !entry->waiting      ? "\n"
+                 : entry->quarantined ? QUARANTINE_END "\n"
+                                      : WAITING_END "\n");
 }
 
 static void put_trailers(struct buf *out, const struct journal_entry *entry, const char *zone,
@@ -89,7 +94,7 @@ static void put_trailers(struct buf *out, const struct journal_entry *entry, con
     put_trailer(out, "Transport", entry->transport, TRANSPORT_MAX);
     put_trailer(out, "Reason", entry->reason, REASON_MAX);
     if (entry->waiting)
-        buf_str(out, "Waiting: yes\n");
+        buf_printf(out, "Waiting: %s\n", entry->quarantined ? QUARANTINED : WAITING);
     buf_printf(out, "Seq: %" PRIu64 "\nContent-Id: %s\n", entry->seq, tree);
 }
 
@@ -258,6 +263,11 @@ static const struct {
     [T_CONTENT] = {"Content-Id: ", true},
 };
 
+static bool is_word(const struct line *v, const char *word)
+{
+    return v->len == strlen(word) && memcmp(v->text, word, v->len) == 0;
+}
+
 static bool take_trailer(struct journal_commit *c, uint8_t zone[NAME_MAX_OCTETS], enum trailer t,
                          const struct line *v)
 {
@@ -285,7 +295,8 @@ static bool take_trailer(struct journal_commit *c, uint8_t zone[NAME_MAX_OCTETS]
         return value_unescape(c->reason, sizeof(c->reason), v->text, v->len, false);
     case T_WAITING:
         c->waiting = true;
-        return v->len == 3 && memcmp(v->text, "yes", 3) == 0;
+        c->quarantined = is_word(v, QUARANTINED);
+        return c->quarantined || is_word(v, WAITING);
     case T_SEQ:
         return take_number(&c->seq, v, UINT64_MAX);
     case T_CONTENT:

@@ -250,8 +250,8 @@ static enum err heal_config(const char *path, struct errinfo *e)
 /* Everything that makes a directory a repository; what is there already stays. */
 static enum err lay_out(const char *path, struct errinfo *e)
 {
-    static const char *const dirs[] = {"objects/info", "objects/pack", "refs/heads",
-                                       "refs/waiting"};
+    static const char *const dirs[] = {"objects/info", "objects/pack", "refs/heads", "refs/waiting",
+                                       "refs/quarantine"};
     char *head = xasprintf("%s/HEAD", path);
     char *config = xasprintf("%s/config", path);
     enum err rc = make_dirs(path, e);

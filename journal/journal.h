@@ -55,7 +55,8 @@ struct journal_entry {
     const struct changeset *changes; /* against the parent's content; NULL for a first version */
     const struct zone *content;      /* needed without a parent; otherwise may be NULL */
     bool has_from;
-    bool waiting; /* fetched while held */
+    bool waiting;     /* fetched while held */
+    bool quarantined; /* waiting, since a guard did not let it through */
     struct serial from, to;
     uint64_t seq;
     uint64_t version;
@@ -85,8 +86,9 @@ MUST_USE enum err journal_write(struct journal *j, struct journal_entry *entries
 /* The served versions of a zone are one line of commits; versions fetched while it is held hang off
  * it on a line of their own, so that a commit's parent is always the content it was made from. */
 enum journal_line {
-    LINE_SERVED,  /* refs/heads/<zone> */
-    LINE_WAITING, /* refs/waiting/<zone> */
+    LINE_SERVED,     /* refs/heads/<zone> */
+    LINE_WAITING,    /* refs/waiting/<zone> */
+    LINE_QUARANTINE, /* refs/quarantine/<zone>: versions that a guard did not let through */
 };
 
 /* Points the zone's ref at a commit, whatever was there (also a corrupt ref). ERR_NOT_FOUND if the
@@ -130,7 +132,7 @@ struct journal_commit {
     uint64_t seq;
     uint64_t version;
     uint64_t added, removed; /* records, as the subject has them */
-    bool waiting;
+    bool waiting, quarantined;
     char author[128];
     char origin[32];
     char source[256];

@@ -18,11 +18,12 @@
 
 static void line_ref(char out[JOURNAL_REF_MAX], enum journal_line line, const uint8_t *zone)
 {
+    static const char *const where[] = {
+        [LINE_SERVED] = "heads", [LINE_WAITING] = "waiting", [LINE_QUARANTINE] = "quarantine"};
     char heads[JOURNAL_REF_MAX];
 
     journal_ref_name(heads, zone);
-    (void)snprintf(out, JOURNAL_REF_MAX, "refs/%s/%s", line == LINE_WAITING ? "waiting" : "heads",
-                   strrchr(heads, '/') + 1);
+    (void)snprintf(out, JOURNAL_REF_MAX, "refs/%s/%s", where[line], strrchr(heads, '/') + 1);
 }
 
 static int create(struct journal *j, const char *name, const git_oid *id)

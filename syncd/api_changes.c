@@ -207,6 +207,52 @@ void api_post_release(struct api_request *r)
     history_close(&h);
 }
 
+void api_post_approve_version(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_approve(&job, &h, &row, &act, &r->error)) == OK)
+        show_job(r, job);
+    history_close(&h);
+}
+
+void api_post_reject_version(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_reject(&job, &row, &act, &r->error)) == OK)
+        show_job(r, job);
+    history_close(&h);
+}
+
+static enum err on_quarantined(void *ctx, const struct store_zone *z, struct errinfo *e)
+{
+    struct api_request *r = ctx;
+
+    (void)e;
+    if (!z->removed && z->quarantine_version > z->version)
+        (void)json_array_append_new(r->result, api_json_one_zone(z, r->config));
+    return OK;
+}
+
+void api_get_quarantine(struct api_request *r)
+{
+    struct history h = {0};
+
+    r->result = json_array();
+    if ((r->rc = api_history(&h, NULL, r)) == OK)
+        r->rc = store_zone_each(h.store, on_quarantined, r, &r->error);
+    history_close(&h);
+}
+
 static bool is_watched(const struct store_zone *row, const struct api_request *r)
 {
     return row->file[0] && !row->removed && config_directory_of(r->config, row->file);

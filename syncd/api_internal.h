@@ -119,6 +119,7 @@ void api_put_replication(struct buf *out, const struct api_request *r);
 api_handler api_get_remotes, api_post_remotes_push;
 json_t *api_json_remotes(const struct api_request *r);
 void api_put_remotes(struct buf *out, const struct api_request *r);
+api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version;
 /* api_keys.c */
 api_handler api_get_keys, api_post_keys, api_post_keys_rotate;
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;

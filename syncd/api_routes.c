@@ -26,6 +26,12 @@ static const struct api_route routes[] = {
      "Serve an old version again. Body: to, reason, dry_run."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/release", API_POOL, false, api_post_release, NULL,
      "End the hold that a rollback began. Body: reason."},
+    {EVHTTP_REQ_GET, BASE "/quarantine", API_POOL, false, api_get_quarantine, NULL,
+     "Zones with a version that a guard did not let through."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/approve", API_POOL, false,
+     api_post_approve_version, NULL, "Serve the quarantined version. Body: reason, dry_run."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/reject", API_POOL, false, api_post_reject_version,
+     NULL, "Ask no more about the quarantined version. Body: reason."},
     {EVHTTP_REQ_PUT, BASE "/zones/{}/import", API_POOL, true, api_put_import, NULL,
      "A zone of our own from the zone file in the body. Query: file, serial (keep, increment or "
      "date), force, reason, dry_run."},

@@ -58,6 +58,8 @@ const char *api_zone_state(const struct store_zone *z)
         return "orphan";
     if (z->expired)
         return "expired";
+    if (store_zone_is_quarantined(z))
+        return expires_soon(z) ? "expiring" : "quarantined";
     if (z->failures > 0)
         return expires_soon(z) ? "expiring" : "failing";
     if (!z->has_content)
@@ -76,6 +78,15 @@ static json_t *json_hold(const struct store_zone *z)
     return json_pack("{s:I, s:o, s:o, s:o}", "version", (json_int_t)z->held_version, "since",
                      api_json_time(z->held_at), "by", api_json_text(z->held_by), "reason",
                      api_json_text(z->held_reason));
+}
+
+static json_t *json_quarantine(const struct store_zone *z)
+{
+    if (z->quarantine_version <= z->version)
+        return json_null();
+    return json_pack("{s:I, s:o, s:o, s:b}", "version", (json_int_t)z->quarantine_version, "since",
+                     api_json_time(z->quarantine_at), "reason", api_json_text(z->quarantine_reason),
+                     "rejected", (int)z->quarantine_rejected);
 }
 
 /* ---- The sections of the configuration, by name ---- */
@@ -149,7 +160,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o, s:o, s:b, s:o, s:o}",
+        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", api_zone_state(z), "masters", json_primaries(z, sections), "serial",
@@ -163,7 +174,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
         name_is_root(z->catalog) || z->source != SOURCE_CATALOG ? json_null()
                                                                 : api_json_name(z->catalog),
         "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since), "file",
-        z->file[0] ? api_json_text(z->file) : json_null());
+        z->file[0] ? api_json_text(z->file) : json_null(), "quarantine", json_quarantine(z));
 }
 
 json_t *api_json_one_zone(const struct store_zone *z, const struct config *c)
@@ -234,10 +245,11 @@ void api_get_zone(struct api_request *r)
 #define ATTENTION_MAX 1000 /* zones that are shown in full */
 
 /* Worst first. */
-static const char *const states_in_order[] = {"expired", "expiring", "failing", "orphan", "lagging",
-                                              "held",    "new",      "ok",      "removed"};
+static const char *const states_in_order[] = {"expired", "expiring", "quarantined", "failing",
+                                              "orphan",  "lagging",  "held",        "new",
+                                              "ok",      "removed"};
 #define STATES (sizeof(states_in_order) / sizeof(states_in_order[0]))
-#define STATES_BAD 7 /* of these */
+#define STATES_BAD 8 /* of these */
 
 struct counts {
     json_int_t zones, of[STATES];

@@ -138,6 +138,7 @@ static void merge_row(struct commit_job *job, const struct store_zone *stored)
     row->held_at = want.held_at;
     memcpy(row->held_by, want.held_by, sizeof(row->held_by));
     memcpy(row->held_reason, want.held_reason, sizeof(row->held_reason));
+    row->quarantine_rejected = want.quarantine_rejected;
     if (job->owns_state)
         commit_copy_state(row, &want);
 }
@@ -175,8 +176,9 @@ static enum err job_do(struct committer *c, struct commit_job *job)
         return store_change_put(c->store, &job->row, job->old_zone, job->new_zone, job->changes,
                                 &job->origin, now, &job->seq, &job->error);
     case COMMIT_WAITING:
+    case COMMIT_QUARANTINE:
         return store_waiting_put(c->store, &job->row, job->new_zone, job->changes, &job->origin,
-                                 now, &job->seq, &job->error);
+                                 now, job->kind == COMMIT_QUARANTINE, &job->seq, &job->error);
     case COMMIT_STATE:
         return store_zone_put_state(c->store, &job->row, &job->error);
     case COMMIT_SERVED:

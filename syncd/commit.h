@@ -17,10 +17,11 @@ struct committer;
 struct commit_job;
 
 enum commit_kind {
-    COMMIT_CHANGE,  /* new served content: old_zone -> new_zone by changes */
-    COMMIT_WAITING, /* new content fetched while the zone is held */
-    COMMIT_STATE,   /* replication state of the row only: cheap, authd isn't told */
-    COMMIT_SERVED,  /* zone row with something authd must see (expired, held, removed, new) */
+    COMMIT_CHANGE,     /* new served content: old_zone -> new_zone by changes */
+    COMMIT_WAITING,    /* new content fetched while the zone is held */
+    COMMIT_QUARANTINE, /* new content that a guard did not let through */
+    COMMIT_STATE,      /* replication state of the row only: cheap, authd isn't told */
+    COMMIT_SERVED,     /* zone row with something authd must see (expired, held, removed, new) */
     COMMIT_MARK,  /* the zone is taken away, or brought back, with the content it has: a version */
     COMMIT_WRITE, /* no zone: `write` does it */
 };

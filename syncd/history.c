@@ -115,6 +115,14 @@ static enum err find_waiting(struct store_version *out, struct history *h,
     return OK;
 }
 
+static enum err find_quarantined(struct store_version *out, struct history *h,
+                                 const struct store_zone *z, struct errinfo *e)
+{
+    if (z->quarantine_version <= z->version)
+        return err_set(ERR_NOT_FOUND, e, "no version is quarantined");
+    return store_version_get(h->store, z->id, z->quarantine_version, out, e);
+}
+
 static enum err find_number(struct store_version *out, struct history *h,
                             const struct store_zone *z, const char *digits, bool serial,
                             struct errinfo *e)
@@ -148,6 +156,8 @@ enum err history_find(struct store_version *out, struct history *h, const struct
     }
     if (strcmp(spec, "waiting") == 0)
         return find_waiting(out, h, z, e);
+    if (strcmp(spec, "quarantined") == 0)
+        return find_quarantined(out, h, z, e);
     if (spec[0] == 'v' && all_of(spec + 1, isdigit))
         return find_number(out, h, z, spec + 1, false, e);
     if (all_of(spec, isdigit))
@@ -162,7 +172,8 @@ enum err history_find(struct store_version *out, struct history *h, const struct
     }
     return err_set(ERR_FORMAT, e,
                    "'%s' does not name a version: use v12, a serial, a commit id of 7 digits or "
-                   "more, a time such as 2026-05-29T10:00Z or '2h ago', current, or waiting",
+                   "more, a time such as 2026-05-29T10:00Z or '2h ago', current, waiting, or "
+                   "quarantined",
                    spec);
 }
 

@@ -23,6 +23,7 @@ MUST_USE enum err history_journal(struct journal **out, struct history *h, struc
 /* What an operator may write for a version:
  *   current          what is served
  *   waiting          the newest one fetched while the zone is held
+ *   quarantined      the newest one that a guard did not let through
  *   v12              version 12 of this zone
  *   2026052901       the newest version with this serial (digits only)
  *   2026-05-29[T10:00[:00]][Z], or "2h ago" (s, m, h, d, w)   what was served then (UTC)

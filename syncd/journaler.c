@@ -113,6 +113,7 @@ static void entry_describe(struct journal_entry *en, const struct store_change *
         .transport = c->origin.transport,
         .reason = c->origin.reason,
         .waiting = c->waiting,
+        .quarantined = c->quarantined,
     };
 }
 
@@ -229,6 +230,13 @@ static enum err write_one_by_one(struct journaler *j, struct batch *b, size_t *w
     return OK;
 }
 
+static enum journal_line line_of(const struct store_change *c)
+{
+    if (!c->waiting)
+        return LINE_SERVED;
+    return c->quarantined ? LINE_QUARANTINE : LINE_WAITING;
+}
+
 /* A zone that is held once more gets a new line of waiting versions; the old one stays named. */
 static enum err keep_waiting_line(struct journaler *j, const struct store_change *c,
                                   const struct journal_entry *en, struct errinfo *e)
@@ -237,7 +245,7 @@ static enum err keep_waiting_line(struct journaler *j, const struct store_change
     struct journal_commit tip, at_commit;
     enum err rc;
 
-    if (journal_ref_get(j->journal, LINE_WAITING, c->zone, &old, NULL) != OK ||
+    if (journal_ref_get(j->journal, line_of(c), c->zone, &old, NULL) != OK ||
         journal_commit_get(j->journal, &old, &tip, NULL) != OK)
         return OK; /* there is none, or none that could be kept */
     while (memcmp(&at, &old, sizeof(at)) != 0) {
@@ -253,16 +261,16 @@ static enum err keep_waiting_line(struct journaler *j, const struct store_change
 static enum err set_refs(struct journaler *j, const struct batch *b, size_t n, struct errinfo *e)
 {
     for (size_t i = 0; i < n; i++) {
-        enum journal_line line = b->changes[i].waiting ? LINE_WAITING : LINE_SERVED;
+        enum journal_line line = line_of(&b->changes[i]);
         bool newer = false;
         enum err rc;
 
         for (size_t k = i + 1; k < n && !newer; k++)
-            newer = b->changes[k].zone_id == b->changes[i].zone_id &&
-                    b->changes[k].waiting == b->changes[i].waiting;
+            newer =
+                b->changes[k].zone_id == b->changes[i].zone_id && line_of(&b->changes[k]) == line;
         if (newer)
             continue;
-        if (line == LINE_WAITING && (rc = keep_waiting_line(j, &b->changes[i], &b->entries[i], e)))
+        if (line != LINE_SERVED && (rc = keep_waiting_line(j, &b->changes[i], &b->entries[i], e)))
             return rc;
         rc = journal_ref_set(j->journal, line, b->changes[i].zone, &b->entries[i].commit, e);
         if (rc)
@@ -452,8 +460,8 @@ struct mend {
 };
 
 struct tips {
-    struct store_version served, waiting;
-    bool has_served, has_waiting;
+    struct store_version served, waiting, quarantined;
+    bool has_served, has_waiting, has_quarantined;
 };
 
 static enum err on_tip(void *ctx, const struct store_version *v, struct errinfo *e)
@@ -465,7 +473,11 @@ static enum err on_tip(void *ctx, const struct store_version *v, struct errinfo 
         t->served = *v;
         t->has_served = true;
     }
-    if (v->journaled && v->waiting && !t->has_waiting) {
+    if (v->journaled && v->quarantined && !t->has_quarantined) {
+        t->quarantined = *v;
+        t->has_quarantined = true;
+    }
+    if (v->journaled && v->waiting && !v->quarantined && !t->has_waiting) {
         t->waiting = *v;
         t->has_waiting = true;
     }
@@ -511,6 +523,8 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
         before = left > step ? left - step + 1 : 1;
     }
     if (tips.has_served && (rc = mend_ref(m, LINE_SERVED, z->name, &tips.served, e)))
+        return rc;
+    if (tips.has_quarantined && (rc = mend_ref(m, LINE_QUARANTINE, z->name, &tips.quarantined, e)))
         return rc;
     return tips.has_waiting ? mend_ref(m, LINE_WAITING, z->name, &tips.waiting, e) : OK;
 }

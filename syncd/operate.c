@@ -132,6 +132,61 @@ out:
     return rc;
 }
 
+/* ---- Quarantine ---- */
+
+static enum err check_quarantine(const struct store_zone *row, bool rejected_too, struct errinfo *e)
+{
+    if (row->removed || row->quarantine_version <= row->version)
+        return err_set(ERR_CONFLICT, e, "no version of the zone is quarantined");
+    if (row->quarantine_rejected && !rejected_too)
+        return err_set(ERR_CONFLICT, e, "version %llu is rejected already",
+                       (unsigned long long)row->quarantine_version);
+    return OK;
+}
+
+enum err operate_approve(struct commit_job **out, struct history *h, const struct store_zone *row,
+                         const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job = NULL;
+    struct zone *aside = NULL;
+    struct zone *current = NULL;
+    struct store_version v;
+    char source[64];
+    enum err rc;
+
+    if ((rc = check_quarantine(row, true, e)))
+        return rc;
+    if (row->held)
+        return err_set(ERR_CONFLICT, e, "the zone is held; 'zonectl release' serves what waits");
+    if ((rc = store_version_get(h->store, row->id, row->quarantine_version, &v, e)) ||
+        (rc = history_content(&aside, h, row, &v, e)) ||
+        (rc = store_zone_load(&current, h->store, row, e)) ||
+        (rc = job_change(&job, row, zone_ref(current), zone_ref(aside), e)))
+        goto out;
+    (void)snprintf(source, sizeof(source), "v%llu", (unsigned long long)v.version);
+    origin_set(&job->origin, ORIGIN_RELEASE, source, act);
+    *out = job;
+out:
+    zone_unref(aside);
+    zone_unref(current);
+    return rc;
+}
+
+enum err operate_reject(struct commit_job **out, const struct store_zone *row,
+                        const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job;
+    enum err rc = check_quarantine(row, false, e);
+
+    if (rc)
+        return rc;
+    job = commit_job_new(COMMIT_SERVED, row);
+    job->row.quarantine_rejected = true;
+    origin_set(&job->origin, ORIGIN_RELEASE, "", act);
+    *out = job;
+    return OK;
+}
+
 /* ---- Remove and undelete ---- */
 
 enum err operate_remove(struct commit_job **out, const struct store_zone *row,

@@ -42,6 +42,16 @@ MUST_USE enum err operate_import(struct commit_job **job, struct history *h,
                                  const struct zone_limits *limits, const struct operator_act *act,
                                  struct errinfo *e);
 
+/* The quarantined version becomes the served one. ERR_CONFLICT if there is none, or if the zone is
+ * held: then release decides. */
+MUST_USE enum err operate_approve(struct commit_job **job, struct history *h,
+                                  const struct store_zone *row, const struct operator_act *act,
+                                  struct errinfo *e);
+/* The quarantined version is not asked about any more; the old one stays until the primary has
+ * another one that the guards let through. ERR_CONFLICT if there is none. */
+MUST_USE enum err operate_reject(struct commit_job **job, const struct store_zone *row,
+                                 const struct operator_act *act, struct errinfo *e);
+
 /* The zone is not served any more; content and history stay, and so do its account and where it
  * came from. ERR_CONFLICT if that is so already, or if the configuration or a catalog has the zone:
  * it would come back from there. */

@@ -225,7 +225,8 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
     if (!z)
         z = replicate_add(r, row);
     replicate_full_row(&was, z);
-    released = was.held && !row->held;
+    released = (was.held && !row->held) ||
+               (was.quarantine_version > was.version && row->quarantine_version <= row->version);
     other_content = was.version != row->version || was.removed != row->removed;
     if (z->scheduled) {
         commit_copy_state(&merged, &was); /* ours is newer */

@@ -126,6 +126,20 @@ static void log_version(const struct zone_entry *z, const struct commit_wait *w,
         kv_u64("messages", w->facts.messages), kv_u64("ms", w->facts.ms));
 }
 
+static void log_guard(const struct zone_entry *z, const struct commit_wait *w,
+                      const struct commit_job *job)
+{
+    char zone[NAME_TEXT_MAX];
+
+    (void)name_to_text(zone, z->row.name);
+    log_warning(say("a new version is quarantined, the old one stays: zonectl quarantine diff "
+                    "shows what is new, approve or reject decides"),
+                kv_str("zone", zone), kv_str("why", job->origin.reason),
+                kv_str("primary", job->origin.source), kv_str("address", job->origin.who),
+                kv_i64("from", (int64_t)z->row.serial.v), kv_u64("to", w->report.serial.v),
+                kv_u64("version", z->row.quarantine_version));
+}
+
 static void log_revived(const struct zone_entry *z)
 {
     char zone[NAME_TEXT_MAX];
@@ -168,11 +182,15 @@ static void version_over(struct commit_wait *w, const struct commit_job *job)
 {
     struct zone_entry *z = w->zone;
 
+    struct errinfo error = job->error;
+
     (void)replicate_wait_end(w);
     z->committing = false;
+    if (job->rc == OK && job->kind == COMMIT_QUARANTINE)
+        (void)err_set(ERR_CHECK, &error, "quarantined: %s", job->origin.reason);
     if (z->commit == w) {
         z->commit = NULL;
-        replicate_transferred(z, &w->report, &w->facts, job->error.text);
+        replicate_transferred(z, &w->report, &w->facts, error.text);
     } else if (z->scheduled) {
         if (job->rc == OK)
             refresh_set_zone(&z->refresh, z->row.held, z->row.expired, true, w->report.serial);
@@ -193,6 +211,8 @@ static void on_version_done(void *ctx, struct commit_job *job)
         replicate_take_row(z, &job->row);
         if (w->revive)
             log_revived(z);
+        else if (job->kind == COMMIT_QUARANTINE)
+            log_guard(z, w, job);
         else
             log_version(z, w, job);
         if (job->kind == COMMIT_CHANGE && w->facts.sequences > 0 && w->replicator->ops.keep)
@@ -240,6 +260,17 @@ static void warn_odd_serial(const struct zone_entry *z, const struct xfrin_resul
                 kv_u64("to", result->report.serial.v));
 }
 
+static void warn_alert(const struct zone_entry *z, const struct xfrin_result *result)
+{
+    char zone[NAME_TEXT_MAX];
+
+    if (!result->guard.alert || result->guard.quarantine)
+        return;
+    (void)name_to_text(zone, z->row.name);
+    log_warning(say("a version that looks odd is taken"), kv_str("zone", zone),
+                kv_str("what", result->guard.reason), kv_u64("to", result->report.serial.v));
+}
+
 void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
 {
     struct replicator *r = z->replicator;
@@ -256,14 +287,21 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
         return;
     }
     warn_odd_serial(z, result);
-    job = commit_job_new(result->row.held ? COMMIT_WAITING : COMMIT_CHANGE, &result->row);
+    warn_alert(z, result);
+    job = commit_job_new(result->quarantine ? COMMIT_QUARANTINE
+                         : result->row.held ? COMMIT_WAITING
+                                            : COMMIT_CHANGE,
+                         &result->row);
     job->old_zone = result->old_zone;
     job->new_zone = result->new_zone;
     job->changes = result->changes;
     result->old_zone = result->new_zone = NULL;
     result->changes = NULL;
     set_origin(&job->origin, z, result);
-    set_deadline(&job->row, w);
+    if (result->quarantine)
+        (void)snprintf(job->origin.reason, sizeof(job->origin.reason), "%s", result->guard.reason);
+    else
+        set_deadline(&job->row, w);
     replicate_submit(r, job, on_version_done, w);
 }
 

@@ -405,7 +405,7 @@ static void on_transferred(void *ctx, struct xfrin_result *result)
     z->transfer = NULL;
     replicate_count_transfer(r, replicate_primary(z, z->refresh.at), result);
     sched_finish(r->sched, &z->task);
-    if (result->report.outcome == TRANSFER_NEW || revives)
+    if (result->report.outcome == TRANSFER_NEW || result->quarantine || revives)
         replicate_commit_version(z, result);
     else
         replicate_transferred(z, &result->report, &facts, result->error.text);
@@ -430,7 +430,8 @@ static void start_transfer(struct zone_entry *z)
                                          .max_rrset = c->max_rrset_records,
                                          .max_types = c->max_owner_types},
                               .any_serial = z->refresh.any_serial,
-                              .catalog = replicate_catalog_of(z) != NULL};
+                              .catalog = replicate_catalog_of(z) != NULL,
+                              .guards = z->config->guards};
 
     (void)name_copy(spec.zone, z->row.name);
     spec.has_newest = replicate_newest(z, &spec.newest);

@@ -37,6 +37,7 @@ static void version_from(struct store_version *v, const struct journal_commit *c
                                 .added = c->added,
                                 .removed = c->removed,
                                 .waiting = c->waiting,
+                                .quarantined = c->quarantined,
                                 .journaled = true};
     v->origin.kind = origin_of(c->origin);
     (void)snprintf(v->origin.who, sizeof(v->origin.who), "%s", c->author);
@@ -183,7 +184,7 @@ static enum err restore_served(struct one *z, struct errinfo *e)
         if (rc)
             return rc;
         version_from(&v, &c);
-        v.waiting = false;
+        v.waiting = v.quarantined = false;
         v.records = records;
         if (z->count == 0)
             z->served = v;
@@ -251,6 +252,15 @@ static enum err put_waiting_change(struct one *z, const struct store_version *v,
     return rc;
 }
 
+/* Whether an operator had rejected it, the history does not say. */
+static void ask_again(struct one *z, const struct store_version *v)
+{
+    z->row.quarantine_version = v->version;
+    z->row.quarantine_at = v->at;
+    (void)snprintf(z->row.quarantine_reason, sizeof(z->row.quarantine_reason), "%.*s",
+                   (int)sizeof(z->row.quarantine_reason) - 1, v->origin.reason);
+}
+
 static enum err restore_line(struct one *z, const struct journal_oid *tip, struct errinfo *e)
 {
     struct line_of l = {.n = 0};
@@ -275,6 +285,8 @@ static enum err restore_line(struct one *z, const struct journal_oid *tip, struc
         if ((rc = check_order(&v, &before, e)) || (rc = put_version(z, &v, e)) ||
             (rc = put_waiting_change(z, &v, &from, &l.oids[i], e)))
             break;
+        if (v.quarantined && v.version > z->served.version)
+            ask_again(z, &v);
         before = v;
         from = l.oids[i];
     }
@@ -306,6 +318,8 @@ static enum err restore_lines(struct one *z, const char *escaped, struct errinfo
         rc = restore_line(z, &k->commit, e);
     free(prefix);
     if (rc == OK && journal_ref_get(r->journal, LINE_WAITING, z->row.name, &tip, NULL) == OK)
+        rc = restore_line(z, &tip, e);
+    if (rc == OK && journal_ref_get(r->journal, LINE_QUARANTINE, z->row.name, &tip, NULL) == OK)
         rc = restore_line(z, &tip, e);
     return rc;
 }

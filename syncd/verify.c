@@ -22,8 +22,8 @@ struct version_walk {
     uint64_t next_expected;           /* version number that must come now */
     bool has_child_served;            /* the served version seen before this one */
     struct journal_oid parent_wanted; /* commit that the child named as its parent */
-    struct store_version tip_served, tip_waiting;
-    bool has_tip_served, has_tip_waiting;
+    struct store_version tip_served, tip_waiting, tip_quarantined;
+    bool has_tip_served, has_tip_waiting, has_tip_quarantined;
 };
 
 void verify_report_free(struct verify_report *r)
@@ -82,7 +82,8 @@ static void check_trailers(struct version_walk *w, const struct store_version *s
         fault(w->v, w->zone->name, VERIFY_LOST,
               "version %llu: its commit has another content id than the store recorded", n);
     if (!serial_eq(c->to, sv->serial) || c->seq != sv->seq || c->version != sv->version ||
-        c->waiting != sv->waiting || strcmp(c->origin, origin_name(sv->origin.kind)) != 0)
+        c->waiting != sv->waiting || c->quarantined != sv->quarantined ||
+        strcmp(c->origin, origin_name(sv->origin.kind)) != 0)
         fault(w->v, w->zone->name, VERIFY_LOST,
               "version %llu: its commit's trailers disagree with the store", n);
 }
@@ -141,7 +142,11 @@ static enum err on_version(void *ctx, const struct store_version *sv, struct err
         w->tip_served = *sv;
         w->has_tip_served = true;
     }
-    if (sv->waiting && !w->has_tip_waiting) {
+    if (sv->quarantined && !w->has_tip_quarantined) {
+        w->tip_quarantined = *sv;
+        w->has_tip_quarantined = true;
+    }
+    if (sv->waiting && !sv->quarantined && !w->has_tip_waiting) {
         w->tip_waiting = *sv;
         w->has_tip_waiting = true;
     }
@@ -244,6 +249,8 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
         return rc;
     if (w.has_tip_served)
         check_ref(v, z, LINE_SERVED, &w.tip_served);
+    if (w.has_tip_quarantined)
+        check_ref(v, z, LINE_QUARANTINE, &w.tip_quarantined);
     if (w.has_tip_waiting)
         check_ref(v, z, LINE_WAITING, &w.tip_waiting);
     if (!z->has_content)

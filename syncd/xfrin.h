@@ -22,6 +22,7 @@
 #include "lib/base/addr.h"
 #include "lib/store/store_readers.h"
 #include "syncd/conn_pool.h"
+#include "syncd/guard.h"
 #include "syncd/loop.h"
 #include "syncd/refresh.h"
 #include "syncd/xfrin_stream.h"
@@ -38,6 +39,7 @@ struct xfrin_spec {
     uint32_t max_s;   /* in all */
     struct zone_limits limits;
     bool catalog; /* a catalog zone: a broken one is refused */
+    struct config_guards guards;
 
     struct store_readers *readers; /* lent */
     bool any_serial;               /* take any serial, and the same one with other content */
@@ -75,6 +77,9 @@ struct xfrin_result {
     uint64_t sequences;        /* of changes, if so */
     bool same_serial;          /* other content under the same serial */
     bool older_serial;         /* the serial went backwards, and any was wanted */
+    bool quarantine; /* TRANSFER_REFUSED by a guard, and new: to be kept aside; old_zone is
+                        then what is served, or the newest version aside */
+    struct guard_verdict guard;
 
     uint64_t records, octets, messages;
     uint64_t duplicates, ttls_changed;

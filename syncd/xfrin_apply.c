@@ -71,6 +71,76 @@ out:
     return rc;
 }
 
+/* ---- Guards ---- */
+
+/* The newest version that was kept aside, if it is newer than what is served. */
+static enum err load_aside(struct zone **out, const struct xfrin_result *result,
+                           const struct xfrin_spec *spec, struct errinfo *e)
+{
+    struct store *s = NULL;
+    enum err rc;
+
+    if (result->row.quarantine_version <= result->row.version)
+        return OK;
+    if ((rc = store_readers_take(spec->readers, &s, e)))
+        return rc;
+    if ((rc = store_read_begin(s, e)) == OK) {
+        rc = store_zone_load_waiting(out, s, &result->row, e);
+        store_read_end(s);
+    }
+    store_readers_give(spec->readers, s, rc);
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+/* Not served; kept aside unless it is there already, compared with what it stands behind there. */
+static enum err set_aside(struct xfrin_result *out, const struct xfrin_spec *spec,
+                          struct errinfo *e)
+{
+    struct changeset *changes = NULL;
+    struct zone *aside = NULL;
+    enum err rc;
+
+    if ((rc = load_aside(&aside, out, spec, e)))
+        return rc;
+    out->quarantine = true;
+    if (!aside)
+        return OK;
+    if ((rc = zone_diff(&changes, aside, out->new_zone, e)) == OK) {
+        out->quarantine = changes->added.n + changes->removed.n > 0;
+        changeset_free(out->changes);
+        zone_unref(out->old_zone);
+        out->changes = changes;
+        out->old_zone = zone_ref(aside);
+    }
+    zone_unref(aside);
+    return rc;
+}
+
+/* While the zone is held, each version waits for an operator anyway. */
+static enum err guard(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+{
+    if (out->report.outcome != TRANSFER_NEW || !out->old_zone || out->row.held)
+        return OK;
+    guard_judge(&out->guard, &spec->guards, out->old_zone, out->new_zone, out->changes);
+    if (!out->guard.quarantine)
+        return OK;
+    out->report.outcome = TRANSFER_REFUSED;
+    out->fault = XFRIN_FAULT_GUARD;
+    (void)err_set(ERR_CHECK, &out->error, "quarantined: %s", out->guard.reason);
+    return set_aside(out, spec, e);
+}
+
+/* Our own store is in trouble, or the zone was taken away meanwhile. */
+static void fail_store(struct xfrin_result *out, enum err rc, const char *what)
+{
+    out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+    out->fault = XFRIN_FAULT_STORE;
+    out->quarantine = false;
+    (void)err_wrap(rc, &out->error, "%s", what);
+}
+
+/* ---- Whole ---- */
+
 /* Whether the serial alone decides. */
 static bool serial_decides(struct xfrin_result *out, const struct xfrin_spec *spec)
 {
@@ -124,12 +194,9 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
     }
     if (serial_decides(out, spec))
         return;
-    if ((rc = load(out, spec, &out->error)) || (rc = compare(out, &out->error))) {
-        /* Our own store is in trouble, or the zone was taken away meanwhile. */
-        out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
-        out->fault = XFRIN_FAULT_STORE;
-        (void)err_wrap(rc, &out->error, "comparing with what is stored");
-    }
+    if ((rc = load(out, spec, &out->error)) || (rc = compare(out, &out->error)) ||
+        (rc = guard(out, spec, &out->error)))
+        fail_store(out, rc, "comparing with what is stored");
 }
 
 /* ---- Incremental ---- */
@@ -186,13 +253,13 @@ void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
 
     out->incremental = true;
     if ((rc = load(out, spec, &out->error))) {
-        out->report.outcome = rc == ERR_NOT_FOUND ? TRANSFER_CONFLICT : TRANSFER_FAILED;
-        out->fault = XFRIN_FAULT_STORE;
-        (void)err_wrap(rc, &out->error, "loading what is stored");
+        fail_store(out, rc, "loading what is stored");
         return;
     }
     if (apply_and_check(out, spec, ixfr) == OK) {
         out->report.outcome = TRANSFER_NEW;
+        if ((rc = guard(out, spec, &out->error)))
+            fail_store(out, rc, "comparing with what is stored");
         return;
     }
     out->report.outcome = TRANSFER_NOT_INCREMENTAL;

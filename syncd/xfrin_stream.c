@@ -58,6 +58,8 @@ const char *xfrin_fault_text(enum xfrin_fault f)
         return "content";
     case XFRIN_FAULT_LIMIT:
         return "limit";
+    case XFRIN_FAULT_GUARD:
+        return "guard";
     case XFRIN_FAULT_STORE:
         return "store";
     }

@@ -50,6 +50,7 @@ enum xfrin_fault {
     XFRIN_FAULT_PROTOCOL,   /* what came is no transfer */
     XFRIN_FAULT_CONTENT,    /* a zone that we don't take, or changes that do not fit ours */
     XFRIN_FAULT_LIMIT,      /* too large */
+    XFRIN_FAULT_GUARD,      /* a zone that our guards keep aside */
     XFRIN_FAULT_STORE,      /* not the primary's: our own store is in trouble */
 };
 #define XFRIN_FAULTS (XFRIN_FAULT_STORE + 1)

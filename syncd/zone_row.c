@@ -35,6 +35,7 @@ void zone_row_done(struct zone_row *row)
     free(row->nameserver);
     free(row->held_by);
     free(row->held_reason);
+    free(row->quarantine_reason);
     free(row->last_error);
     free(row->last_primary);
     *row = (struct zone_row){.id = 0};
@@ -51,6 +52,9 @@ void zone_row_set(struct zone_row *to, const struct store_zone *from)
                             .expired = from->expired,
                             .removed = from->removed,
                             .held = from->held,
+                            .quarantine_rejected = from->quarantine_rejected,
+                            .quarantine_version = from->quarantine_version,
+                            .quarantine_at = from->quarantine_at,
                             .orphan = from->orphan,
                             .has_primary_serial = from->has_primary_serial,
                             .serial = from->serial,
@@ -75,6 +79,7 @@ void zone_row_set(struct zone_row *to, const struct store_zone *from)
     zone_row_text(&to->file, from->file);
     zone_row_text(&to->held_by, from->held_by);
     zone_row_text(&to->held_reason, from->held_reason);
+    zone_row_text(&to->quarantine_reason, from->quarantine_reason);
     zone_row_text(&to->last_error, from->last_error);
     zone_row_text(&to->last_primary, from->last_primary);
 }
@@ -93,6 +98,9 @@ void zone_row_get(struct store_zone *to, const struct zone_row *from)
                               .expired = from->expired,
                               .removed = from->removed,
                               .held = from->held,
+                              .quarantine_rejected = from->quarantine_rejected,
+                              .quarantine_version = from->quarantine_version,
+                              .quarantine_at = from->quarantine_at,
                               .orphan = from->orphan,
                               .has_primary_serial = from->has_primary_serial,
                               .serial = from->serial,
@@ -121,6 +129,7 @@ void zone_row_get(struct store_zone *to, const struct zone_row *from)
     put_text(to->file, sizeof(to->file), from->file);
     put_text(to->held_by, sizeof(to->held_by), from->held_by);
     put_text(to->held_reason, sizeof(to->held_reason), from->held_reason);
+    put_text(to->quarantine_reason, sizeof(to->quarantine_reason), from->quarantine_reason);
     put_text(to->last_error, sizeof(to->last_error), from->last_error);
     put_text(to->last_primary, sizeof(to->last_primary), from->last_primary);
 }

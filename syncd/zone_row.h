@@ -12,13 +12,14 @@ struct zone_row {
     uint8_t *name;
     enum zone_kind kind;
     enum zone_source source;
-    bool has_content, expired, removed, held, orphan;
+    bool has_content, expired, removed, held, orphan, quarantine_rejected;
     bool has_primary_serial;
     struct serial serial;
     struct serial primary_serial;
     uint32_t failures;
     uint64_t version, last_version, seq, records, held_version;
-    struct wall held_at;
+    uint64_t quarantine_version;
+    struct wall held_at, quarantine_at;
     struct wall last_check, last_success, next_check, expires_at, unserved_since;
     uint8_t tip_oid[STORE_OID_BYTES];
 
@@ -28,6 +29,7 @@ struct zone_row {
     char *account;       /* NULL is "", as for all that follow */
     char *file;
     char *held_by, *held_reason;
+    char *quarantine_reason;
     char *last_error, *last_primary;
 };
 

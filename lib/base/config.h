@@ -58,6 +58,21 @@ enum config_transport {
     CONFIG_TLS_CERTIFICATE, /* and the client shows a certificate that we trust */
 };
 
+/* What a guard does about something that looks wrong in a new version. */
+enum config_guard {
+    CONFIG_IGNORE,
+    CONFIG_ALERT,      /* served, with a warning in the log */
+    CONFIG_QUARANTINE, /* kept aside until an operator says */
+};
+
+/* Guards on new versions that come from primaries; 0: off. */
+struct config_guards {
+    uint32_t shrink_percent, shrink_records; /* less by more than both of these that are given */
+    uint32_t growth_percent, growth_records;
+    uint32_t serial_jump; /* further ahead than this */
+    enum config_guard apex_ns;
+};
+
 struct config_primary {
     char *name;
     struct addr address;
@@ -134,6 +149,7 @@ struct config_zone {
     uint32_t retry_min_s, retry_max_s;
     uint32_t expire_max_s; /* 0: as the SOA says */
     uint32_t tolerance_s;  /* of the primary that it came from; 0: whoever has more is asked */
+    struct config_guards guards;
 };
 
 /* Where zones may come from by themselves. Its title is the account of its zones. */

@@ -51,6 +51,44 @@
             "one of the clients'."                                                                   \
     }
 
+/* What a new version from a primary must pass before it is served. */
+#define GUARD_ITEMS(section)                                                                       \
+    {section,                                                                                      \
+     "guard-shrink-percent",                                                                       \
+     ITEM_U32,                                                                                     \
+     0,                                                                                            \
+     100,                                                                                          \
+     "0",                                                                                          \
+     NONE,                                                                                         \
+     "A new version with fewer records is quarantined if more than so many per cent are gone; 0: " \
+     "off. With guard-shrink-records too, it must be more than both."},                            \
+        {section, "guard-shrink-records", ITEM_U32, 0, 1000000000, "0",                            \
+         NONE,    "The same, in records."},                                                        \
+        {section,                                                                                  \
+         "guard-growth-percent",                                                                   \
+         ITEM_U32,                                                                                 \
+         0,                                                                                        \
+         1000000000,                                                                               \
+         "0",                                                                                      \
+         NONE,                                                                                     \
+         "A new version with more records is quarantined if so many per cent are exceeded; 0: "    \
+         "off. With guard-growth-records too, it must be more than both."},                        \
+        {section, "guard-growth-records", ITEM_U32, 0, 1000000000, "0",                            \
+         NONE,    "The same, in records."},                                                        \
+        {section,                                                                                  \
+         "guard-serial-jump",                                                                      \
+         ITEM_U32,                                                                                 \
+         0,                                                                                        \
+         2147483647,                                                                               \
+         "0",                                                                                      \
+         NONE,                                                                                     \
+         "A new version whose serial is further ahead than so much is quarantined; 0: off."},      \
+    {                                                                                              \
+        section, "guard-apex-ns", ITEM_TEXT, 0, 0, "ignore", NONE,                                 \
+            "When the NS records of the zone's own name change: ignore, alert (a warning in the "  \
+            "log) or quarantine."                                                                  \
+    }
+
 /* What a zone may have, its own or one that its autoprimary's section gives it. */
 #define ZONE_ITEMS(section)                                                                        \
     {section,    "notify-keys",                                                                    \
@@ -95,6 +133,7 @@
          ITEM_TEXT, 0,                                                                             \
          0,         "",                                                                            \
          NONE,      "Its group in that catalog (RFC 9432 4.3.2)."},                                \
+        GUARD_ITEMS(section),                                                                      \
     {                                                                                              \
         section, "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,                              \
             "Longest time without a primary before the zone expires; 0: as the SOA says."          \

@@ -249,8 +249,29 @@ uint32_t config_number_of(cfg_t *sec, const char *name)
     return (uint32_t)v.number;
 }
 
+static enum err take_guards(struct config_guards *g, const struct config *c, cfg_t *sec,
+                            struct errinfo *e)
+{
+    const char *apex_ns = cfg_getstr(sec, "guard-apex-ns");
+
+    g->shrink_percent = config_number_of(sec, "guard-shrink-percent");
+    g->shrink_records = config_number_of(sec, "guard-shrink-records");
+    g->growth_percent = config_number_of(sec, "guard-growth-percent");
+    g->growth_records = config_number_of(sec, "guard-growth-records");
+    g->serial_jump = config_number_of(sec, "guard-serial-jump");
+    if (strcmp(apex_ns, "alert") == 0)
+        g->apex_ns = CONFIG_ALERT;
+    else if (strcmp(apex_ns, "quarantine") == 0)
+        g->apex_ns = CONFIG_QUARANTINE;
+    else if (strcmp(apex_ns, "ignore") != 0)
+        return config_fail_at(c, sec, e, "guard-apex-ns should be ignore, alert or quarantine");
+    return OK;
+}
+
 enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, struct errinfo *e)
 {
+    enum err rc;
+
     z->line = sec->line;
     z->refresh_min_s = config_number_of(sec, "refresh-min");
     z->refresh_max_s = config_number_of(sec, "refresh-max");
@@ -261,7 +282,8 @@ enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, s
     z->forward_updates = flag_of(sec, "forward-updates");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
         return config_fail_at(c, sec, e, "a minimum is above its maximum");
-    return take_zone_lists(c, z, sec, e);
+    rc = take_guards(&z->guards, c, sec, e);
+    return rc ? rc : take_zone_lists(c, z, sec, e);
 }
 
 static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)

@@ -73,6 +73,13 @@ struct store_zone {
     char held_by[64];
     char held_reason[256];
 
+    /* The newest version that our guards did not let through, waiting for an operator: it counts
+     * as long as no newer one is served (store_zone_is_quarantined). */
+    uint64_t quarantine_version; /* 0: none */
+    struct wall quarantine_at;
+    char quarantine_reason[256];
+    bool quarantine_rejected; /* an operator has said no to it */
+
     /* Replication state, so that timers outlive restarts. */
     bool has_primary_serial;
     struct serial primary_serial; /* last one seen at a primary */
@@ -87,6 +94,11 @@ struct store_zone {
     char last_error[512];
     char last_primary[128];
 };
+
+static inline bool store_zone_is_quarantined(const struct store_zone *z)
+{
+    return z->quarantine_version > z->version && !z->quarantine_rejected;
+}
 
 static inline bool store_zone_is_catalog(const struct store_zone *z)
 {
@@ -135,6 +147,7 @@ struct store_change {
     struct serial to;
     uint64_t version; /* that it makes; 0 for CHANGE_STATE */
     bool waiting;     /* fetched while the zone is held: journaled, not served */
+    bool quarantined; /* waiting, since a guard did not let it through */
     struct wall at;
     struct origin origin;
     bool big; /* many records, and many of its version's: reading the content costs less */
@@ -156,7 +169,8 @@ struct store_version {
     struct origin origin;
     uint64_t added, removed; /* records */
     uint64_t records;        /* in the zone then */
-    bool waiting;            /* was not served when it came */
+    bool waiting;            /* was not served when it came ... */
+    bool quarantined;        /* ... since a guard did not let it through */
     bool journaled;
     uint8_t oid[STORE_OID_BYTES];
     uint8_t content_oid[STORE_OID_BYTES]; /* the tree: the content id */
@@ -292,12 +306,13 @@ MUST_USE enum err store_change_put(struct store *s, struct store_zone *z,
                                    const struct changeset *cs, const struct origin *origin,
                                    struct wall at, uint64_t *seq, struct errinfo *e);
 
-/* A version fetched while the zone is held: a waiting change row (against the newest waiting
+/* A version fetched while the zone is held, or one that a guard did not let through (for the reason
+ * in its origin; the row says so from then on): a waiting change row (against the newest waiting
  * version, or the served one) and a version row; the served content stays. */
 MUST_USE enum err store_waiting_put(struct store *s, struct store_zone *z,
                                     const struct zone *new_zone, const struct changeset *cs,
-                                    const struct origin *origin, struct wall at, uint64_t *seq,
-                                    struct errinfo *e);
+                                    const struct origin *origin, struct wall at, bool quarantined,
+                                    uint64_t *seq, struct errinfo *e);
 
 /* A version with the content of the one before it: what happened is that the zone was taken away,
  * or brought back (origin->kind is ORIGIN_REMOVE or ORIGIN_UNDELETE, and z->removed says it too).

@@ -1,4 +1,5 @@
 /* The one way content changes, and the log of it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ static enum err change_read_version(sqlite3_stmt *st, struct store_change *c, st
     c->to = v.serial;
     c->version = v.version;
     c->waiting = v.waiting;
+    c->quarantined = v.quarantined;
     c->origin = v.origin;
     c->added = v.added;
     c->removed = v.removed;
@@ -355,7 +357,7 @@ enum err zone_set_last_version(struct store *s, int64_t zone_id, uint64_t versio
 
 enum err store_waiting_put(struct store *s, struct store_zone *z, const struct zone *new_zone,
                            const struct changeset *cs, const struct origin *origin, struct wall at,
-                           uint64_t *seq, struct errinfo *e)
+                           bool quarantined, uint64_t *seq, struct errinfo *e)
 {
     struct store_zone stored, row = *z;
     struct store_version v, base;
@@ -371,6 +373,14 @@ enum err store_waiting_put(struct store *s, struct store_zone *z, const struct z
     if (rc || (rc = change_fits(cs, new_zone, true, base.serial, e)))
         return wrap_zone(rc, z, e);
     v = version_of(&stored, new_zone, cs, origin, at, true);
+    v.quarantined = quarantined;
+    if (quarantined) {
+        row.quarantine_version = v.version;
+        row.quarantine_at = at;
+        row.quarantine_rejected = false;
+        (void)snprintf(row.quarantine_reason, sizeof(row.quarantine_reason), "%.*s",
+                       (int)sizeof(row.quarantine_reason) - 1, origin->reason);
+    }
     if (!(rc = version_put(s, stored.id, cs, &v, e)) && !(rc = store_zone_put(s, &row, e)) &&
         !(rc = zone_set_last_version(s, stored.id, v.version, e)))
         rc = store_zone_get_id(s, stored.id, z, e);

@@ -172,8 +172,10 @@ MUST_USE enum err pages_put(struct store *s, int64_t zone_id, const struct zone 
 /* store_version.c: the columns of a version in every statement that reads one, in this order. */
 #define VERSION_COLUMNS                                                                            \
     "v.version, v.seq, v.from_serial, v.serial, v.at, v.origin, v.who, v.source, v.key_name, "     \
-    "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid, v.act"
-#define VERSION_COLUMN_COUNT 18
+    "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid, "      \
+    "v.act, "                                                                                      \
+    "v.quarantined"
+#define VERSION_COLUMN_COUNT 19
 MUST_USE enum err version_read(sqlite3_stmt *st, int first, struct store_version *out,
                                struct errinfo *e);
 MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,

@@ -156,7 +156,20 @@ static const char *const step_5[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}, {step_5}};
+/* Versions that a guard did not let through, and of which of them an operator is asked. */
+static const char *const step_6[] = {
+    "ALTER TABLE version ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0"
+    " CHECK (quarantined IN (0, 1))",
+    "ALTER TABLE zone ADD COLUMN quarantine_version INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE zone ADD COLUMN quarantine_at INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE zone ADD COLUMN quarantine_reason TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE zone ADD COLUMN quarantine_rejected INTEGER NOT NULL DEFAULT 0"
+    " CHECK (quarantine_rejected IN (0, 1))",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3},
+                                           {step_4}, {step_5}, {step_6}};
 
 unsigned schema_count(void)
 {

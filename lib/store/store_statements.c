@@ -5,7 +5,8 @@
     "id, name, kind, source, account, serial, version, last_version, seq, records, tip_oid, "      \
     "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
     "last_success, next_check, expires_at, failures, last_error, last_primary, renewal, "          \
-    "catalog, member, nameserver, unserved_since, orphan, file"
+    "catalog, member, nameserver, unserved_since, orphan, file, quarantine_version, "              \
+    "quarantine_at, quarantine_reason, quarantine_rejected"
 #define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
 
 #define SELECT_CHANGE                                                                              \
@@ -51,15 +52,18 @@ const char *const statement_texts[ST_COUNT] = {
         "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, expires_at,"
         " failures, last_error, last_primary, unserved_since, orphan, kind, source, account,"
         " expired, removed, held_version, held_at, held_by, held_reason, catalog, member,"
-        " nameserver, file, version, last_version, seq, records)"
+        " nameserver, file, quarantine_version, quarantine_at, quarantine_reason,"
+        " quarantine_rejected, version, last_version, seq, records)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-        " ?19, ?20, ?21, ?22, ?23, ?24, 0, 0, 0, 0)",
+        " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, 0, 0, 0, 0)",
     [ST_ZONE_UPDATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4,"
         " next_check = ?5, expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
         " unserved_since = ?10, orphan = ?11, kind = ?12, source = ?13, account = ?14,"
         " expired = ?15, removed = ?16, held_version = ?17, held_at = ?18, held_by = ?19,"
-        " held_reason = ?20, catalog = ?21, member = ?22, nameserver = ?23, file = ?24," RENEWAL(
+        " held_reason = ?20, catalog = ?21, member = ?22, nameserver = ?23, file = ?24,"
+        " quarantine_version = ?25, quarantine_at = ?26, quarantine_reason = ?27,"
+        " quarantine_rejected = ?28," RENEWAL(
             "expires_at <> ?6 OR (held_version IS NULL) <> (?17 IS NULL)") " WHERE name = ?1",
     [ST_ZONE_UPDATE_STATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = ?5,"
@@ -107,8 +111,8 @@ const char *const statement_texts[ST_COUNT] = {
 
     [ST_VERSION_INSERT] =
         "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
-        " key_name, transport, reason, added, removed, records, waiting, act)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        " key_name, transport, reason, added, removed, records, waiting, act, quarantined)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     [ST_VERSION_EACH] =
         SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version < ?2 ORDER BY v.version DESC LIMIT ?3",
     [ST_VERSION_GET] = SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version = ?2",

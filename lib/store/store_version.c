@@ -71,6 +71,7 @@ enum err version_read(sqlite3_stmt *st, int first, struct store_version *out, st
     out->removed = col_u64(st, first + 12);
     out->records = col_u64(st, first + 13);
     out->waiting = sqlite3_column_int(st, first + 14) != 0;
+    out->quarantined = sqlite3_column_int(st, first + 18) != 0;
     out->journaled = col_oid(st, first + 15, out->oid, &bad);
     (void)col_oid(st, first + 16, out->content_oid, &bad);
     out->origin.kind =
@@ -106,6 +107,7 @@ enum err version_insert(struct store *s, int64_t zone_id, const struct store_ver
     bind_u64(st, 15, v->records);
     bind_i64(st, 16, v->waiting);
     bind_i64(st, 17, act_of(v->origin.kind));
+    bind_i64(st, 18, v->quarantined);
     rc = stmt_run(s, st, NULL, e);
     stmt_end(s, ST_VERSION_INSERT, st);
     return rc;

@@ -63,6 +63,10 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
     z->unserved_since.s = sqlite3_column_int64(st, 29);
     z->orphan = sqlite3_column_int(st, 30) != 0;
     col_text(st, 31, z->file, sizeof(z->file), &bad);
+    z->quarantine_version = col_u64(st, 32);
+    z->quarantine_at.s = sqlite3_column_int64(st, 33);
+    col_text(st, 34, z->quarantine_reason, sizeof(z->quarantine_reason), &bad);
+    z->quarantine_rejected = sqlite3_column_int(st, 35) != 0;
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);
@@ -184,7 +188,7 @@ static void bind_name_or_null(sqlite3_stmt *st, int i, const uint8_t *name)
         bind_name(st, i, name);
 }
 
-/* Parameters 12 to 24: what the zone is. */
+/* Parameters 12 to 28: what the zone is. */
 static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
 {
     bind_i64(st, 12, z->kind);
@@ -206,6 +210,10 @@ static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
         bind_blob(st, 22, z->member + 1, z->member[0]);
     bind_name_or_null(st, 23, z->nameserver);
     bind_text(st, 24, z->file);
+    bind_u64(st, 25, z->quarantine_version);
+    bind_i64(st, 26, z->quarantine_at.s);
+    bind_text(st, 27, z->quarantine_reason);
+    bind_i64(st, 28, z->quarantine_rejected);
 }
 
 static enum err zone_write(struct store *s, enum stmt_id id, const struct store_zone *z,

@@ -145,7 +145,7 @@ uint64_t must_commit_waiting(struct store *s, struct store_zone *z, const struct
 
     must(zone_diff(&cs, before, new_zone, &e), &e, "zone_diff");
     must(store_begin(s, &e), &e, "store_begin");
-    must(store_waiting_put(s, z, new_zone, cs, &origin, (struct wall){at}, &seq, &e), &e,
+    must(store_waiting_put(s, z, new_zone, cs, &origin, (struct wall){at}, false, &seq, &e), &e,
          "store_waiting_put");
     must(store_commit(s, &e), &e, "store_commit");
     changeset_free(cs);

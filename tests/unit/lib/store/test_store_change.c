@@ -668,11 +668,11 @@ static void test_waiting_conflicts(void **state)
     assert_int_equal(zone_diff(&cs, t->v[3], t->v[5], &e), OK); /* not from what waits */
     assert_int_equal(store_begin(t->s, &e), OK);
     assert_int_equal(
-        store_waiting_put(t->s, &t->z, t->v[5], cs, &origin, (struct wall){1}, &seq, &e),
+        store_waiting_put(t->s, &t->z, t->v[5], cs, &origin, (struct wall){1}, false, &seq, &e),
         ERR_CONFLICT);
     t->z.version--;
     assert_int_equal(
-        store_waiting_put(t->s, &t->z, t->v[5], cs, &origin, (struct wall){1}, &seq, &e),
+        store_waiting_put(t->s, &t->z, t->v[5], cs, &origin, (struct wall){1}, false, &seq, &e),
         ERR_CONFLICT);
     store_rollback(t->s);
     changeset_free(cs);

@@ -1,0 +1,25 @@
+/* The guards: what a new version from a primary must pass before it is served. It is whole and
+ * sound as a zone already (zone_check); here is asked whether it is likely meant so. A pure
+ * function: any thread.
+ */
+#ifndef ZL_SYNCD_GUARD_H
+#define ZL_SYNCD_GUARD_H
+
+#include "lib/base/config.h"
+#include "lib/zone/changeset.h"
+#include "lib/zone/zone.h"
+
+#define GUARD_REASON_MAX 256
+
+struct guard_verdict {
+    bool quarantine;               /* it is not to be served until an operator says so */
+    bool alert;                    /* it is served, and the log should have a warning */
+    char reason[GUARD_REASON_MAX]; /* all that was found, if one of the two */
+};
+
+/* `served` is what is served now, `changes` lead from it to `next`. Cost: the changes. */
+void guard_judge(struct guard_verdict *out, const struct config_guards *g,
+                 const struct zone *served, const struct zone *next,
+                 const struct changeset *changes);
+
+#endif
