@@ -9,6 +9,7 @@
 
 #include "authd/answer_internal.h"
 #include "lib/base/mem.h"
+#include "lib/dns/content_query.h"
 
 struct answerer *answerer_new(const struct zonedb *db)
 {
@@ -539,7 +540,7 @@ struct answer_made answer_make(struct answerer *a, const struct config *c,
         reserve_signature(a, query, len);
     if (!early)
         answer_question(a, c);
-    if (a->served && a->served->private)
+    if ((a->served && a->served->private) || (!early && content_query_is(&a->query)))
         made.action = ANSWER_HAND_OVER; /* not for everybody */
     made.len = finish(a, c);
     made.rcode = a->rcode;

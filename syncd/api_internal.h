@@ -122,6 +122,7 @@ void api_put_remotes(struct buf *out, const struct api_request *r);
 api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version;
 /* api_keys.c */
 api_handler api_get_keys, api_post_keys, api_post_keys_rotate;
+api_handler api_get_id, api_get_ids; /* api_ids.c */
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;
 
 #endif

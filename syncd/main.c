@@ -16,6 +16,7 @@
 #include "lib/net/config_check.h"
 #include "syncd/api.h"
 #include "syncd/autoprimary_rows.h"
+#include "syncd/content_query.h"
 #include "syncd/notify_out.h"
 #include "syncd/private_query.h"
 #include "syncd/producer.h"
@@ -40,6 +41,7 @@ struct syncd {
     struct signing *signing;
     struct journaler *journaler;
     struct front *front;
+    struct content_queries content_queries;
     struct replicator *replicator;
     struct replicator_ops ops;
     struct replicator_net *net;
@@ -122,7 +124,8 @@ static void on_message(void *ctx, const struct ho_frame *message, struct buf *re
 
     if (is_update(message))
         updates_message(s->updates, message, reply);
-    else if (!private_query(&env, message, reply) && !xfrout_datagram(s->xfrout, message, reply))
+    else if (!content_query(&s->content_queries, &env, message, reply) &&
+             !private_query(&env, message, reply) && !xfrout_datagram(s->xfrout, message, reply))
         replicator_message(s->replicator, message, reply);
 }
 
@@ -532,6 +535,8 @@ static enum err start(struct syncd *s, struct errinfo *e)
     replicator_each(s->replicator, watch_row, s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &events, s, e)) || (rc = start_api(s, e)))
         return rc;
+    s->content_queries =
+        (struct content_queries){.loop = s->loop, .front = s->front, .readers = s->readers};
     replicator_each(s->replicator, tell_of_row, s);
     watch_start(s->watch);
     return add_signals(s, e);

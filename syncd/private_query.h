@@ -12,7 +12,7 @@
 
 struct private_query_env {
     const struct config *config;
-    const struct keyring *keys;
+    struct keyring *keys;
     struct wall now;
     /* The section of `config` that holds for a zone, or NULL. */
     const struct config_zone *(*section)(void *ctx, const uint8_t *zone);

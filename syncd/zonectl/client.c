@@ -106,6 +106,11 @@ int client_request(struct reply *out, const struct options *opt, const char *met
     }
     if (r.body.len && (r.body.data[0] == '{' || r.body.data[0] == '['))
         r.json = json_loadb((const char *)r.body.data, r.body.len, 0, NULL);
+    if (r.status == 404 && opt->may_miss) {
+        reply_free(&r);
+        out->status = 404;
+        return EXIT_REFUSED;
+    }
     if (r.status >= 400) {
         int code = refused(&r, opt);
         reply_free(&r);

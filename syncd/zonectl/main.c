@@ -28,6 +28,8 @@ enum {
     OPT_SERIAL,
     OPT_FORCE,
     OPT_EACH_ZONE,
+    OPT_COMPUTE,
+    OPT_RECORDS,
     OPT_VERSION
 };
 
@@ -51,6 +53,8 @@ static const struct option long_options[] = {
     {"serial", required_argument, NULL, OPT_SERIAL},
     {"force", no_argument, NULL, OPT_FORCE},
     {"zones", no_argument, NULL, OPT_EACH_ZONE},
+    {"compute", no_argument, NULL, OPT_COMPUTE},
+    {"records", no_argument, NULL, OPT_RECORDS},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -160,6 +164,12 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
             break;
         case OPT_EACH_ZONE:
             opt->zones = true;
+            break;
+        case OPT_COMPUTE:
+            opt->compute = true;
+            break;
+        case OPT_RECORDS:
+            opt->records = true;
             break;
         case OPT_FORCE:
             opt->force = true;

@@ -31,6 +31,8 @@ struct options {
     const char *serial;
     bool force;
     bool zones;
+    bool compute, records;
+    bool may_miss; /* 404 is no error to print; the reply has the status */
 };
 
 struct call {
@@ -71,6 +73,11 @@ int verb_request(struct reply *r, const struct call *c, const char *method, char
 bool verb_print_json(const struct call *c, const struct reply *r);
 /* Adds name=value to a path on the heap; nothing for a NULL value. */
 void verb_query_add(char **path, const char *name, const char *value);
+
+/* ---- ids.c, compare.c ---- */
+
+int run_id(const struct call *c);
+int run_compare(const struct call *c);
 
 /* ---- autoprimary.c ---- */
 

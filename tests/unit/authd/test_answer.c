@@ -293,6 +293,29 @@ static void test_flags(void **state)
     check(&q, want);
 }
 
+/* What a zone's content id is, syncd says, to those who may transfer the zone. */
+static void test_content_id(void **state)
+{
+    static const char *const texts[][2] = {
+        {"example.", "@ SOA ns.example. a.example. 1 1 1 1 1\n@ NS ns.example.\n"}};
+    struct zonedb *some = text_zonedb(texts, 1);
+    struct answerer *a = answerer_new(some);
+    uint8_t query[MSG_MAX_OCTETS], out[MSG_MAX_OCTETS];
+    struct ask ask = {.qname = "_Content-ID.example.", .qtype = "TXT", .qclass = CLASS_CH};
+    struct answer_made made;
+
+    (void)state;
+    made = answer_octets(a, plain_config(), query, ask_build(query, &ask), false, out, sizeof(out));
+    assert_int_equal(made.action, ANSWER_HAND_OVER);
+    assert_int_equal(made.rcode, RCODE_REFUSED);
+    ask.qclass = CLASS_IN;
+    made = answer_octets(a, plain_config(), query, ask_build(query, &ask), false, out, sizeof(out));
+    assert_int_equal(made.action, ANSWER_SEND);
+    assert_int_equal(made.rcode, RCODE_NXDOMAIN);
+    free(a);
+    zonedb_free(some);
+}
+
 static void test_classes(void **state)
 {
     (void)state;
@@ -346,7 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),       cmocka_unit_test(test_private_zone),
         cmocka_unit_test(test_dname_grows), cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_classes),     cmocka_unit_test(test_content_id),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
