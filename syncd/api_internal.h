@@ -120,6 +120,8 @@ api_handler api_get_remotes, api_post_remotes_push;
 json_t *api_json_remotes(const struct api_request *r);
 void api_put_remotes(struct buf *out, const struct api_request *r);
 api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version;
+/* api_fleet.c */
+api_handler api_post_fleet_plan;
 /* api_keys.c */
 api_handler api_get_keys, api_post_keys, api_post_keys_rotate;
 api_handler api_get_id, api_get_ids; /* api_ids.c */

@@ -30,6 +30,8 @@ static const struct api_route routes[] = {
      "Serve an old version again. Body: to, reason, dry_run."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/release", API_POOL, false, api_post_release, NULL,
      "End the hold that a rollback began. Body: reason."},
+    {EVHTTP_REQ_POST, BASE "/rollback/plan", API_POOL, false, api_post_fleet_plan, NULL,
+     "What it takes to bring zones back to a time. Body: to, account, catalog, match."},
     {EVHTTP_REQ_GET, BASE "/quarantine", API_POOL, false, api_get_quarantine, NULL,
      "Zones with a version that a guard did not let through."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/approve", API_POOL, false,

@@ -67,7 +67,7 @@ static bool parse_ago(const char *s, struct wall now, struct wall *out)
     return true;
 }
 
-static bool parse_time(const char *s, struct wall now, struct wall *out)
+bool history_time(struct wall *out, const char *s, struct wall now)
 {
     static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
                                           "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
@@ -162,7 +162,7 @@ enum err history_find(struct store_version *out, struct history *h, const struct
         return find_number(out, h, z, spec + 1, false, e);
     if (all_of(spec, isdigit))
         return find_number(out, h, z, spec, true, e);
-    if (parse_time(spec, now, &at)) {
+    if (history_time(&at, spec, now)) {
         rc = store_version_by_time(h->store, z->id, at, out, e);
         return rc == ERR_NOT_FOUND ? err_set(rc, e, "no version is as old as %s", spec) : rc;
     }

@@ -33,6 +33,9 @@ MUST_USE enum err history_find(struct store_version *out, struct history *h,
                                const struct store_zone *z, const char *spec, struct wall now,
                                struct errinfo *e);
 
+/* A time as history_find takes it. */
+bool history_time(struct wall *out, const char *spec, struct wall now);
+
 /* The content of a version. */
 MUST_USE enum err history_content(struct zone **out, struct history *h, const struct store_zone *z,
                                   const struct store_version *v, struct errinfo *e);

@@ -30,6 +30,11 @@ enum {
     OPT_EACH_ZONE,
     OPT_COMPUTE,
     OPT_RECORDS,
+    OPT_ALL,
+    OPT_CATALOG,
+    OPT_MATCH,
+    OPT_PACE,
+    OPT_YES,
     OPT_VERSION
 };
 
@@ -55,6 +60,11 @@ static const struct option long_options[] = {
     {"zones", no_argument, NULL, OPT_EACH_ZONE},
     {"compute", no_argument, NULL, OPT_COMPUTE},
     {"records", no_argument, NULL, OPT_RECORDS},
+    {"all", no_argument, NULL, OPT_ALL},
+    {"catalog", required_argument, NULL, OPT_CATALOG},
+    {"match", required_argument, NULL, OPT_MATCH},
+    {"pace", required_argument, NULL, OPT_PACE},
+    {"yes", no_argument, NULL, OPT_YES},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -171,6 +181,21 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
         case OPT_RECORDS:
             opt->records = true;
             break;
+        case OPT_ALL:
+            opt->all = true;
+            break;
+        case OPT_CATALOG:
+            opt->catalog = optarg;
+            break;
+        case OPT_MATCH:
+            opt->match = optarg;
+            break;
+        case OPT_PACE:
+            opt->pace = optarg;
+            break;
+        case OPT_YES:
+            opt->yes = true;
+            break;
         case OPT_FORCE:
             opt->force = true;
             break;
@@ -206,6 +231,7 @@ static int verb_words(const struct verb *v, int argc, char **argv)
 
 static int run_verb(const struct options *opt, int argc, char **argv)
 {
+    const struct verb *near = NULL; /* its words fit, what follows does not */
     size_t n;
     const struct verb *v = verbs(&n);
 
@@ -216,10 +242,14 @@ static int run_verb(const struct options *opt, int argc, char **argv)
         if (!words)
             continue;
         if (call.arg_count < v[i].min_args || call.arg_count > v[i].max_args) {
-            (void)fprintf(stderr, "usage: zonectl %s %s\n", v[i].name, v[i].args);
-            return EXIT_USAGE;
+            near = near ? near : &v[i];
+            continue;
         }
         return v[i].run(&call);
+    }
+    if (near) {
+        (void)fprintf(stderr, "usage: zonectl %s %s\n", near->name, near->args);
+        return EXIT_USAGE;
     }
     (void)fprintf(stderr, "zonectl: there is no verb '%s'; --help shows all\n", argv[0]);
     return EXIT_USAGE;

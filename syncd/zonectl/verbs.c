@@ -366,6 +366,8 @@ static int run_rollback(const struct call *c)
     struct reply r;
     int code;
 
+    if (c->arg_count == 0)
+        return run_fleet_rollback(c);
     if (!c->opt->to) {
         (void)fputs("zonectl: rollback needs --to VERSION (v12, a serial, a commit id, a time)\n",
                     stderr);
@@ -517,6 +519,10 @@ static const struct verb table[] = {
     {"show", "ZONE[@VERSION]", 1, 1, "a version as a zone file", run_show},
     {"rollback", "ZONE --to VERSION [--reason TEXT] [--dry-run]", 1, 1, "serve an old version",
      run_rollback},
+    {"rollback",
+     "--all|--account NAME|--catalog NAME|--match PATTERN --to TIME [--reason TEXT] "
+     "[--pace N] [--dry-run] [--yes]",
+     0, 0, "... of many zones at once, with those added and removed since", run_rollback},
     {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
     {"quarantine list", "", 0, 0, "versions that a guard did not let through", run_quarantine_list},
     {"quarantine show", "ZONE", 1, 1, "such a version as a zone file", run_quarantine_show},

@@ -33,6 +33,8 @@ struct options {
     bool zones;
     bool compute, records;
     bool may_miss; /* 404 is no error to print; the reply has the status */
+    bool all, yes; /* of a fleet rollback, as the next line's */
+    const char *catalog, *match, *pace;
 };
 
 struct call {
@@ -115,6 +117,11 @@ int run_quarantine_show(const struct call *c);
 int run_quarantine_diff(const struct call *c);
 int run_quarantine_approve(const struct call *c);
 int run_quarantine_reject(const struct call *c);
+
+/* ---- fleet.c ---- */
+
+/* rollback without a zone: of many at once. */
+int run_fleet_rollback(const struct call *c);
 
 /* ---- keys.c ---- */
 
