@@ -150,7 +150,10 @@ void api_get_export(struct api_request *r)
 
 static struct operator_act act_of(const struct api_request *r)
 {
-    return (struct operator_act){.who = r->who, .reason = api_arg(r, "reason"), .now = r->now};
+    return (struct operator_act){.who = r->who,
+                                 .reason = api_arg(r, "reason"),
+                                 .force = api_arg_true(r, "force"),
+                                 .now = r->now};
 }
 
 /* With dry_run the job is only shown. */

@@ -39,7 +39,8 @@ void api_post_fleet_plan(struct api_request *r)
     const char *catalog = api_arg(r, "catalog");
     uint8_t name[NAME_MAX_OCTETS];
     struct fleet_pick pick = {.account = api_arg(r, "account"), .match = api_arg(r, "match")};
-    struct operator_act act = {.who = r->who, .reason = "", .now = r->now};
+    struct operator_act act = {
+        .who = r->who, .reason = "", .force = api_arg_true(r, "force"), .now = r->now};
     struct gathered g = {.zones = json_array()};
     struct history h = {0};
     struct wall at;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/zone/zone_signatures.h"
+
 static void origin_set(struct origin *o, enum origin_kind kind, const char *source,
                        const struct operator_act *act)
 {
@@ -50,6 +52,26 @@ static bool is_made_here(const struct store_zone *row)
     return row->kind == ZONE_LOCAL && store_zone_is_catalog(row);
 }
 
+/* Who validates believes no signature that has expired: worse than what is served now. */
+static enum err check_signatures(const struct zone *old, const struct store_version *v,
+                                 const struct operator_act *act, struct errinfo *e)
+{
+    struct zone_signatures s;
+    char since[WALL_TEXT_MAX];
+
+    if (act->force)
+        return OK;
+    s = zone_signatures(old, act->now);
+    if (!s.expired)
+        return OK;
+    wall_to_text(since, s.first);
+    return err_set(ERR_CHECK, e,
+                   "%llu of the %llu signatures in version %llu have expired, the first at %s: "
+                   "validating resolvers would refuse the zone; --force serves it all the same",
+                   (unsigned long long)s.expired, (unsigned long long)s.count,
+                   (unsigned long long)v->version, since);
+}
+
 enum err operate_rollback(struct commit_job **out, struct store_version *target, struct history *h,
                           const struct store_zone *row, const char *spec,
                           const struct operator_act *act, struct errinfo *e)
@@ -70,7 +92,7 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
         return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
     if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
         (rc = store_zone_load(&current, h->store, row, e)) ||
-        (rc = history_content(&old, h, row, &v, e)))
+        (rc = history_content(&old, h, row, &v, e)) || (rc = check_signatures(old, &v, act, e)))
         goto out;
     if (row->kind == ZONE_LOCAL)
         rc = zone_with_serial(&next, old, serial_next(zone_serial(current)), e);
@@ -245,7 +267,7 @@ static enum err undelete_to(struct commit_job *job, struct history *h, const str
 
     if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
         (rc = store_zone_load(&current, h->store, row, e)) ||
-        (rc = history_content(&old, h, row, &v, e)))
+        (rc = history_content(&old, h, row, &v, e)) || (rc = check_signatures(old, &v, act, e)))
         goto out;
     if (row->kind == ZONE_LOCAL)
         rc = zone_with_serial(&next, old, serial_next(zone_serial(current)), e);

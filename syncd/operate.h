@@ -12,6 +12,7 @@
 struct operator_act {
     const char *who;    /* from the socket's peer credentials */
     const char *reason; /* "" if none was given */
+    bool force;         /* old signatures that have expired are served all the same */
     struct wall now;
 };
 
@@ -20,7 +21,7 @@ struct operator_act {
  * serial too, and is held: newer versions are fetched and wait until release. *job is not
  * submitted. job->changes is what would change; *target the version rolled back to. Errors:
  * history_find's; ERR_EXISTS if that content is what is served already; ERR_CONFLICT if the zone is
- * removed. */
+ * removed; ERR_CHECK if the old version has signatures that have expired. */
 MUST_USE enum err operate_rollback(struct commit_job **job, struct store_version *target,
                                    struct history *h, const struct store_zone *row,
                                    const char *spec, const struct operator_act *act,

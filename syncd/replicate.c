@@ -220,13 +220,15 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
     bool released;
     struct serial newest = row->serial;
     bool has_newest = row->has_content;
-    bool other_content;
+    bool other_content, hidden;
 
     if (!z)
         z = replicate_add(r, row);
     replicate_full_row(&was, z);
     released = (was.held && !row->held) ||
                (was.quarantine_version > was.version && row->quarantine_version <= row->version);
+    /* What waited was made from a version that is not served any more: it is fetched once more. */
+    hidden = was.held && row->held && was.last_version > was.version && row->version != was.version;
     other_content = was.version != row->version || was.removed != row->removed;
     if (z->scheduled) {
         commit_copy_state(&merged, &was); /* ours is newer */
@@ -243,8 +245,8 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
         replicate_unschedule(z);
     } else if (z->scheduled) {
         refresh_set_zone(&z->refresh, row->held, row->expired, has_newest, newest);
-        if (released)
-            replicate_follow(z, refresh_asked(&z->refresh, false, true, replicate_now(r)));
+        if (released || hidden)
+            replicate_follow(z, refresh_asked(&z->refresh, hidden, true, replicate_now(r)));
     } else if (z->config && replicate_row_fits(z)) {
         replicate_schedule(z);
     }

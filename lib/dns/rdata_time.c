@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "lib/base/bytes.h"
+
 #define DAYS_400_YEARS 146097u
 #define DAYS_BEFORE_1970 719468u /* from 1 March of year 0 */
 
@@ -72,4 +74,14 @@ bool rdata_time_get(uint32_t *out, const char text[RDATA_TIME_TEXT])
     day += y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 - 1 - DAYS_BEFORE_1970;
     *out = day * 86400 + hour * 3600 + minute * 60 + second; /* modulo 2^32 before 1970 as well */
     return true;
+}
+
+bool rrsig_times(uint32_t *inception, uint32_t *expiration, const uint8_t *rdata, size_t len)
+{
+    struct reader r = reader_of(rdata, len);
+
+    (void)read_bytes(&r, 8); /* type covered, algorithm, labels, original TTL */
+    *expiration = read_u32(&r);
+    *inception = read_u32(&r);
+    return !r.failed;
 }

@@ -68,7 +68,7 @@ static void set_text(json_t *body, const char *key, const char *value)
 
 static int ask_plan(struct reply *plan, const struct call *c)
 {
-    json_t *body = json_object();
+    json_t *body = json_pack("{s:b}", "force", (int)c->opt->force);
 
     set_text(body, "to", c->opt->to);
     set_text(body, "account", c->opt->account);
@@ -172,8 +172,9 @@ static int do_zone(const struct run *run, const json_t *zone)
         code = verb_request(&r, run->call, "DELETE", path, NULL);
     } else {
         path = verb_path("zones", name, is_step(zone, "undelete") ? "/undelete" : "/rollback");
-        code = verb_request(&r, run->call, "POST", path,
-                            json_pack("{s:s, s:s}", "to", run->to, "reason", reason));
+        code = verb_request(
+            &r, run->call, "POST", path,
+            json_pack("{s:s, s:s, s:b}", "to", run->to, "reason", reason, "force", (int)o->force));
     }
     reply_free(&r);
     free(reason);

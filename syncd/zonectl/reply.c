@@ -36,7 +36,8 @@ void verb_query_add(char **path, const char *name, const char *value)
 
 json_t *verb_body(const struct call *c)
 {
-    json_t *body = json_pack("{s:b}", "dry_run", (int)c->opt->dry_run);
+    json_t *body =
+        json_pack("{s:b, s:b}", "dry_run", (int)c->opt->dry_run, "force", (int)c->opt->force);
 
     if (c->opt->to)
         (void)json_object_set_new(body, "to", json_string(c->opt->to));

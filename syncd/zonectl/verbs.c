@@ -517,8 +517,8 @@ static const struct verb table[] = {
      run_compare},
     {"diff", "ZONE A [B]", 2, 3, "records that differ from version A to B (or current)", run_diff},
     {"show", "ZONE[@VERSION]", 1, 1, "a version as a zone file", run_show},
-    {"rollback", "ZONE --to VERSION [--reason TEXT] [--dry-run]", 1, 1, "serve an old version",
-     run_rollback},
+    {"rollback", "ZONE --to VERSION [--reason TEXT] [--force] [--dry-run]", 1, 1,
+     "serve an old version", run_rollback},
     {"rollback",
      "--all|--account NAME|--catalog NAME|--match PATTERN --to TIME [--reason TEXT] "
      "[--pace N] [--dry-run] [--yes]",

@@ -3,7 +3,9 @@ import calendar
 import json
 import time
 
+import pytest
 import zl
+from signed_zones import sign_ldns
 
 ZONE = 'example.test'
 
@@ -190,4 +192,38 @@ def test_a_reason_cut_within_a_character_does_not_hide_the_zone(peer, node):
     assert z['state'] == 'held' and z['hold']['version'] == 1
     assert [x['name'] for x in n.status()['attention']] == [ZONE + '.']
     assert [x['name'] for x in n.json('zone', 'list')] == [ZONE + '.']
+    n.verify()
+
+
+def test_a_second_rollback_does_not_lose_what_waits(peer, node):
+    n, p = follow(peer, node, [1, 2, 3])
+    n.zonectl('rollback', ZONE, '--to', 'v2')
+    n.wait_serial(ZONE, 2)
+    p.load(ZONE, zl.small_zone(4, www='192.0.2.4'))
+    zl.wait_for(lambda: n.zone(ZONE)['waiting'], 'serial 4 to wait')
+    n.zonectl('rollback', ZONE, '--to', 'v1')
+    n.wait_serial(ZONE, 1)
+    zl.wait_for(lambda: n.zone(ZONE)['waiting'], 'serial 4 to wait again')
+    assert any('192.0.2.4' in line for line in n.json('diff', ZONE, 'current', 'waiting')['added'])
+    n.zonectl('release', ZONE)
+    n.wait_serial(ZONE, 4)
+    n.verify()
+    n.fsck()
+
+
+def test_signatures_that_have_expired_are_not_served_again(node, tmp_path):
+    if not zl.tool('ldns-signzone'):
+        pytest.skip('skipped: ldnsutils is not installed')
+    n = node().start()
+    text = zl.small_zone(1)
+    old = sign_ldns(tmp_path, ZONE, text, '-i', '20200101000000', '-e', '20200201000000')
+    n.zonectl('import', ZONE, '-', '--serial', 'keep', stdin=old)
+    n.zonectl('import', ZONE, '-', '--serial', 'keep', stdin=zl.small_zone(2))
+    refused = n.zonectl('rollback', ZONE, '--to', 'v1', check=False)
+    assert refused.returncode == 1 and 'have expired, the first at 2020-02-01T00:00:00Z' in refused.stderr
+    assert n.serial(ZONE) == 2
+    n.zonectl('rollback', ZONE, '--to', 'v1', '--force', '--dry-run')
+    assert n.serial(ZONE) == 2
+    n.zonectl('rollback', ZONE, '--to', 'v1', '--force')
+    n.wait_serial(ZONE, 3)
     n.verify()
