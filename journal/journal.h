@@ -3,8 +3,8 @@
  * the same tree id, the zone's *content id*.
  *
  * A library without threads, sockets or SQL. All writing goes through one struct journal owned by
- * one thread; any number of other handles on the same path may read, each owned by one thread at
- * a time.
+ * one thread (but for the merging of packs, below); any number of other handles on the same path
+ * may read, each owned by one thread at a time.
  *
  * Durability: when journal_write returns OK, the pack, its index and the directory are on disk
  * (fsync). Refs are derived: the caller keeps each tip in the store, and sets refs from it.
@@ -155,7 +155,23 @@ MUST_USE enum err journal_content_id(struct journal_oid *out, const struct zone 
 /* Packs that git fetched become like ours: guarded by .keep files. */
 MUST_USE enum err journal_adopt_packs(struct journal *j, struct errinfo *e);
 
-/* Merges small packs into larger ones, geometrically. OK when there is nothing to do. */
+/* Merging small packs into larger ones, geometrically and with deltas, in two steps. The long one
+ * makes the new pack, durable and checked to hold all that the old ones do. It may run in any
+ * thread with a reading handle of its own, one at a time, while the writer writes. The short one is
+ * the writer's: the old packs go, if the new one is there. Either may be left out, or end in a
+ * crash, at any point.
+ *
+ * `stop` (NULL: never) is asked now and then, and ends it with ERR_CLOSED and nothing done. *out is
+ * NULL if there is nothing to do. _finish frees it. */
+struct journal_merge;
+typedef bool journal_stop_fn(void *ctx);
+MUST_USE enum err journal_merge_make(struct journal_merge **out, struct journal *j,
+                                     journal_stop_fn *stop, void *ctx, struct errinfo *e);
+MUST_USE enum err journal_merge_finish(struct journal *j, struct journal_merge *m,
+                                       struct errinfo *e);
+void journal_merge_free(struct journal_merge *m);
+
+/* Both, in the writer's thread. OK when there is nothing to do. */
 MUST_USE enum err journal_repack(struct journal *j, struct errinfo *e);
 
 /* For status. */

@@ -3,6 +3,9 @@
  * smaller ones together, so that an object is rewritten only as often as its pack doubles.
  *
  * The new pack is complete and durable, and checked to hold everything, before an old one goes.
+ * Making it takes long and is done with a handle of its own, in whatever thread; that the old ones
+ * go is the writer's business, so that none of its packs goes while it looks at them. A crash
+ * between the two leaves everything twice, which the next merging finds.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +34,16 @@ struct repack {
     size_t old_count;
     struct id_set set;
     git_packbuilder *pb;
+    journal_stop_fn *stop; /* NULL: never */
+    void *stop_ctx;
+};
+
+/* Made, and not put in the place of the old ones yet. */
+struct journal_merge {
+    char name[PACK_NAME_MAX];
+    char (*old)[PACK_NAME_MAX];
+    size_t old_count;
+    uint64_t objects, bytes;
 };
 
 static int pack_cmp(const void *a, const void *b)
@@ -112,12 +125,25 @@ static bool is_wanted(const struct repack *r, const struct journal_oid *oid)
     return at && !r->set.done[at - r->set.ids];
 }
 
+static bool must_stop(const struct repack *r)
+{
+    return r->stop && r->stop(r->stop_ctx);
+}
+
+static enum err stopped(struct errinfo *e)
+{
+    return err_set(ERR_CLOSED, e, "stopped before the end");
+}
+
 static enum err insert(struct repack *r, const struct journal_oid *oid, const char *name,
                        struct errinfo *e)
 {
     const struct journal_oid *at = bsearch(oid, r->set.ids, r->set.n, sizeof(*r->set.ids), oid_cmp);
     git_oid id;
     int g;
+
+    if (must_stop(r))
+        return stopped(e);
 
     memcpy(id.id, oid->id, sizeof(id.id));
     if ((g = git_packbuilder_insert(r->pb, &id, name)) < 0)
@@ -237,7 +263,7 @@ static enum err insert_all(struct repack *r, struct errinfo *e)
     return rc;
 }
 
-/* ---- New for old ---- */
+/* ---- The new pack ---- */
 
 static int gather(void *data, size_t len, void *ctx)
 {
@@ -257,6 +283,8 @@ static enum err write_merged(struct repack *r, struct buf *pack, struct errinfo 
         return rc;
     if ((g = git_packbuilder_foreach(r->pb, gather, pack)) < 0)
         return err_git(g, e, "merging packs");
+    if (must_stop(r))
+        return stopped(e);
     return pack_install(r->j, pack->data, pack->len, e);
 }
 
@@ -286,29 +314,25 @@ static enum err drop_file(const char *dir, const char *stem, const char *end, st
     return rc;
 }
 
-/* The pack before its index: an index without a pack is swept, while a pack without an index would
- * come back. A multi-pack index (by a `git gc` by hand) would name packs that are gone. */
-static enum err drop_old(struct repack *r, const char *name, struct errinfo *e)
+/* ---- Making it ---- */
+
+static struct journal_merge *merge_of(const struct repack *r, const struct buf *pack,
+                                      const char *name)
 {
-    static const char *const ends[] = {".pack", ".idx", ".keep", ".rev", ".bitmap"};
-    const char *dir = r->j->pack_dir;
-    enum err rc;
+    struct journal_merge *m = xcalloc(1, sizeof(*m));
 
-    FAULT("journal:before_drop");
-    rc = drop_file(dir, "multi-pack-index", "", e);
-
-    for (size_t i = 0; i < r->old_count && rc == OK; i++) {
-        if (strcmp(r->old[i].name, name) == 0)
-            continue;
-        for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]) && rc == OK; k++) {
-            rc = drop_file(dir, r->old[i].name, ends[k], e);
-            FAULT("journal:after_drop");
-        }
+    m->old = xcalloc(r->old_count, sizeof(*m->old));
+    m->objects = r->set.n;
+    m->bytes = pack->len;
+    (void)snprintf(m->name, sizeof(m->name), "%s", name);
+    for (size_t i = 0; i < r->old_count; i++) {
+        if (strcmp(r->old[i].name, name) != 0)
+            (void)snprintf(m->old[m->old_count++], PACK_NAME_MAX, "%s", r->old[i].name);
     }
-    return rc ? rc : dir_sync(dir, e);
+    return m;
 }
 
-static enum err merge(struct repack *r, struct errinfo *e)
+static enum err make(struct journal_merge **out, struct repack *r, struct errinfo *e)
 {
     struct buf pack = BUF_INIT;
     char name[PACK_NAME_MAX] = "pack-";
@@ -318,29 +342,87 @@ static enum err merge(struct repack *r, struct errinfo *e)
     if ((rc = write_merged(r, &pack, e)))
         goto out;
     hex_write(name + strlen(name), pack.data + pack.len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
-    if ((rc = check_merged(r, name, e)) || (rc = drop_old(r, name, e)) ||
-        (rc = odb_refresh(r->j, e)))
-        goto out;
-    log_debug(say("journal: packs are merged"), kv_u64("packs", r->old_count),
-              kv_u64("objects", r->set.n), kv_u64("bytes", pack.len));
+    FAULT("journal:before_check");
+    if ((rc = check_merged(r, name, e)) == OK)
+        *out = merge_of(r, &pack, name);
 out:
     buf_free(&pack);
     return rc;
 }
 
-enum err journal_repack(struct journal *j, struct errinfo *e)
+enum err journal_merge_make(struct journal_merge **out, struct journal *j, journal_stop_fn *stop,
+                            void *ctx, struct errinfo *e)
 {
-    struct repack r = {.j = j};
+    struct repack r = {.j = j, .stop = stop, .stop_ctx = ctx};
     enum err rc = odb_refresh(j, e);
 
+    *out = NULL;
     if (rc == OK) {
         choose(&r);
         if (r.old_count > 1)
-            rc = merge(&r, e);
+            rc = make(out, &r, e);
     }
     git_packbuilder_free(r.pb);
     free(r.old);
     free(r.set.ids);
     free(r.set.done);
     return rc ? err_wrap(rc, e, "journal: merging packs") : OK;
+}
+
+/* ---- New for old ---- */
+
+/* The pack before its index: an index without a pack is swept, while a pack without an index would
+ * come back. A multi-pack index (by a `git gc` by hand) would name packs that are gone. */
+static enum err drop_old(const struct journal *j, const struct journal_merge *m, struct errinfo *e)
+{
+    static const char *const ends[] = {".pack", ".idx", ".keep", ".rev", ".bitmap"};
+    enum err rc;
+
+    FAULT("journal:before_drop");
+    rc = drop_file(j->pack_dir, "multi-pack-index", "", e);
+    for (size_t i = 0; i < m->old_count && rc == OK; i++) {
+        for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]) && rc == OK; k++) {
+            rc = drop_file(j->pack_dir, m->old[i], ends[k], e);
+            FAULT("journal:after_drop");
+        }
+    }
+    return rc ? rc : dir_sync(j->pack_dir, e);
+}
+
+static bool is_in_use(const struct journal *j, const char *name)
+{
+    for (size_t i = 0; i < j->pack_count; i++) {
+        if (j->packs[i].sound && strcmp(j->packs[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum err journal_merge_finish(struct journal *j, struct journal_merge *m, struct errinfo *e)
+{
+    enum err rc = odb_refresh(j, e);
+
+    if (rc == OK && !is_in_use(j, m->name)) /* somebody took it away meanwhile: nothing may go */
+        rc = err_set(ERR_NOT_FOUND, e, "the merged pack %s is not there", m->name);
+    if (rc == OK && (rc = drop_old(j, m, e)) == OK && (rc = odb_refresh(j, e)) == OK)
+        log_debug(say("journal: packs are merged"), kv_u64("packs", m->old_count),
+                  kv_u64("objects", m->objects), kv_u64("bytes", m->bytes));
+    journal_merge_free(m);
+    return rc ? err_wrap(rc, e, "journal: merging packs") : OK;
+}
+
+void journal_merge_free(struct journal_merge *m)
+{
+    if (!m)
+        return;
+    free(m->old);
+    free(m);
+}
+
+enum err journal_repack(struct journal *j, struct errinfo *e)
+{
+    struct journal_merge *m = NULL;
+    enum err rc = journal_merge_make(&m, j, NULL, NULL, e);
+
+    return rc == OK && m ? journal_merge_finish(j, m, e) : rc;
 }

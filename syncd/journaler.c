@@ -9,18 +9,20 @@
 #include "journal/journal.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "syncd/packmerge.h"
 
 #define BATCH_MAX 512          /* versions in one pack */
 #define BATCH_RECORDS 1000000u /* once so many are in it, a batch takes no further version */
 #define PACE_MS 100
 #define RETRY_SECONDS 5  /* after a failure */
-#define REPACK_WRITES 64 /* packs written before small ones are merged */
+#define REPACK_WRITES 64 /* packs written before merging is asked for */
 
 struct journaler {
     struct committer *committer;
     struct journal *journal; /* journal thread, after the start */
     struct store *store;     /* likewise; a reader */
     struct signing *signing; /* lent; NULL: none */
+    struct packmerge *merge;
     pthread_t thread;
     unsigned writes_since_repack;
 
@@ -358,33 +360,27 @@ out:
     return rc;
 }
 
-static void repack_if_due(struct journaler *j)
-{
-    struct errinfo e = {0};
-    enum err rc;
-
-    if (++j->writes_since_repack < REPACK_WRITES)
-        return;
-    j->writes_since_repack = 0;
-    rc = journal_repack(j->journal, &e);
-    if (rc)
-        log_warning(say("journal: small packs could not be merged, all stays readable"),
-                    kv_err(&e));
-}
-
 /* ---- The thread ---- */
 
-static void note(struct journaler *j, enum err rc, const struct errinfo *e, size_t written)
+static void note_packs(struct journaler *j)
 {
     struct journal_stats stats = {0};
-    bool was_failing;
 
     (void)!journal_stats(j->journal, &stats, NULL);
     pthread_mutex_lock(&j->lock);
-    was_failing = j->status.failing;
-    j->status.written += written;
     j->status.packs = stats.packs;
     j->status.pack_bytes = stats.pack_bytes;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void note(struct journaler *j, enum err rc, const struct errinfo *e, size_t written)
+{
+    bool was_failing;
+
+    note_packs(j);
+    pthread_mutex_lock(&j->lock);
+    was_failing = j->status.failing;
+    j->status.written += written;
     j->status.failing = rc != OK;
     memcpy(j->status.last_error, rc ? e->text : "", rc ? sizeof(e->text) : 1);
     pthread_mutex_unlock(&j->lock);
@@ -393,6 +389,25 @@ static void note(struct journaler *j, enum err rc, const struct errinfo *e, size
                   kv_err(e), kv_u64("retry_s", RETRY_SECONDS));
     else if (was_failing)
         log_info(say("journal has caught up"), kv_u64("versions", written));
+}
+
+/* The old packs go, once a new one has been made of them; and now and then another is wanted. */
+static void merge_packs(struct journaler *j, bool written)
+{
+    struct journal_merge *made = packmerge_take(j->merge);
+    struct errinfo e = {0};
+
+    if (made) {
+        if (journal_merge_finish(j->journal, made, &e))
+            log_warning(say("journal: a merged pack could not take the place of the old ones, all "
+                            "stays readable"),
+                        kv_err(&e));
+        note_packs(j);
+    }
+    if (written && ++j->writes_since_repack >= REPACK_WRITES) {
+        j->writes_since_repack = 0;
+        packmerge_want(j->merge);
+    }
 }
 
 /* Waits until woken, or for the retry; false when it is time to stop. */
@@ -442,8 +457,7 @@ static void *journaler_main(void *ctx)
             rc = drain(j, &written, &e);
             if (rc || written)
                 note(j, rc, &e, written);
-            if (written)
-                repack_if_due(j);
+            merge_packs(j, written > 0);
             if (rc == OK && written)
                 pace(j, written);
         } while (rc == OK && written);
@@ -541,8 +555,15 @@ static enum err mend_refs(struct journaler *j, struct errinfo *e)
 
 /* ---- Start and stop ---- */
 
+/* In the merger's thread. */
+static void merge_made(void *ctx)
+{
+    journaler_wake(ctx);
+}
+
 static void journaler_free(struct journaler *j)
 {
+    packmerge_stop(j->merge);
     journal_close(j->journal);
     store_close(j->store);
     pthread_cond_destroy(&j->there);
@@ -569,6 +590,8 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
     pthread_condattr_destroy(&attr);
     if ((rc = journal_open(&j->journal, path, node, true, e)) ||
         (rc = store_open_reader(&j->store, data_dir, e)) || (rc = mend_refs(j, e)))
+        goto out;
+    if ((rc = packmerge_start(&j->merge, path, merge_made, j, e)))
         goto out;
     failed = pthread_create(&j->thread, NULL, journaler_main, j);
     if (failed)

@@ -256,20 +256,39 @@ static void reading(struct bench *b)
     zone_unref(z);
 }
 
+/* What a small change weighs once packs are merged: among themselves first, as happens after a few
+ * of them, then with the import, as happens when they weigh half as much. */
+static void merged_weight(struct bench *b, uint64_t base, uint32_t from, const char *what)
+{
+    uint64_t packs = 0;
+    uint64_t octets;
+
+    merge(b);
+    octets = pack_bytes(b->j, &packs) - base;
+    (void)printf("merged   %8" PRIu64 " records  %5" PRIu32 " changes, %-22s  %6.0f octets a change"
+                 "  (%" PRIu64 " packs)\n",
+                 b->records, b->version - from, what, (double)octets / (b->version - from), packs);
+}
+
 static void run(const char *dir, uint64_t records)
 {
     static const unsigned batches[] = {1, 100, 1000};
     struct bench b = {.records = records};
+    uint64_t base;
     struct zone *z = zone_make(records);
     struct errinfo e = {0};
 
     b.zone = z;
     must(journal_open(&b.j, dir, "bench", true, &e), &e);
     import(&b);
-    big_change(&b);
+    base = pack_bytes(b.j, NULL);
+    for (unsigned i = 0; i < 10; i++)
+        write_batch(&b, 20);
+    merged_weight(&b, base, 1, "the first 200");
     for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++)
         small_changes(&b, batches[i]);
-    merge(&b);
+    merged_weight(&b, base, 1, "all");
+    big_change(&b);
     reading(&b);
     journal_close(b.j);
     zone_unref(z);

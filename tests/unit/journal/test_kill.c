@@ -175,6 +175,7 @@ static void test_named_points(void **state)
         "journal:after_pack",   "journal:before_ref",   "journal:before_drop",
         "journal:after_drop",   "journal:after_keep@3", "journal:after_pack@5",
         "journal:after_drop@2", "journal:after_drop@6", "journal:before_ref@4",
+        "journal:before_check",
     };
 
     (void)state;
