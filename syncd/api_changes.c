@@ -6,9 +6,6 @@
 
 #include "lib/base/mem.h"
 
-#define LOG_LIMIT 50
-#define LOG_LIMIT_MAX 10000
-
 static json_t *json_oid(bool is_there, const uint8_t oid[STORE_OID_BYTES])
 {
     struct journal_oid o;
@@ -51,53 +48,6 @@ json_t *api_json_records(const struct rr_list *list)
     }
     buf_free(&line);
     return array;
-}
-
-struct log_walk {
-    const struct store_zone *zone;
-    json_t *versions;
-};
-
-static enum err on_version(void *ctx, const struct store_version *v, struct errinfo *e)
-{
-    struct log_walk *w = ctx;
-
-    (void)e;
-    (void)json_array_append_new(w->versions, api_json_version(w->zone, v));
-    return OK;
-}
-
-/* A decimal argument; `def` if there is none. */
-static enum err arg_number(uint64_t *out, struct api_request *r, const char *name, uint64_t def)
-{
-    const char *text = api_arg(r, name);
-    char *end = NULL;
-
-    *out = def;
-    if (!text[0])
-        return OK;
-    *out = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end)
-        return err_set(ERR_FORMAT, &r->error, "%s: '%s' is not a number", name, text);
-    return OK;
-}
-
-void api_get_log(struct api_request *r)
-{
-    struct history h = {0};
-    struct store_zone row;
-    struct log_walk w = {.zone = &row, .versions = json_array()};
-    uint64_t limit = 0;
-    uint64_t before = 0;
-
-    if ((r->rc = arg_number(&limit, r, "limit", LOG_LIMIT)) == OK &&
-        (r->rc = arg_number(&before, r, "before", 0)) == OK &&
-        (r->rc = api_history(&h, &row, r)) == OK)
-        r->rc = store_version_each(h.store, row.id, before,
-                                   (uint32_t)(limit > LOG_LIMIT_MAX ? LOG_LIMIT_MAX : limit),
-                                   on_version, &w, &r->error);
-    r->result = w.versions;
-    history_close(&h);
 }
 
 static json_t *json_change(const struct changeset *cs)

@@ -120,6 +120,8 @@ api_handler api_get_remotes, api_post_remotes_push;
 json_t *api_json_remotes(const struct api_request *r);
 void api_put_remotes(struct buf *out, const struct api_request *r);
 api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version;
+/* api_audit.c */
+api_handler api_get_node_log, api_get_blame;
 /* api_fleet.c */
 api_handler api_post_fleet_plan;
 /* api_keys.c */

@@ -17,7 +17,14 @@ static const struct api_route routes[] = {
     {EVHTTP_REQ_PUT, BASE "/zones/{}/axfr-retrieve", API_LOOP, false, api_put_retransfer, NULL,
      "Transfer the zone now, whatever the serial."},
     {EVHTTP_REQ_GET, BASE "/zones/{}/log", API_POOL, false, api_get_log, NULL,
-     "Versions, newest first. Query: limit, before (a version number)."},
+     "Versions, newest first. Query: limit, before (a version number), since, until, origin, key, "
+     "user, name, type."},
+    {EVHTTP_REQ_GET, BASE "/zones/{}/blame", API_POOL, false, api_get_blame, NULL,
+     "For each record that is served the version that brought it. Query: name, type."},
+    {EVHTTP_REQ_GET, BASE "/log", API_POOL, false, api_get_node_log, NULL,
+     "Versions of all zones, newest first. Query: limit, before (a seq), since, until, origin, "
+     "key, "
+     "user, account."},
     {EVHTTP_REQ_GET, BASE "/zones/{}/id", API_POOL, false, api_get_id, NULL,
      "The content id of what the zone serves. Query: compute (true: from the content itself)."},
     {EVHTTP_REQ_GET, BASE "/ids", API_POOL, false, api_get_ids, NULL,

@@ -203,6 +203,44 @@ enum err history_content(struct zone **out, struct history *h, const struct stor
     return journal_zone_load(out, j, z->name, &commit, e);
 }
 
+struct base_search {
+    bool waiting, found; /* waiting: any will do; otherwise only a served one */
+    struct store_version version;
+};
+
+static enum err on_earlier(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct base_search *s = ctx;
+
+    (void)e;
+    if (!s->found && (s->waiting || !v->waiting)) {
+        s->version = *v;
+        s->found = true;
+    }
+    return OK;
+}
+
+enum err history_before(struct store_version *out, struct history *h, const struct store_zone *z,
+                        const struct store_version *v, struct errinfo *e)
+{
+    struct base_search s = {.waiting = v->waiting};
+    uint64_t before = v->version;
+    enum err rc;
+
+    while (!s.found && before > 1) {
+        uint32_t step = 16;
+
+        if ((rc = store_version_each(h->store, z->id, before, step, on_earlier, &s, e)))
+            return rc;
+        before = before > step ? before - step : 1;
+    }
+    if (!s.found)
+        return err_set(ERR_NOT_FOUND, e, "version %llu is the first one",
+                       (unsigned long long)v->version);
+    *out = s.version;
+    return OK;
+}
+
 enum err history_diff(struct changeset **out, struct history *h, const struct store_zone *z,
                       const struct store_version *a, const struct store_version *b,
                       struct errinfo *e)

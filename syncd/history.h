@@ -40,6 +40,12 @@ bool history_time(struct wall *out, const char *spec, struct wall now);
 MUST_USE enum err history_content(struct zone **out, struct history *h, const struct store_zone *z,
                                   const struct store_version *v, struct errinfo *e);
 
+/* The version whose content `v` was made from: the served one before it (of a waiting one: or the
+ * waiting one). ERR_NOT_FOUND if it was the first. */
+MUST_USE enum err history_before(struct store_version *out, struct history *h,
+                                 const struct store_zone *z, const struct store_version *v,
+                                 struct errinfo *e);
+
 /* What leads from version a to version b; cheap when the journal has both. */
 MUST_USE enum err history_diff(struct changeset **out, struct history *h,
                                const struct store_zone *z, const struct store_version *a,

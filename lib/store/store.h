@@ -255,6 +255,19 @@ typedef enum err store_version_fn(void *ctx, const struct store_version *v, stru
 MUST_USE enum err store_version_each(struct store *s, int64_t zone_id, uint64_t before,
                                      uint32_t max, store_version_fn *f, void *ctx,
                                      struct errinfo *e);
+/* Of all zones, by the changes that made them: newest first, seq below `before` (0: from the
+ * newest), at most max. f may read other things of the store. */
+typedef enum err store_version_all_fn(void *ctx, int64_t zone_id, const struct store_version *v,
+                                      struct errinfo *e);
+MUST_USE enum err store_version_all_each(struct store *s, uint64_t before, uint32_t max,
+                                         store_version_all_fn *f, void *ctx, struct errinfo *e);
+/* Numbers of the zone's versions that changed records of this owner, its SOA apart; newest first,
+ * below `before` (0: from the newest), at most max. Not `sure`: it may not have; its change must be
+ * looked at. Cost: what is found, however long the history. */
+typedef enum err store_touched_fn(void *ctx, uint64_t version, bool sure, struct errinfo *e);
+MUST_USE enum err store_touched_each(struct store *s, int64_t zone_id, const uint8_t *owner,
+                                     uint64_t before, uint32_t max, store_touched_fn *f, void *ctx,
+                                     struct errinfo *e);
 MUST_USE enum err store_version_get(struct store *s, int64_t zone_id, uint64_t version,
                                     struct store_version *out, struct errinfo *e);
 /* The newest version with this serial / the newest made at or before this time and not waiting /

@@ -230,7 +230,8 @@ static enum err version_put(struct store *s, int64_t zone_id, const struct chang
     enum change_kind kind = v->has_from ? CHANGE_DELTA : CHANGE_INITIAL;
     enum err rc;
 
-    if ((rc = seq_next(s, &v->seq, e)) || (rc = version_insert(s, zone_id, v, e)))
+    if ((rc = seq_next(s, &v->seq, e)) || (rc = version_insert(s, zone_id, v, e)) ||
+        (rc = touched_put(s, zone_id, v->version, v->has_from ? cs : NULL, e)))
         return rc;
     return change_insert(s, zone_id, kind, v->version, v->at, cs, v->seq, e);
 }

@@ -62,6 +62,9 @@ enum stmt_id {
     ST_VERSION_SERVED_BEFORE,
     ST_VERSION_SET_OID,
     ST_VERSION_BEHIND,
+    ST_VERSION_ALL,
+    ST_TOUCHED_INSERT,
+    ST_TOUCHED_EACH,
     ST_AUTOPRIMARY_EACH,
     ST_AUTOPRIMARY_INSERT,
     ST_AUTOPRIMARY_LIMITS,
@@ -183,6 +186,10 @@ MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct 
 /* The one row that a statement with the parameters zone and number gives. ERR_NOT_FOUND. */
 MUST_USE enum err version_one(struct store *s, enum stmt_id id, int64_t zone_id, uint64_t param,
                               struct store_version *out, struct errinfo *e);
+
+/* store_touched.c: `cs` NULL: any owner may have been touched. */
+MUST_USE enum err touched_put(struct store *s, int64_t zone_id, uint64_t version,
+                              const struct changeset *cs, struct errinfo *e);
 
 /* store_change.c */
 #define CHANGE_COLUMNS                                                                             \

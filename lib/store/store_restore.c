@@ -38,7 +38,8 @@ enum err store_restore_version(struct store *s, int64_t zone_id, const struct st
 {
     enum err rc;
 
-    if (!(rc = write_check(s, e)) && !(rc = version_insert(s, zone_id, v, e)))
+    if (!(rc = write_check(s, e)) && !(rc = version_insert(s, zone_id, v, e)) &&
+        !(rc = v->added + v->removed ? touched_put(s, zone_id, v->version, NULL, e) : OK))
         rc = set_oid(s, zone_id, v, e);
     return rc ? err_wrap(rc, e, "version %llu (change %llu)", (unsigned long long)v->version,
                          (unsigned long long)v->seq)

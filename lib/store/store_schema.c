@@ -168,8 +168,22 @@ static const char *const step_6[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3},
-                                           {step_4}, {step_5}, {step_6}};
+/* Which versions touched which owner (store_touched.c). An empty owner: any, as for all versions
+ * from before this table. */
+static const char *const step_7[] = {
+    "CREATE TABLE touched ("
+    " zone_id INTEGER NOT NULL REFERENCES zone (id),"
+    " owner BLOB NOT NULL CHECK (length(owner) <= 255),"
+    " version INTEGER NOT NULL,"
+    " PRIMARY KEY (zone_id, owner, version)"
+    ") STRICT, WITHOUT ROWID",
+    "INSERT INTO touched (zone_id, owner, version)"
+    " SELECT zone_id, x'', version FROM version WHERE added + removed > 0",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4},
+                                           {step_5}, {step_6}, {step_7}};
 
 unsigned schema_count(void)
 {

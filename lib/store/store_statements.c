@@ -129,6 +129,17 @@ const char *const statement_texts[ST_COUNT] = {
     "WHERE v.zone_id = ?1 AND v.version < ?2 AND v.waiting = 0 ORDER BY v.version DESC LIMIT 1",
     [ST_VERSION_SET_OID] = "UPDATE version SET oid = ?3, content_oid = ?4"
                            " WHERE zone_id = ?1 AND version = ?2",
+    [ST_VERSION_ALL] = "SELECT v.zone_id, " VERSION_COLUMNS
+                       " FROM version v WHERE v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2",
+    [ST_TOUCHED_INSERT] = "INSERT OR IGNORE INTO touched (zone_id, owner, version)"
+                          " VALUES (?1, ?2, ?3)",
+    [ST_TOUCHED_EACH] =
+        "SELECT version, sure FROM ("
+        "SELECT * FROM (SELECT version, 1 AS sure FROM touched WHERE zone_id = ?1 AND owner = ?2"
+        " AND version < ?3 ORDER BY version DESC LIMIT ?4)"
+        " UNION ALL SELECT * FROM (SELECT version, 0 AS sure FROM touched WHERE zone_id = ?1"
+        " AND owner = x'' AND version < ?3 ORDER BY version DESC LIMIT ?4))"
+        " ORDER BY version DESC LIMIT ?4",
     [ST_VERSION_BEHIND] = "SELECT count(*), (SELECT at FROM version WHERE seq > ?1 ORDER BY seq"
                           " LIMIT 1) FROM version WHERE seq > ?1",
 

@@ -151,6 +151,25 @@ enum err store_version_each(struct store *s, int64_t zone_id, uint64_t before, u
     return rc;
 }
 
+enum err store_version_all_each(struct store *s, uint64_t before, uint32_t max,
+                                store_version_all_fn *f, void *ctx, struct errinfo *e)
+{
+    struct store_version v;
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    enum err rc;
+
+    if ((rc = stmt_start(&st, s, ST_VERSION_ALL, e)))
+        return rc;
+    bind_u64(st, 1, before ? before : UINT64_MAX);
+    bind_i64(st, 2, max);
+    while (!rc && !(rc = stmt_row(s, st, &row, e)) && row)
+        if (!(rc = version_read(st, 1, &v, e)))
+            rc = f(ctx, sqlite3_column_int64(st, 0), &v, e);
+    stmt_end(s, ST_VERSION_ALL, st);
+    return rc;
+}
+
 enum err version_one(struct store *s, enum stmt_id id, int64_t zone_id, uint64_t param,
                      struct store_version *out, struct errinfo *e)
 {

@@ -1,4 +1,5 @@
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +36,12 @@ enum {
     OPT_MATCH,
     OPT_PACE,
     OPT_YES,
+    OPT_SINCE,
+    OPT_UNTIL,
+    OPT_ORIGIN,
+    OPT_USER,
+    OPT_NAME,
+    OPT_TYPE,
     OPT_VERSION
 };
 
@@ -65,6 +72,12 @@ static const struct option long_options[] = {
     {"match", required_argument, NULL, OPT_MATCH},
     {"pace", required_argument, NULL, OPT_PACE},
     {"yes", no_argument, NULL, OPT_YES},
+    {"since", required_argument, NULL, OPT_SINCE},
+    {"until", required_argument, NULL, OPT_UNTIL},
+    {"origin", required_argument, NULL, OPT_ORIGIN},
+    {"user", required_argument, NULL, OPT_USER},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"type", required_argument, NULL, OPT_TYPE},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -113,6 +126,60 @@ static void set_socket(char **socket, char *path)
     *socket = path;
 }
 
+/* Options that are a text or a flag and nothing else. */
+static const struct {
+    int code;
+    size_t at; /* in struct options */
+} texts[] =
+    {
+        {OPT_TO, offsetof(struct options, to)},
+        {OPT_REASON, offsetof(struct options, reason)},
+        {OPT_LIMIT, offsetof(struct options, limit)},
+        {OPT_BEFORE, offsetof(struct options, before)},
+        {OPT_ZONE, offsetof(struct options, zone)},
+        {OPT_ACCOUNT, offsetof(struct options, account)},
+        {OPT_KEY, offsetof(struct options, key)},
+        {OPT_ZONES_MAX, offsetof(struct options, zones_max)},
+        {OPT_ZONES_PER_HOUR, offsetof(struct options, zones_per_hour)},
+        {OPT_SERIAL, offsetof(struct options, serial)},
+        {OPT_CATALOG, offsetof(struct options, catalog)},
+        {OPT_MATCH, offsetof(struct options, match)},
+        {OPT_PACE, offsetof(struct options, pace)},
+        {OPT_SINCE, offsetof(struct options, since)},
+        {OPT_UNTIL, offsetof(struct options, until)},
+        {OPT_ORIGIN, offsetof(struct options, origin)},
+        {OPT_USER, offsetof(struct options, user)},
+        {OPT_NAME, offsetof(struct options, name)},
+        {OPT_TYPE, offsetof(struct options, type)},
+},
+  flags[] = {
+      {OPT_JSON, offsetof(struct options, json)},
+      {OPT_DRY_RUN, offsetof(struct options, dry_run)},
+      {OPT_EACH_ZONE, offsetof(struct options, zones)},
+      {OPT_COMPUTE, offsetof(struct options, compute)},
+      {OPT_RECORDS, offsetof(struct options, records)},
+      {OPT_ALL, offsetof(struct options, all)},
+      {OPT_YES, offsetof(struct options, yes)},
+      {OPT_FORCE, offsetof(struct options, force)},
+};
+
+static bool take_plain(struct options *opt, int code, const char *arg)
+{
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].code == code) {
+            *(const char **)(void *)((char *)opt + texts[i].at) = arg;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (flags[i].code == code) {
+            *(bool *)(void *)((char *)opt + flags[i].at) = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns -1 to go on, or the exit code. */
 static int parse_options(struct options *opt, char **socket, int argc, char **argv)
 {
@@ -130,74 +197,11 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
         case OPT_RUN_DIR:
             set_socket(socket, xasprintf("%s/control.sock", optarg));
             break;
-        case OPT_JSON:
-            opt->json = true;
-            break;
         case OPT_NO_COLOR:
             opt->color = false;
             break;
-        case OPT_TO:
-            opt->to = optarg;
-            break;
-        case OPT_REASON:
-            opt->reason = optarg;
-            break;
-        case OPT_DRY_RUN:
-            opt->dry_run = true;
-            break;
-        case OPT_LIMIT:
-            opt->limit = optarg;
-            break;
-        case OPT_BEFORE:
-            opt->before = optarg;
-            break;
-        case OPT_ZONE:
-            opt->zone = optarg;
-            break;
-        case OPT_ACCOUNT:
-            opt->account = optarg;
-            break;
-        case OPT_KEY:
-            opt->key = optarg;
-            break;
-        case OPT_ZONES_MAX:
-            opt->zones_max = optarg;
-            break;
-        case OPT_ZONES_PER_HOUR:
-            opt->zones_per_hour = optarg;
-            break;
         case OPT_SUFFIX:
             opt->suffixes[opt->suffix_count++] = optarg;
-            break;
-        case OPT_SERIAL:
-            opt->serial = optarg;
-            break;
-        case OPT_EACH_ZONE:
-            opt->zones = true;
-            break;
-        case OPT_COMPUTE:
-            opt->compute = true;
-            break;
-        case OPT_RECORDS:
-            opt->records = true;
-            break;
-        case OPT_ALL:
-            opt->all = true;
-            break;
-        case OPT_CATALOG:
-            opt->catalog = optarg;
-            break;
-        case OPT_MATCH:
-            opt->match = optarg;
-            break;
-        case OPT_PACE:
-            opt->pace = optarg;
-            break;
-        case OPT_YES:
-            opt->yes = true;
-            break;
-        case OPT_FORCE:
-            opt->force = true;
             break;
         case OPT_VERSION:
             (void)puts("zonectl " ZL_VERSION);
@@ -206,6 +210,8 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
             usage(stdout);
             return EXIT_DONE;
         default:
+            if (take_plain(opt, c, optarg))
+                break;
             (void)fputs("zonectl: --help shows what there is\n", stderr);
             return EXIT_USAGE;
         }

@@ -261,64 +261,6 @@ static int run_retransfer(const struct call *c)
     return run_ask_primaries(c, "/axfr-retrieve");
 }
 
-static void print_versions(const struct call *c, const json_t *versions)
-{
-    static const char *const titles[] = {"VERSION", "SERIAL", "WHEN",   "CHANGE",
-                                         "ORIGIN",  "WHO",    "COMMIT", "NOTE"};
-    struct table t = {.titles = titles, .columns = 8};
-    const json_t *v;
-    size_t i;
-
-    json_array_foreach(versions, i, v)
-    {
-        bool current = json_is_true(json_object_get(v, "current"));
-        bool waiting = json_is_true(json_object_get(v, "waiting"));
-        char *text =
-            xasprintf("v%lld", (long long)json_integer_value(json_object_get(v, "version")));
-
-        table_add(&t, text, current ? TINT_BOLD : TINT_NONE);
-        free(text);
-        add_number(&t, v, "serial", current ? TINT_BOLD : TINT_NONE);
-        table_add(&t, verb_text(v, "at"), TINT_DIM);
-        text = xasprintf("+%lld -%lld", (long long)json_integer_value(json_object_get(v, "added")),
-                         (long long)json_integer_value(json_object_get(v, "removed")));
-        table_add(&t, text, TINT_NONE);
-        free(text);
-        table_add(&t, verb_text(v, "origin"),
-                  strcmp(verb_text(v, "origin"), "rollback") == 0 ? TINT_WARN : TINT_NONE);
-        table_add(&t, verb_text(v, "who"), TINT_NONE);
-        text = xasprintf("%.10s", verb_text(v, "commit"));
-        table_add(&t, text, TINT_DIM);
-        free(text);
-        text = xasprintf("%s%s%s",
-                         current   ? "served"
-                         : waiting ? "waiting"
-                                   : "",
-                         (current || waiting) && *verb_text(v, "reason") ? ", " : "",
-                         verb_text(v, "reason"));
-        table_add(&t, text, current ? TINT_GOOD : TINT_NONE);
-        free(text);
-    }
-    table_print(&t, c->opt);
-}
-
-static int run_log(const struct call *c)
-{
-    struct reply r;
-    char *path = verb_path("zones", c->args[0], "/log");
-    int code;
-
-    verb_query_add(&path, "limit", c->opt->limit);
-    verb_query_add(&path, "before", c->opt->before);
-    code = verb_request(&r, c, "GET", path, NULL);
-    if (code != EXIT_DONE)
-        return code;
-    if (!verb_print_json(c, &r))
-        print_versions(c, r.json);
-    reply_free(&r);
-    return EXIT_DONE;
-}
-
 static int run_diff(const struct call *c)
 {
     struct reply r;
@@ -509,7 +451,12 @@ static const struct verb table[] = {
      "serve a removed zone again", run_undelete},
     {"refresh", "ZONE", 1, 1, "ask the primaries for their serial now", run_refresh},
     {"retransfer", "ZONE", 1, 1, "transfer the zone now, whatever the serial", run_retransfer},
-    {"log", "ZONE [--limit N] [--before N]", 1, 1, "its versions, newest first", run_log},
+    {"log",
+     "[ZONE [--name NAME] [--type TYPE]] [--account NAME] [--since TIME] [--until TIME] "
+     "[--origin WORD] [--key NAME] [--user NAME] [--limit N] [--before N]",
+     0, 1, "versions of a zone, or of all, newest first", run_log},
+    {"blame", "ZONE [NAME [TYPE]]", 1, 3, "which version brought each record, and by whom",
+     run_blame},
     {"id", "[ZONE...] [--compute]", 0, 1000, "their content ids (of all zones, without names)",
      run_id},
     {"compare", "NODE NODE... [--zone ZONE] [--key NAME] [--compute] [--records]", 2, 1000,

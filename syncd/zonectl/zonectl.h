@@ -35,6 +35,7 @@ struct options {
     bool may_miss; /* 404 is no error to print; the reply has the status */
     bool all, yes; /* of a fleet rollback, as the next line's */
     const char *catalog, *match, *pace;
+    const char *since, *until, *origin, *user, *name, *type; /* of a log */
 };
 
 struct call {
@@ -117,6 +118,11 @@ int run_quarantine_show(const struct call *c);
 int run_quarantine_diff(const struct call *c);
 int run_quarantine_approve(const struct call *c);
 int run_quarantine_reject(const struct call *c);
+
+/* ---- audit.c ---- */
+
+int run_log(const struct call *c);
+int run_blame(const struct call *c);
 
 /* ---- fleet.c ---- */
 

@@ -39,7 +39,7 @@ def test_json_everywhere(n):
     (['retransfer', ZONE], 1, 'no primaries'),
     (['frobnicate'], 64, '--help'),
     (['zone'], 64, '--help'),
-    (['log'], 64, 'usage: zonectl log'),
+    (['blame'], 64, 'usage: zonectl blame'),
     (['log', ZONE, 'x', 'y'], 64, 'usage: zonectl log'),
     (['log', ZONE, '--limit', 'x'], 1, 'not a number'),
     (['--frob'], 64, '--help'),
