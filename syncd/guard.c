@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/zone/zone_digest.h"
+
 static void __attribute__((format(printf, 3, 4)))
 find(struct guard_verdict *v, enum config_guard what, const char *fmt, ...)
 {
@@ -74,11 +76,30 @@ static void judge_serial(struct guard_verdict *v, const struct config_guards *g,
         find(v, CONFIG_QUARANTINE, "its serial is %" PRIu32 " ahead", step);
 }
 
+static void judge_digest(struct guard_verdict *v, const struct config_guards *g,
+                         const struct zone *next)
+{
+    char why[ZONE_DIGEST_REASON_MAX];
+    enum zone_digest_result found;
+
+    if (g->zonemd == CONFIG_ZONEMD_OFF)
+        return;
+    found = zone_digest_verify(next, why);
+    if (found == ZONE_DIGEST_OK ||
+        (g->zonemd == CONFIG_ZONEMD_IF_PRESENT &&
+         (found == ZONE_DIGEST_NONE || found == ZONE_DIGEST_UNSUPPORTED)))
+        return;
+    find(v, CONFIG_QUARANTINE, "%s", why);
+}
+
 void guard_judge(struct guard_verdict *out, const struct config_guards *g,
                  const struct zone *served, const struct zone *next,
                  const struct changeset *changes)
 {
     *out = (struct guard_verdict){.quarantine = false};
+    judge_digest(out, g, next);
+    if (!served)
+        return;
     judge_size(out, g, served, next);
     judge_serial(out, g, changes);
     if (g->apex_ns != CONFIG_IGNORE &&

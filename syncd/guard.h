@@ -17,7 +17,8 @@ struct guard_verdict {
     char reason[GUARD_REASON_MAX]; /* all that was found, if one of the two */
 };
 
-/* `served` is what is served now, `changes` lead from it to `next`. Cost: the changes. */
+/* `served` is what is served now (NULL: nothing), `changes` lead from it to `next`. Cost: the
+ * changes; with a digest to be checked the whole zone. */
 void guard_judge(struct guard_verdict *out, const struct config_guards *g,
                  const struct zone *served, const struct zone *next,
                  const struct changeset *changes);

@@ -119,15 +119,16 @@ static enum err set_aside(struct xfrin_result *out, const struct xfrin_spec *spe
 /* While the zone is held, each version waits for an operator anyway. */
 static enum err guard(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
 {
-    if (out->report.outcome != TRANSFER_NEW || !out->old_zone || out->row.held)
+    if (out->report.outcome != TRANSFER_NEW || out->row.held)
         return OK;
     guard_judge(&out->guard, &spec->guards, out->old_zone, out->new_zone, out->changes);
     if (!out->guard.quarantine)
         return OK;
     out->report.outcome = TRANSFER_REFUSED;
     out->fault = XFRIN_FAULT_GUARD;
-    (void)err_set(ERR_CHECK, &out->error, "quarantined: %s", out->guard.reason);
-    return set_aside(out, spec, e);
+    (void)err_set(ERR_CHECK, &out->error, "%s%s", out->old_zone ? "quarantined: " : "",
+                  out->guard.reason);
+    return out->old_zone ? set_aside(out, spec, e) : OK; /* what is set aside stands behind it */
 }
 
 /* Our own store is in trouble, or the zone was taken away meanwhile. */

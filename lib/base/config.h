@@ -65,12 +65,20 @@ enum config_guard {
     CONFIG_QUARANTINE, /* kept aside until an operator says */
 };
 
+/* Whether the digest in a zone (ZONEMD) is looked at. */
+enum config_zonemd {
+    CONFIG_ZONEMD_OFF,
+    CONFIG_ZONEMD_IF_PRESENT, /* it must be right if it is there and can be checked */
+    CONFIG_ZONEMD_REQUIRED,   /* and it must be there */
+};
+
 /* Guards on new versions that come from primaries; 0: off. */
 struct config_guards {
     uint32_t shrink_percent, shrink_records; /* less by more than both of these that are given */
     uint32_t growth_percent, growth_records;
     uint32_t serial_jump; /* further ahead than this */
     enum config_guard apex_ns;
+    enum config_zonemd zonemd;
 };
 
 struct config_primary {

@@ -83,6 +83,15 @@
          "0",                                                                                      \
          NONE,                                                                                     \
          "A new version whose serial is further ahead than so much is quarantined; 0: off."},      \
+        {section,                                                                                  \
+         "guard-zonemd",                                                                           \
+         ITEM_TEXT,                                                                                \
+         0,                                                                                        \
+         0,                                                                                        \
+         "off",                                                                                    \
+         NONE,                                                                                     \
+         "A new version whose digest (ZONEMD, RFC 8976) is wrong is quarantined: off, if-present " \
+         "or required. A first version is refused."},                                              \
     {                                                                                              \
         section, "guard-apex-ns", ITEM_TEXT, 0, 0, "ignore", NONE,                                 \
             "When the NS records of the zone's own name change: ignore, alert (a warning in the "  \

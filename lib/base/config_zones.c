@@ -253,6 +253,7 @@ static enum err take_guards(struct config_guards *g, const struct config *c, cfg
                             struct errinfo *e)
 {
     const char *apex_ns = cfg_getstr(sec, "guard-apex-ns");
+    const char *zonemd = cfg_getstr(sec, "guard-zonemd");
 
     g->shrink_percent = config_number_of(sec, "guard-shrink-percent");
     g->shrink_records = config_number_of(sec, "guard-shrink-records");
@@ -265,6 +266,12 @@ static enum err take_guards(struct config_guards *g, const struct config *c, cfg
         g->apex_ns = CONFIG_QUARANTINE;
     else if (strcmp(apex_ns, "ignore") != 0)
         return config_fail_at(c, sec, e, "guard-apex-ns should be ignore, alert or quarantine");
+    if (strcmp(zonemd, "if-present") == 0)
+        g->zonemd = CONFIG_ZONEMD_IF_PRESENT;
+    else if (strcmp(zonemd, "required") == 0)
+        g->zonemd = CONFIG_ZONEMD_REQUIRED;
+    else if (strcmp(zonemd, "off") != 0)
+        return config_fail_at(c, sec, e, "guard-zonemd should be off, if-present or required");
     return OK;
 }
 

@@ -3,6 +3,7 @@ import subprocess
 
 import pytest
 import zl
+from signed_zones import sign_ldns
 
 ZONE = 'example.test'
 GUARDS = {'guard_shrink_percent': 50, 'guard_apex_ns': 'quarantine', 'guard_serial_jump': 1000000}
@@ -195,3 +196,45 @@ def test_a_store_made_anew_from_the_history_asks_again(node, peer):
     n.zonectl('quarantine', 'approve', ZONE)
     n.wait_serial(ZONE, 2)
     n.verify()
+
+
+def digested(tmp_path, serial, www='192.0.2.80'):
+    return sign_ldns(tmp_path, ZONE, zl.small_zone(serial, www=www), '-z', '1:1')
+
+
+@pytest.mark.parametrize('word', ['if-present', 'required'])
+def test_a_zone_whose_digest_is_wrong(node, peer, tmp_path, word):
+    if not zl.tool('ldns-signzone'):
+        pytest.skip('skipped: ldnsutils is not installed')
+    good, tampered = digested(tmp_path, 1), digested(tmp_path, 2).replace('192.0.2.80', '203.0.113.66')
+    assert 'ZONEMD' in good and '203.0.113.66' in tampered
+    p = peer('knot')
+    n = node().secondary_of(ZONE, p, guard_zonemd=word)
+    p.write(ZONE, good)
+    p.start()
+    n.start()
+    n.wait_serial(ZONE, 1)
+    send(p, n, tampered)
+    assert 'digest' in wait_aside(n)['reason'] and n.serial(ZONE) == 1
+    send(p, n, digested(tmp_path, 3))
+    n.wait_serial(ZONE, 3)
+    send(p, n, zl.small_zone(4))
+    if word == 'required':
+        assert 'ZONEMD' in wait_aside(n)['reason'] and n.serial(ZONE) == 3
+    else:
+        n.wait_serial(ZONE, 4)
+    n.verify()
+
+
+def test_a_first_version_whose_digest_is_wrong_is_refused(node, peer, tmp_path):
+    if not zl.tool('ldns-signzone'):
+        pytest.skip('skipped: ldnsutils is not installed')
+    p = peer('knot')
+    n = node().secondary_of(ZONE, p, guard_zonemd='if-present')
+    p.write(ZONE, digested(tmp_path, 1).replace('192.0.2.80', '203.0.113.66'))
+    p.start()
+    n.start()
+    zl.wait_for(lambda: 'digest' in (n.zone(ZONE)['last_error'] or ''), 'the reason to be shown')
+    assert n.serial(ZONE) is None and n.log(ZONE) == []
+    send(p, n, digested(tmp_path, 2))
+    n.wait_serial(ZONE, 2)
