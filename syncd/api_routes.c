@@ -82,7 +82,7 @@ static const struct api_route routes[] = {
      "numbers too)."},
     {EVHTTP_REQ_GET, "/metrics", API_LOOP, false, api_get_metrics, NULL, "The same."},
     {EVHTTP_REQ_POST, BASE "/verify", API_POOL, false, api_post_verify, api_after_verify,
-     "Check that store, journal and authd agree."},
+     "Check that store, journal and authd agree, and the signatures. Body: since."},
 };
 
 const struct api_route *api_routes(size_t *n)

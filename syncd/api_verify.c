@@ -17,13 +17,37 @@ struct question {
     size_t zone; /* index into verify.zones */
 };
 
+struct keys {
+    struct signing_key *keys;
+    size_t n, cap;
+};
+
+static void on_key(void *ctx, const struct signing_key *k)
+{
+    struct keys *l = ctx;
+
+    l->keys = xgrow(l->keys, &l->cap, l->n + 1, sizeof(*l->keys));
+    l->keys[l->n++] = *k;
+}
+
 void api_post_verify(struct api_request *r)
 {
+    const char *since = api_arg(r, "since");
+    struct verify_wish wish = {.key_count = 0};
     struct history h = {0};
+    struct keys l = {.n = 0};
 
+    if (since[0] && !history_time(&wish.since, since, r->now)) {
+        r->rc = err_set(ERR_FORMAT, &r->error, "since: '%s' is not a time", since);
+        return;
+    }
+    signing_each(r->api->env.signing, on_key, &l);
+    wish.keys = l.keys;
+    wish.key_count = l.n;
     if ((r->rc = api_history(&h, NULL, r)) == OK)
-        r->rc = verify_run(&r->verify, &h, &r->error);
+        r->rc = verify_run(&r->verify, &h, &wish, &r->error);
     history_close(&h);
+    free(l.keys);
 }
 
 static void finish(struct api_request *r)
@@ -41,11 +65,11 @@ static void finish(struct api_request *r)
                                               f->level == VERIFY_LOST ? "lost" : "repairable",
                                               "text", api_json_text(f->text)));
     }
-    r->result =
-        json_pack("{s:i, s:I, s:I, s:I, s:b, s:o}", "exit", (int)worst, "zones",
-                  (json_int_t)r->verify.zone_count, "versions", (json_int_t)r->verify.versions,
-                  "unjournaled", (json_int_t)r->verify.unjournaled, "authd_asked",
-                  (int)front_has_authd(r->api->env.front), "faults", faults);
+    r->result = json_pack(
+        "{s:i, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", (int)worst, "zones",
+        (json_int_t)r->verify.zone_count, "versions", (json_int_t)r->verify.versions, "signatures",
+        (json_int_t)r->verify.signatures, "unjournaled", (json_int_t)r->verify.unjournaled,
+        "authd_asked", (int)front_has_authd(r->api->env.front), "faults", faults);
     api_answer(r);
 }
 

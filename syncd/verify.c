@@ -13,6 +13,8 @@ struct verify {
     struct verify_report *report;
     struct history *history;
     struct journal *journal;
+    const struct verify_wish *wish;
+    struct journal_signer *signers; /* of its keys, in the same order */
 };
 
 /* Walks the versions of one zone, newest first. */
@@ -105,6 +107,57 @@ static void check_parent(struct version_walk *w, const struct store_version *sv,
     }
 }
 
+/* Times as text compare as times do. */
+static bool is_after(const char *a, const char *b)
+{
+    return strcmp(a, b) > 0;
+}
+
+/* From the first key on each version is signed; what was on its way then may not be. */
+static void check_unsigned(struct version_walk *w, const struct store_version *sv, const char *at)
+{
+    const struct verify_wish *wish = w->v->wish;
+    const char *end = wish->keys[wish->key_count - 1].until;
+
+    if (is_after(at, wish->keys[0].since) && !(end[0] && is_after(at, end)))
+        fault(w->v, w->zone->name, VERIFY_LOST,
+              "version %llu (serial %u) is not signed, though there was a key then",
+              (unsigned long long)sv->version, sv->serial.v);
+}
+
+static void check_signature(struct version_walk *w, const struct store_version *sv,
+                            const struct journal_oid *oid)
+{
+    const struct verify_wish *wish = w->v->wish;
+    enum journal_signature found = SIGNATURE_NONE;
+    unsigned long long n = sv->version;
+    char at[WALL_TEXT_MAX];
+    size_t which = 0;
+
+    if (!wish->key_count || journal_signature_check(w->v->journal, oid, w->v->signers,
+                                                    wish->key_count, &found, &which, NULL) != OK)
+        return; /* that it cannot be read is said elsewhere */
+    wall_to_text(at, sv->at);
+    switch (found) {
+    case SIGNATURE_NONE:
+        check_unsigned(w, sv, at);
+        break;
+    case SIGNATURE_GOOD:
+        w->v->report->signatures++;
+        if (wish->keys[which].until[0] && is_after(at, wish->keys[which].until))
+            fault(w->v, w->zone->name, VERIFY_LOST,
+                  "version %llu is signed by a key that was replaced before", n);
+        break;
+    case SIGNATURE_BAD:
+        fault(w->v, w->zone->name, VERIFY_LOST, "version %llu: its signature does not hold", n);
+        break;
+    case SIGNATURE_UNKNOWN:
+        fault(w->v, w->zone->name, VERIFY_LOST,
+              "version %llu is signed by a key that is none of this node's", n);
+        break;
+    }
+}
+
 static void check_commit(struct version_walk *w, const struct store_version *sv)
 {
     struct journal_commit c;
@@ -125,6 +178,7 @@ static void check_commit(struct version_walk *w, const struct store_version *sv)
     }
     check_trailers(w, sv, &c);
     check_parent(w, sv, &c);
+    check_signature(w, sv, &oid);
 }
 
 static enum err on_version(void *ctx, const struct store_version *sv, struct errinfo *e)
@@ -150,7 +204,10 @@ static enum err on_version(void *ctx, const struct store_version *sv, struct err
         w->tip_waiting = *sv;
         w->has_tip_waiting = true;
     }
-    check_commit(w, sv);
+    if (sv->at.s >= w->v->wish->since.s)
+        check_commit(w, sv);
+    else
+        w->has_child_served = w->has_child_served && sv->waiting;
     return OK;
 }
 
@@ -267,16 +324,25 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
     return OK;
 }
 
-enum err verify_run(struct verify_report *r, struct history *h, struct errinfo *e)
+enum err verify_run(struct verify_report *r, struct history *h, const struct verify_wish *wish,
+                    struct errinfo *e)
 {
-    struct verify v = {.report = r, .history = h};
+    struct verify v = {.report = r,
+                       .history = h,
+                       .wish = wish,
+                       .signers = xcalloc(wish->key_count, sizeof(*v.signers))};
     enum err rc;
 
+    for (size_t i = 0; i < wish->key_count; i++)
+        v.signers[i] = wish->keys[i].signer;
+
     if ((rc = history_journal(&v.journal, h, e)) || (rc = store_read_begin(h->store, e)))
-        return rc;
+        goto out;
     if ((rc = store_verify(h->store, on_store_fault, &v, e)) == OK &&
         (rc = store_unjournaled_count(h->store, &r->unjournaled, e)) == OK)
         rc = store_zone_each(h->store, on_zone, &v, e);
     store_read_end(h->store);
+out:
+    free(v.signers);
     return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "lib/zone/zone.h"
 #include "syncd/history.h"
+#include "syncd/signing.h"
 
 enum verify_level {
     VERIFY_CLEAN = 0,
@@ -35,6 +36,7 @@ struct verify_report {
     struct verify_zone *zones; /* those that authd has to serve */
     size_t zone_count, zone_cap;
     uint64_t versions;    /* commits looked at */
+    uint64_t signatures;  /* of them, with a good signature */
     uint64_t unjournaled; /* changes that the journal has not recorded yet; no fault */
 };
 
@@ -42,8 +44,16 @@ void verify_report_free(struct verify_report *r);
 void verify_fault_add(struct verify_report *r, const uint8_t *zone, enum verify_level level,
                       const char *text);
 
+struct verify_wish {
+    struct wall since;              /* older versions' commits are not looked at; 0: all are */
+    const struct signing_key *keys; /* that sign, or did, oldest first; lent */
+    size_t key_count;               /* 0: signatures are not looked at */
+};
+
 /* Checks the store and the journal against each other: invariants of both, each version's commit
- * (its tree, parent and trailers), each ref. Pool thread; takes as long as all zones are large. */
-MUST_USE enum err verify_run(struct verify_report *r, struct history *h, struct errinfo *e);
+ * (its tree, parent, trailers and signature), each ref. Pool thread; takes as long as all zones are
+ * large. */
+MUST_USE enum err verify_run(struct verify_report *r, struct history *h,
+                             const struct verify_wish *wish, struct errinfo *e);
 
 #endif

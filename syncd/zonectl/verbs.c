@@ -417,7 +417,8 @@ static void print_faults(const struct call *c, const json_t *faults)
 static int run_verify(const struct call *c)
 {
     struct reply r;
-    int code = verb_request(&r, c, "POST", xstrdup("/verify"), NULL);
+    json_t *body = c->opt->since ? json_pack("{s:s}", "since", c->opt->since) : NULL;
+    int code = verb_request(&r, c, "POST", xstrdup("/verify"), body);
 
     if (code != EXIT_DONE)
         return code;
@@ -431,6 +432,9 @@ static int run_verify(const struct call *c)
                      (long long)json_integer_value(json_object_get(r.json, "zones")),
                      (long long)json_integer_value(json_object_get(r.json, "versions")),
                      json_array_size(faults));
+        if (json_integer_value(json_object_get(r.json, "signatures")))
+            (void)printf("; %lld signatures hold",
+                         (long long)json_integer_value(json_object_get(r.json, "signatures")));
         if (json_integer_value(json_object_get(r.json, "unjournaled")))
             (void)printf("; %lld changes are on their way into the journal",
                          (long long)json_integer_value(json_object_get(r.json, "unjournaled")));
@@ -509,7 +513,9 @@ static const struct verb table[] = {
     {"journal key list", "", 0, 0, "the keys that sign the history, and did", run_journal_key_list},
     {"journal key export", "", 0, 0, "their public halves, for git's gpg.ssh.allowedSignersFile",
      run_journal_key_export},
-    {"verify", "", 0, 0, "check that store, journal and authd agree", run_verify},
+    {"journal verify", "[--since TIME]", 0, 0, "as verify", run_verify},
+    {"verify", "[--since TIME]", 0, 0, "check that store, journal, signatures and authd agree",
+     run_verify},
 };
 
 const struct verb *verbs(size_t *n)

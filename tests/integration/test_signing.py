@@ -1,6 +1,8 @@
 """The history is signed: stock git says so, keys come and go, and no crash between leaves an unsigned or orphaned key."""
+import json
 import shutil
 import subprocess
+import time
 
 import pytest
 import zl
@@ -130,3 +132,45 @@ def test_a_damaged_key_stops_the_start_with_its_name(node):
     n.syncd.start()
     zl.wait_for(n.ready, 'syncd to be ready')
     change(n, 2)
+
+
+def verified(n):
+    n.journaled()
+    return n.zonectl('--json', 'verify', check=False)
+
+
+def test_verify_looks_at_the_signatures(node):
+    n = node().start()
+    change(n, 1)
+    n.zonectl('journal', 'key', 'create')
+    since = keys(n)[0]['since']
+    zl.wait_for(lambda: time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()) > since, 'the next second')
+    change(n, 2)
+    n.zonectl('journal', 'key', 'rotate')
+    change(n, 3)
+    assert n.verify()['signatures'] == 2
+    assert '2 signatures hold' in n.zonectl('journal', 'verify').stdout
+    assert json.loads(n.zonectl('--json', 'verify', '--since', '2999-01-01').stdout)['versions'] == 0
+
+    # A key that is none of ours: those of another node, say.
+    n.syncd.stop()
+    allowed = n.data / 'signing/allowed-signers'
+    lines = allowed.read_text().splitlines()
+    allowed.write_text(lines[1] + '\n')
+    n.syncd.start()
+    zl.wait_for(n.ready, 'syncd to be ready')
+    zl.wait_for(lambda: n.status()['authd_connected'], 'authd to be back')
+    r = verified(n)
+    assert r.returncode == 2 and 'version 2 is signed by a key that is none of this node' in r.stdout
+
+    # One that begins to sign no more, without a word.
+    n.syncd.stop()
+    allowed.write_text('\n'.join(lines) + '\n')
+    (n.data / 'signing/key').rename(n.data / 'key.aside')
+    n.syncd.start()
+    zl.wait_for(n.ready, 'syncd to be ready')
+    change(n, 4)
+    zl.wait_for(lambda: n.status()['authd_connected'], 'authd to be back')
+    r = verified(n)
+    assert r.returncode == 2 and 'version 4 (serial 4) is not signed, though there was a key then' in r.stdout
+    assert 'version 2' not in r.stdout
