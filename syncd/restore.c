@@ -183,14 +183,12 @@ static void find_sections(struct namemap *map, struct arena *names, const struct
 
 static enum err fill_store(struct restore *r, struct errinfo *e)
 {
-    struct namemap sections;
     struct arena names;
     enum err rc;
 
     arena_init(&names, 0);
-    namemap_init(&sections, clock_real());
-    find_sections(&sections, &names, r->config);
-    r->sections = &sections;
+    namemap_init(&r->sections, clock_real());
+    find_sections(&r->sections, &names, r->config);
     if ((rc = journal_ref_each(r->journal, "refs/zoneledger/waiting/", on_kept, r, e)))
         goto out;
     if (r->kept_count)
@@ -201,7 +199,7 @@ static enum err fill_store(struct restore *r, struct errinfo *e)
         rc = store_commit(r->store, e);
     store_rollback(r->store);
 out:
-    namemap_done(&sections);
+    namemap_done(&r->sections);
     arena_done(&names);
     return rc;
 }

@@ -28,7 +28,7 @@ MUST_USE enum err restore_run(struct restore_report *out, const struct config *c
 
 struct restore {
     const struct config *config;
-    struct namemap *sections; /* name -> struct config_zone, of zones with primaries */
+    struct namemap sections; /* name -> struct config_zone, of zones with primaries */
     struct journal *journal;
     struct store *store; /* a writer, in a transaction */
     struct wall now;

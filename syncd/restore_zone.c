@@ -139,7 +139,7 @@ static void settle(struct one *z)
 {
     struct rr soa;
     struct soa fields;
-    bool configured = namemap_get(z->r->sections, z->row.name);
+    bool configured = namemap_get(&z->r->sections, z->row.name);
 
     if (!z->kind_known)
         z->row.kind = configured ? ZONE_SECONDARY : ZONE_LOCAL;
