@@ -130,19 +130,20 @@ static enum err on_zone(void *ctx, const struct store_zone *row, struct errinfo 
 
 /* ---- All of it ---- */
 
-struct rows {
-    struct store_zone *rows;
+struct ids {
+    int64_t *ids;
     size_t n, cap;
 };
 
-/* What is done with a row reads more of the store: not in the middle of a statement. */
+/* What is done with a row reads more of the store: not in the middle of a statement. Ids alone,
+ * since there may be a million. */
 static enum err collect(void *ctx, const struct store_zone *row, struct errinfo *e)
 {
-    struct rows *l = ctx;
+    struct ids *l = ctx;
 
     (void)e;
-    l->rows = xgrow(l->rows, &l->cap, l->n + 1, sizeof(*l->rows));
-    l->rows[l->n++] = *row;
+    l->ids = xgrow(l->ids, &l->cap, l->n + 1, sizeof(*l->ids));
+    l->ids[l->n++] = row->id;
     return OK;
 }
 
@@ -150,16 +151,19 @@ enum err fleet_plan(struct history *h, const struct fleet_pick *pick, struct wal
                     const struct operator_act *act, fleet_zone_fn *f, void *ctx, struct errinfo *e)
 {
     struct plan p = {.history = h, .pick = pick, .at = at, .act = act, .f = f, .ctx = ctx};
-    struct rows l = {.n = 0};
+    struct store_zone row;
+    struct ids l = {.n = 0};
     enum err rc;
 
     wall_to_text(p.when, at);
     rc = store_zone_each(h->store, collect, &l, e);
     for (int round = 0; round < 2 && rc == OK; round++) {
         p.catalogs = round == 0;
-        for (size_t i = 0; i < l.n && rc == OK; i++)
-            rc = on_zone(&p, &l.rows[i], e);
+        for (size_t i = 0; i < l.n && rc == OK; i++) {
+            if ((rc = store_zone_get_id(h->store, l.ids[i], &row, e)) == OK)
+                rc = on_zone(&p, &row, e);
+        }
     }
-    free(l.rows);
+    free(l.ids);
     return rc;
 }

@@ -8,7 +8,8 @@
 
 #define LABEL_OCTETS 12
 
-static const uint8_t label[LABEL_OCTETS] = "\13_content-id";
+static const uint8_t label[LABEL_OCTETS] = {11,  '_', 'c', 'o', 'n', 't',
+                                            'e', 'n', 't', '-', 'i', 'd'};
 
 bool content_query_is(const struct query *q)
 {
