@@ -43,7 +43,7 @@ void api_post_fleet_plan(struct api_request *r)
         .who = r->who, .reason = "", .force = api_arg_true(r, "force"), .now = r->now};
     struct gathered g = {.zones = json_array()};
     struct history h = {0};
-    struct wall at;
+    struct wall at = {0};
 
     if (catalog[0]) {
         if ((r->rc = name_from_text(name, catalog, strlen(catalog), NULL, &r->error)))

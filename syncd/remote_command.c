@@ -134,8 +134,8 @@ static void add_line(struct remote_result *r, const char *line, size_t n)
     size_t used = strlen(r->text);
 
     if (used && used + 3 < sizeof(r->text)) {
-        (void)strcpy(r->text + used, "; ");
-        used += 2;
+        r->text[used++] = ';';
+        r->text[used++] = ' ';
     }
     for (size_t i = 0; i < n && used + 1 < sizeof(r->text); i++)
         r->text[used++] = line[i] >= ' ' && line[i] <= '~' ? line[i] : ' ';
