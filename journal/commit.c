@@ -123,6 +123,12 @@ void commit_encode(struct buf *out, const struct journal_entry *entry, const cha
     put_trailers(out, entry, zone, hex);
 }
 
+void commit_put_ident(struct buf *out, const char *field, const char *node, const char *mail_word,
+                      int64_t at)
+{
+    put_ident(out, field, node, NODE_MAX, mail_word, at);
+}
+
 /* ---- Reading ---- */
 
 static enum err bad(const char *what, struct errinfo *e)
@@ -181,7 +187,7 @@ static bool take_ident(char *name, size_t cap, struct wall *at, const struct lin
     return value_unescape(name, cap, l->text, (size_t)(lt - 1 - l->text), true);
 }
 
-static enum err take_header(struct journal_commit *c, const char **pos, const char *end,
+enum err commit_take_header(struct journal_commit *c, const char **pos, const char *end,
                             struct errinfo *e)
 {
     char committer[NODE_MAX + 1];
@@ -374,7 +380,7 @@ enum err commit_decode(struct journal_commit *out, uint8_t zone[NAME_MAX_OCTETS]
 
     if (len == 0 || end[-1] != '\n' || memchr(data, 0, len))
         return bad("its end", e);
-    if ((rc = take_header(&c, &pos, end, e)))
+    if ((rc = commit_take_header(&c, &pos, end, e)))
         return rc;
     if (!line_next(&subject, &pos, end) || !line_next(&empty, &pos, end) || empty.len != 0)
         return bad("subject", e);

@@ -86,6 +86,11 @@ bool oid_from_hex(struct journal_oid *out, const char *text, size_t len)
     return memcmp(again, text, len) == 0;
 }
 
+bool journal_oid_read(struct journal_oid *out, const char *hex)
+{
+    return oid_from_hex(out, hex, strlen(hex));
+}
+
 bool journal_oid_is_none(const struct journal_oid *oid)
 {
     static const struct journal_oid none;

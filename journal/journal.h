@@ -32,6 +32,7 @@ struct journal_oid {
 };
 
 void journal_oid_hex(char out[JOURNAL_HEX_MAX], const struct journal_oid *oid);
+bool journal_oid_read(struct journal_oid *out, const char *hex); /* 40 digits, lower case */
 bool journal_oid_is_none(const struct journal_oid *oid);
 
 /* Creates (bare, gc.auto=0) or opens the repository at `path`. A writer also sweeps temporary

@@ -8,6 +8,7 @@
  *   write.c   journal_write                   read.c    load, diff, commit, content id
  *   repack.c  merging packs                   journal.c opening and closing
  *   sign.c    signatures of commits           sshsig.c  keys and signatures as OpenSSH has them
+ *   checkpoint.c  signed lists of what is newest
  */
 #ifndef ZL_JOURNAL_INTERNAL_H
 #define ZL_JOURNAL_INTERNAL_H
@@ -108,6 +109,7 @@ struct journal {
     char *node;
     bool writer;
     const struct journal_key *key; /* lent; NULL: commits are not signed */
+    bool sign_waiting_only;
 
     git_repository *repo;
     git_odb *odb;
@@ -250,6 +252,12 @@ MUST_USE enum err commit_decode(struct journal_commit *out, uint8_t zone[NAME_MA
                                 const uint8_t *data, size_t len, struct errinfo *e);
 /* Signs the octets of a commit: they are replaced by those with a signature. ERR_UNSUPPORTED. */
 MUST_USE enum err commit_sign(struct buf *commit, const struct journal_key *k, struct errinfo *e);
+/* What commits of ours have in common: from "tree" to the empty line, which *pos then stands behind
+ * (content_id is the tree); and "author" or "committer", when the node itself is that. */
+MUST_USE enum err commit_take_header(struct journal_commit *c, const char **pos, const char *end,
+                                     struct errinfo *e);
+void commit_put_ident(struct buf *out, const char *field, const char *node, const char *mail_word,
+                      int64_t at);
 /* Only the tree, for walking. */
 MUST_USE enum err commit_tree(struct journal_oid *tree, const uint8_t *data, size_t len,
                               struct errinfo *e);

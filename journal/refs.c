@@ -8,11 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/checkpoint.h"
 #include "journal/journal_internal.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
+#define CHECKPOINTS_REF "refs/zoneledger/checkpoints"
 #define LOCK_TRIES 10
 #define LOCK_WAIT_NS 20000000 /* git holds a ref's lock for less */
 
@@ -75,14 +77,12 @@ static bool clear_the_way(struct journal *j, const char *name, unsigned step)
     return done;
 }
 
-enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_t *zone,
-                         const struct journal_oid *commit, struct errinfo *e)
+static enum err set(struct journal *j, const char *name, const struct journal_oid *commit,
+                    struct errinfo *e)
 {
-    char name[JOURNAL_REF_MAX];
     git_oid id;
     int g;
 
-    line_ref(name, line, zone);
     if (!journal_has(j, commit))
         return err_set(ERR_NOT_FOUND, e, "journal: %s: its commit is not in the journal", name);
     memcpy(id.id, commit->id, sizeof(id.id));
@@ -93,16 +93,13 @@ enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_
     return OK;
 }
 
-enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_t *zone,
-                         struct journal_oid *out, struct errinfo *e)
+static enum err get(struct journal *j, const char *name, struct journal_oid *out, struct errinfo *e)
 {
-    char name[JOURNAL_REF_MAX];
     git_reference *ref = NULL;
     const git_oid *id;
     enum err rc = OK;
     int g;
 
-    line_ref(name, line, zone);
     if ((g = git_reference_lookup(&ref, j->repo, name)) < 0)
         return err_git(g, e, "journal: reading %s", name);
     if ((id = git_reference_target(ref)))
@@ -111,6 +108,35 @@ enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_
         rc = err_set(ERR_CORRUPT, e, "journal: %s names no commit", name);
     git_reference_free(ref);
     return rc;
+}
+
+enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_t *zone,
+                         const struct journal_oid *commit, struct errinfo *e)
+{
+    char name[JOURNAL_REF_MAX];
+
+    line_ref(name, line, zone);
+    return set(j, name, commit, e);
+}
+
+enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_t *zone,
+                         struct journal_oid *out, struct errinfo *e)
+{
+    char name[JOURNAL_REF_MAX];
+
+    line_ref(name, line, zone);
+    return get(j, name, out, e);
+}
+
+enum err journal_checkpoint_set(struct journal *j, const struct journal_oid *commit,
+                                struct errinfo *e)
+{
+    return set(j, CHECKPOINTS_REF, commit, e);
+}
+
+enum err journal_checkpoint_tip(struct journal *j, struct journal_oid *out, struct errinfo *e)
+{
+    return get(j, CHECKPOINTS_REF, out, e);
 }
 
 enum err journal_ref_keep(struct journal *j, const uint8_t *zone, uint64_t version,

@@ -12,6 +12,11 @@ void journal_sign_with(struct journal *j, const struct journal_key *k)
     j->key = k;
 }
 
+void journal_sign_waiting_only(struct journal *j, bool on)
+{
+    j->sign_waiting_only = on;
+}
+
 /* Behind the last header: the length of all headers with their line ends; 0: there is no end. */
 static size_t headers_len(const uint8_t *data, size_t len)
 {

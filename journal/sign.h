@@ -43,6 +43,9 @@ void journal_signer_fingerprint(char out[JOURNAL_FINGERPRINT_TEXT_MAX],
 /* From now on each commit that journal_write makes is signed with this key, lent until another one
  * or NULL is set. By the thread that owns `j`. */
 void journal_sign_with(struct journal *j, const struct journal_key *k);
+/* Versions that are served are left to checkpoints (checkpoint.h). Waiting and quarantined ones are
+ * signed all the same: they are few, and their lines may come and go between two checkpoints. */
+void journal_sign_waiting_only(struct journal *j, bool on);
 
 enum journal_signature {
     SIGNATURE_NONE,

@@ -79,7 +79,7 @@ static enum err write_entry(struct packer *p, const struct journal_entry *entry,
 
     if (rc == OK) {
         commit_encode(&b, entry, p->j->node, &parent, &out->tree);
-        if (p->j->key)
+        if (p->j->key && (entry->waiting || !p->j->sign_waiting_only))
             rc = commit_sign(&b, p->j->key, e);
     }
     if (rc == OK) {

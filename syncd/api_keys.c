@@ -30,8 +30,10 @@ void api_get_keys(struct api_request *r)
 void api_post_keys(struct api_request *r)
 {
     r->rc = signing_create(r->api->env.signing, r->now, &r->error);
-    if (r->rc == OK)
+    if (r->rc == OK) {
+        journaler_wake(r->api->env.journaler); /* a checkpoint may be due */
         api_get_keys(r);
+    }
 }
 
 void api_post_keys_rotate(struct api_request *r)

@@ -44,6 +44,7 @@ void api_post_verify(struct api_request *r)
     signing_each(r->api->env.signing, on_key, &l);
     wish.keys = l.keys;
     wish.key_count = l.n;
+    wish.checkpoints = r->config->checkpoints;
     if ((r->rc = api_history(&h, NULL, r)) == OK)
         r->rc = verify_run(&r->verify, &h, &wish, &r->error);
     history_close(&h);
@@ -66,10 +67,12 @@ static void finish(struct api_request *r)
                                               "text", api_json_text(f->text)));
     }
     r->result = json_pack(
-        "{s:i, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", (int)worst, "zones",
+        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", (int)worst, "zones",
         (json_int_t)r->verify.zone_count, "versions", (json_int_t)r->verify.versions, "signatures",
-        (json_int_t)r->verify.signatures, "unjournaled", (json_int_t)r->verify.unjournaled,
-        "authd_asked", (int)front_has_authd(r->api->env.front), "faults", faults);
+        (json_int_t)r->verify.signatures, "checkpoints", (json_int_t)r->verify.checkpoints,
+        "vouched", (json_int_t)r->verify.vouched, "unvouched", (json_int_t)r->verify.unvouched,
+        "unjournaled", (json_int_t)r->verify.unjournaled, "authd_asked",
+        (int)front_has_authd(r->api->env.front), "faults", faults);
     api_answer(r);
 }
 

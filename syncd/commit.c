@@ -20,6 +20,7 @@
 struct journaled_request {
     const struct commit_journaled *list;
     size_t n;
+    const char *meta_key, *meta_value; /* NULL: none */
     bool finished;
     enum err rc;
     struct errinfo error;
@@ -224,6 +225,8 @@ static enum err journaled_do(struct committer *c, struct journaled_request *r, s
         if (rc)
             return rc;
     }
+    if (r->meta_key)
+        return store_meta_put(c->store, r->meta_key, r->meta_value, e);
     if (c->unpruned_rows < PRUNE_ROWS && c->unpruned_bytes < c->change_log_bytes / 16)
         return OK;
     c->unpruned_rows = c->unpruned_bytes = 0;
@@ -383,20 +386,32 @@ static void *writer_main(void *ctx)
     return NULL;
 }
 
+static enum err request_do(struct committer *c, struct journaled_request *r, struct errinfo *e)
+{
+    pthread_mutex_lock(&c->lock);
+    c->journaled = r;
+    pthread_cond_signal(&c->there);
+    while (!r->finished)
+        pthread_cond_wait(&c->finished, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    if (r->rc && e)
+        *e = r->error;
+    return r->rc;
+}
+
 enum err commit_journaled(struct committer *c, const struct commit_journaled *list, size_t n,
                           struct errinfo *e)
 {
     struct journaled_request r = {.list = list, .n = n};
 
-    pthread_mutex_lock(&c->lock);
-    c->journaled = &r;
-    pthread_cond_signal(&c->there);
-    while (!r.finished)
-        pthread_cond_wait(&c->finished, &c->lock);
-    pthread_mutex_unlock(&c->lock);
-    if (r.rc && e)
-        *e = r.error;
-    return r.rc;
+    return request_do(c, &r, e);
+}
+
+enum err commit_meta(struct committer *c, const char *key, const char *value, struct errinfo *e)
+{
+    struct journaled_request r = {.meta_key = key, .meta_value = value};
+
+    return request_do(c, &r, e);
 }
 
 enum err committer_start(struct committer **out, struct loop *loop, const char *data_dir,

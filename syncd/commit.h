@@ -85,5 +85,8 @@ struct commit_journaled {
 };
 MUST_USE enum err commit_journaled(struct committer *c, const struct commit_journaled *list,
                                    size_t n, struct errinfo *e);
+/* For the journal thread, too: a value of the store's metadata, durable when it returns. */
+MUST_USE enum err commit_meta(struct committer *c, const char *key, const char *value,
+                              struct errinfo *e);
 
 #endif

@@ -23,6 +23,7 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     producer_reload(s->producer, config);
     watch_reload(s->watch, config);
     remotes_reload(s->remotes, config);
+    journaler_configure(s->journaler, config);
     replicator_each(s->replicator, daemon_watch_row, s);
     watch_start(s->watch);
     api_set_config(s->api, config);
@@ -169,7 +170,8 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
         (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
                               c->change_log_bytes, daemon_committed, s, e)) ||
         (rc = signing_open(&s->signing, c->data_dir, c->node, clock_wall(clock_real()), e)) ||
-        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, s->signing, e)) ||
+        (rc = journaler_start(&s->journaler, s->committer, c->data_dir, c->node, s->signing, c,
+                              e)) ||
         (rc = add_autoprimaries(s, e)))
         return rc;
     s->readers = store_readers_new(c->data_dir);

@@ -9,6 +9,7 @@
 #include "journal/journal.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "syncd/checkpoint.h"
 #include "syncd/packmerge.h"
 
 #define BATCH_MAX 512          /* versions in one pack */
@@ -21,7 +22,7 @@ struct journaler {
     struct committer *committer;
     struct journal *journal; /* journal thread, after the start */
     struct store *store;     /* likewise; a reader */
-    struct signing *signing; /* lent; NULL: none */
+    struct checkpointer *checkpoints;
     struct packmerge *merge;
     pthread_t thread;
     unsigned writes_since_repack;
@@ -303,8 +304,7 @@ static enum err batch_write(struct journaler *j, struct batch *b, size_t *writte
     struct errinfo later = {0};
     enum err rc;
 
-    if (j->signing)
-        journal_sign_with(j->journal, signing_current(j->signing));
+    checkpointer_prepare(j->checkpoints);
     rc = journal_write(j->journal, b->entries, b->n, e);
 
     *written = rc == OK ? b->n : 0;
@@ -352,8 +352,10 @@ static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
     store_read_end(j->store);
     if (rc == OK && b->n > 0)
         rc = batch_write(j, b, &written, e);
-    if (rc == OK)
+    if (rc == OK) {
         note_seq(j, b->n > 0 ? b->changes[b->n - 1].seq : last);
+        checkpointer_note(j->checkpoints, b->n, b->n > 0 ? b->changes[b->n - 1].seq : last);
+    }
     *n = written;
 out:
     batch_done(b);
@@ -410,16 +412,28 @@ static void merge_packs(struct journaler *j, bool written)
     }
 }
 
-/* Waits until woken, or for the retry; false when it is time to stop. */
+static void run_checkpoints(struct journaler *j, bool at_once)
+{
+    struct errinfo e = {0};
+    enum err rc = checkpointer_run(j->checkpoints, at_once, &e);
+
+    if (rc == ERR_IO)
+        die_of_io(&e);
+    if (rc)
+        log_error(say("journal: no checkpoint could be made; it tries again"), kv_err(&e));
+}
+
+/* Waits until woken, for the retry, or until a checkpoint is due; false when it is time to stop. */
 static bool wait_awake(struct journaler *j, bool failing)
 {
-    struct mono until = mono_add_ms(clock_mono(clock_real()), RETRY_SECONDS * 1000);
+    int64_t wait_ms = failing ? RETRY_SECONDS * 1000 : checkpointer_due_ms(j->checkpoints);
+    struct mono until = mono_add_ms(clock_mono(clock_real()), wait_ms);
     struct timespec ts = {.tv_sec = until.ms / 1000, .tv_nsec = (until.ms % 1000) * 1000000};
     bool go_on;
 
     pthread_mutex_lock(&j->lock);
     while (!j->closing && (failing || !j->awake)) {
-        if (!failing)
+        if (wait_ms < 0)
             pthread_cond_wait(&j->there, &j->lock);
         else if (pthread_cond_timedwait(&j->there, &j->lock, &ts) == ETIMEDOUT)
             break;
@@ -458,11 +472,13 @@ static void *journaler_main(void *ctx)
             if (rc || written)
                 note(j, rc, &e, written);
             merge_packs(j, written > 0);
+            run_checkpoints(j, false);
             if (rc == OK && written)
                 pace(j, written);
         } while (rc == OK && written);
         go_on = wait_awake(j, rc != OK);
     }
+    run_checkpoints(j, true); /* what is left at rest is vouched for */
     return NULL;
 }
 
@@ -564,6 +580,7 @@ static void merge_made(void *ctx)
 static void journaler_free(struct journaler *j)
 {
     packmerge_stop(j->merge);
+    checkpointer_free(j->checkpoints);
     journal_close(j->journal);
     store_close(j->store);
     pthread_cond_destroy(&j->there);
@@ -572,7 +589,8 @@ static void journaler_free(struct journaler *j)
 }
 
 enum err journaler_start(struct journaler **out, struct committer *committer, const char *data_dir,
-                         const char *node, struct signing *signing, struct errinfo *e)
+                         const char *node, struct signing *signing, const struct config *config,
+                         struct errinfo *e)
 {
     struct journaler *j = xcalloc(1, sizeof(*j));
     char *path = xasprintf("%s/journal.git", data_dir);
@@ -581,7 +599,6 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
     int failed;
 
     j->committer = committer;
-    j->signing = signing;
     j->awake = true;
     pthread_mutex_init(&j->lock, NULL);
     pthread_condattr_init(&attr);
@@ -589,7 +606,9 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
     pthread_cond_init(&j->there, &attr);
     pthread_condattr_destroy(&attr);
     if ((rc = journal_open(&j->journal, path, node, true, e)) ||
-        (rc = store_open_reader(&j->store, data_dir, e)) || (rc = mend_refs(j, e)))
+        (rc = store_open_reader(&j->store, data_dir, e)) || (rc = mend_refs(j, e)) ||
+        (rc = checkpointer_new(&j->checkpoints, j->journal, j->store, committer, signing, config,
+                               e)))
         goto out;
     if ((rc = packmerge_start(&j->merge, path, merge_made, j, e)))
         goto out;
@@ -603,6 +622,12 @@ out:
     else
         *out = j;
     return rc;
+}
+
+void journaler_configure(struct journaler *j, const struct config *config)
+{
+    checkpointer_configure(j->checkpoints, config);
+    journaler_wake(j);
 }
 
 void journaler_wake(struct journaler *j)

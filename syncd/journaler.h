@@ -7,16 +7,19 @@
 #ifndef ZL_SYNCD_JOURNALER_H
 #define ZL_SYNCD_JOURNALER_H
 
+#include "lib/base/config.h"
 #include "syncd/commit.h"
 #include "syncd/signing.h"
 
 struct journaler;
 
 /* Opens DATA_DIR/journal.git, mends refs from the store, starts the thread, which drains at once.
- * `signing` (NULL: none) is lent until journaler_stop. */
+ * `signing` (NULL: none) is lent until journaler_stop. `config` (NULL: defaults) says how the
+ * history is signed, and so does journaler_configure after a reload (any thread). */
 MUST_USE enum err journaler_start(struct journaler **out, struct committer *committer,
                                   const char *data_dir, const char *node, struct signing *signing,
-                                  struct errinfo *e);
+                                  const struct config *config, struct errinfo *e);
+void journaler_configure(struct journaler *j, const struct config *config);
 /* Drains what is there (unless it fails), then stops. */
 void journaler_stop(struct journaler *j);
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/base/mem.h"
+#include "syncd/verify_checkpoints.h"
 
 #define FAULTS_MAX 10000 /* more say nothing new */
 
@@ -15,6 +16,7 @@ struct verify {
     struct journal *journal;
     const struct verify_wish *wish;
     struct journal_signer *signers; /* of its keys, in the same order */
+    struct vouched vouched;
 };
 
 /* Walks the versions of one zone, newest first. */
@@ -26,6 +28,8 @@ struct version_walk {
     struct journal_oid parent_wanted; /* commit that the child named as its parent */
     struct store_version tip_served, tip_waiting, tip_quarantined;
     bool has_tip_served, has_tip_waiting, has_tip_quarantined;
+    uint64_t vouched; /* a checkpoint covers served versions up to this one */
+    bool has_signed;  /* a served version newer than this one has a good signature */
 };
 
 void verify_report_free(struct verify_report *r)
@@ -113,6 +117,21 @@ static bool is_after(const char *a, const char *b)
     return strcmp(a, b) > 0;
 }
 
+/* A commit names its parent, so a signature holds for all before; otherwise a checkpoint must do.
+ */
+static bool is_vouched(struct version_walk *w, const struct store_version *sv)
+{
+    if (sv->waiting)
+        return false;
+    if (w->has_signed || sv->version <= w->vouched)
+        w->v->report->vouched++;
+    else if (w->v->wish->checkpoints)
+        w->v->report->unvouched++;
+    else
+        return false;
+    return true;
+}
+
 /* From the first key on each version is signed; what was on its way then may not be. */
 static void check_unsigned(struct version_walk *w, const struct store_version *sv, const char *at)
 {
@@ -140,13 +159,16 @@ static void check_signature(struct version_walk *w, const struct store_version *
     wall_to_text(at, sv->at);
     switch (found) {
     case SIGNATURE_NONE:
-        check_unsigned(w, sv, at);
+        if (!is_vouched(w, sv))
+            check_unsigned(w, sv, at);
         break;
     case SIGNATURE_GOOD:
         w->v->report->signatures++;
         if (wish->keys[which].until[0] && is_after(at, wish->keys[which].until))
             fault(w->v, w->zone->name, VERIFY_LOST,
                   "version %llu is signed by a key that was replaced before", n);
+        else
+            w->has_signed = w->has_signed || !sv->waiting;
         break;
     case SIGNATURE_BAD:
         fault(w->v, w->zone->name, VERIFY_LOST, "version %llu: its signature does not hold", n);
@@ -300,9 +322,10 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
     struct version_walk w = {.v = v, .zone = z, .next_expected = z->last_version};
     struct zone *content = NULL;
     struct errinfo why = {0};
-    enum err rc = walk_versions(&w, e);
+    enum err rc;
 
-    if (rc)
+    w.vouched = vouched_version(&v->vouched, v->journal, z->name);
+    if ((rc = walk_versions(&w, e)))
         return rc;
     if (w.has_tip_served)
         check_ref(v, z, LINE_SERVED, &w.tip_served);
@@ -331,16 +354,25 @@ enum err verify_run(struct verify_report *r, struct history *h, const struct ver
                        .history = h,
                        .wish = wish,
                        .signers = xcalloc(wish->key_count, sizeof(*v.signers))};
+    struct journal_oid checkpoint = {{0}};
     enum err rc;
 
     for (size_t i = 0; i < wish->key_count; i++)
         v.signers[i] = wish->keys[i].signer;
 
-    if ((rc = history_journal(&v.journal, h, e)) || (rc = store_read_begin(h->store, e)))
+    if ((rc = history_journal(&v.journal, h, e)))
         goto out;
+    if (journal_checkpoint_tip(v.journal, &checkpoint, NULL) != OK)
+        checkpoint = (struct journal_oid){{0}}; /* none, or verify_checkpoints says why */
+    if ((rc = store_read_begin(h->store, e)))
+        goto out;
+    if (wish->key_count &&
+        (rc = verify_checkpoints(&v.vouched, r, h, v.journal, wish, v.signers, &checkpoint, e)))
+        goto end;
     if ((rc = store_verify(h->store, on_store_fault, &v, e)) == OK &&
         (rc = store_unjournaled_count(h->store, &r->unjournaled, e)) == OK)
         rc = store_zone_each(h->store, on_zone, &v, e);
+end:
     store_read_end(h->store);
 out:
     free(v.signers);

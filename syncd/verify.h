@@ -37,6 +37,9 @@ struct verify_report {
     size_t zone_count, zone_cap;
     uint64_t versions;    /* commits looked at */
     uint64_t signatures;  /* of them, with a good signature */
+    uint64_t checkpoints; /* with a good signature */
+    uint64_t vouched;     /* versions without one of their own, that a later signature covers */
+    uint64_t unvouched;   /* the next checkpoint will; no fault */
     uint64_t unjournaled; /* changes that the journal has not recorded yet; no fault */
 };
 
@@ -48,6 +51,7 @@ struct verify_wish {
     struct wall since;              /* older versions' commits are not looked at; 0: all are */
     const struct signing_key *keys; /* that sign, or did, oldest first; lent */
     size_t key_count;               /* 0: signatures are not looked at */
+    bool checkpoints;               /* the node makes them, instead of signing each version */
 };
 
 /* Checks the store and the journal against each other: invariants of both, each version's commit

@@ -309,6 +309,8 @@ struct config {
     uint32_t max_rrset_records;
     uint32_t max_owner_types;
     uint64_t change_log_bytes; /* change sets kept in the store once journaled */
+    bool checkpoints;          /* signed, instead of each version */
+    uint32_t checkpoint_commits, checkpoint_time_s;
     uint64_t zone_cache_bytes; /* kept in memory for the next increment */
     uint32_t pool_threads;
     uint32_t probe_rate;             /* SOA probes a second, overall */

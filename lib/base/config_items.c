@@ -290,6 +290,13 @@ static const struct config_item items[] = {
      "Most types at one owner."},
     {"syncd", "change-log", ITEM_OCTETS, 1 << 16, UINT64_C(1) << 40, "256M", AT(change_log_bytes),
      "Change sets kept in the store once the journal has them."},
+    {"syncd", "checkpoints", ITEM_FLAG, 0, 0, "no", AT(checkpoints),
+     "Once there is a key: sign checkpoints, which vouch for the whole history, and not each "
+     "version. For many changes a second."},
+    {"syncd", "checkpoint-commits", ITEM_U32, 1, 1000000, "1000", AT(checkpoint_commits),
+     "A checkpoint after so many versions."},
+    {"syncd", "checkpoint-time", ITEM_SECONDS, 1, DAY, "60s", AT(checkpoint_time_s),
+     "A checkpoint at the latest so long after a version that none vouches for."},
     {"syncd", "zone-cache", ITEM_OCTETS, 0, UINT64_C(1) << 40, "128M", AT(zone_cache_bytes),
      "Zones kept in memory whose primaries send increments, so that the next one needs not the "
      "whole "

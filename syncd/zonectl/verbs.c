@@ -435,6 +435,12 @@ static int run_verify(const struct call *c)
         if (json_integer_value(json_object_get(r.json, "signatures")))
             (void)printf("; %lld signatures hold",
                          (long long)json_integer_value(json_object_get(r.json, "signatures")));
+        if (json_integer_value(json_object_get(r.json, "checkpoints")))
+            (void)printf("; %lld checkpoints hold",
+                         (long long)json_integer_value(json_object_get(r.json, "checkpoints")));
+        if (json_integer_value(json_object_get(r.json, "unvouched")))
+            (void)printf("; %lld versions not yet vouched for",
+                         (long long)json_integer_value(json_object_get(r.json, "unvouched")));
         if (json_integer_value(json_object_get(r.json, "unjournaled")))
             (void)printf("; %lld changes are on their way into the journal",
                          (long long)json_integer_value(json_object_get(r.json, "unjournaled")));

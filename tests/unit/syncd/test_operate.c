@@ -62,7 +62,7 @@ static void start(struct world *w)
 
     assert_int_equal(loop_new(&w->loop, clock_real(), 1, &e), OK);
     if (committer_start(&w->committer, w->loop, w->dir, clock_real(), 1u << 20, on_hint, w, &e) ||
-        journaler_start(&w->journaler, w->committer, w->dir, "test", NULL, &e))
+        journaler_start(&w->journaler, w->committer, w->dir, "test", NULL, NULL, &e))
         fail_msg("%s", e.text);
 }
 
