@@ -9,6 +9,7 @@
 #include "lib/base/config.h"
 #include "syncd/commit.h"
 #include "syncd/front.h"
+#include "syncd/guard_command.h"
 #include "syncd/journaler.h"
 #include "syncd/notify_out.h"
 #include "syncd/remotes.h"
@@ -28,6 +29,7 @@ struct api_env {
     struct notify_out *notify;
     struct watch *watch;
     struct remotes *remotes;
+    struct guard_commands *guards;
     struct signing *signing;
     struct config *config;
     struct store_readers *readers; /* lent */

@@ -171,6 +171,21 @@ static void put_queues(struct buf *out, const struct replicator *r)
         buf_printf(out, "zoneledger_running{work=\"%s\"} %zu\n", works[w], c.running[w]);
 }
 
+static void put_commands(struct buf *out, const struct guard_commands *g)
+{
+    struct guard_command_counts c;
+
+    guard_commands_count(g, &c);
+    put_head(out, "guard_commands", "Guard commands that wait for their turn, and that run.",
+             "gauge");
+    put_value(out, "guard_commands", "state=\"queued\"", c.queued);
+    put_value(out, "guard_commands", "state=\"running\"", c.running);
+    put_head(out, "guard_commands_total", "How guard commands ended.", "counter");
+    put_value(out, "guard_commands_total", "result=\"passed\"", c.passed);
+    put_value(out, "guard_commands_total", "result=\"rejected\"", c.rejected);
+    put_value(out, "guard_commands_total", "result=\"failed\"", c.failed);
+}
+
 static void put_primary(void *ctx, const struct config_primary *p, const struct primary_numbers *n,
                         size_t zones)
 {
@@ -254,6 +269,7 @@ void api_put_replication(struct buf *out, const struct api_request *r)
     put_notifies(out, c);
     put_out(out, &r->api->env);
     put_queues(out, rep);
+    put_commands(out, r->api->env.guards);
     put_head(out, "primary_failing", "Whether a primary gives no answer.", "gauge");
     replicator_each_primary(rep, put_primary, out);
     replicator_each(rep, on_zone, &zones);

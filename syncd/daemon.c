@@ -24,6 +24,7 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     watch_reload(s->watch, config);
     remotes_reload(s->remotes, config);
     journaler_configure(s->journaler, config);
+    guard_commands_reload(s->guards, config);
     replicator_each(s->replicator, daemon_watch_row, s);
     watch_start(s->watch);
     api_set_config(s->api, config);
@@ -117,6 +118,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .notify = s->notify,
                           .watch = s->watch,
                           .remotes = s->remotes,
+                          .guards = s->guards,
                           .signing = s->signing,
                           .config = s->config,
                           .readers = s->readers,
@@ -139,10 +141,16 @@ static enum err add_autoprimaries(struct syncd *s, struct errinfo *e)
     return OK;
 }
 
-/* A program of its own, which is outside of the cage. */
-static enum err start_remote_helper(struct syncd *s, struct errinfo *e)
+/* Programs of their own, which are outside of the cage. */
+static enum err start_helpers(struct syncd *s, struct errinfo *e)
 {
-    return s->config->remote_count ? remote_helper_start(&s->remote_helper, s->config_path, e) : OK;
+    enum err rc = OK;
+
+    if (s->config->remote_count)
+        rc = remote_helper_start(&s->remote_helper, s->config_path, e);
+    if (rc == OK && config_command_find(s->config, NULL, 0))
+        rc = guard_helper_start(&s->guard_helper, s->config_path, e);
+    return rc;
 }
 
 static void start_remotes(struct syncd *s)
@@ -164,7 +172,7 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
     enum err rc;
 
     if ((rc = make_dir(c->data_dir, 0750, e)) || (rc = make_dir(c->run_dir, 0750, e)) ||
-        (rc = start_remote_helper(s, e)) ||
+        (rc = start_helpers(s, e)) ||
         (rc = settings_cage(&s->cage, s->sandbox, sizeof(s->sandbox), c, e)) ||
         (rc = loop_new(&s->loop, clock_real(), c->pool_threads, e)) ||
         (rc = committer_start(&s->committer, s->loop, c->data_dir, clock_real(),
@@ -179,7 +187,9 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
         xfrout_new(s->loop, s->config, s->keys, s->readers, daemon_section, daemon_answer_later, s);
     s->notify = notify_out_new(s->loop, s->config, s->keys, s->readers);
     s->cache = zone_cache_new(c->zone_cache_bytes);
-    s->net = replicator_net_new(&s->ops, s->loop, s->committer, s->readers, s->cache);
+    s->guards = guard_commands_new(s->loop, s->guard_helper, s->data_dir, s->config);
+    s->guard_helper = -1;
+    s->net = replicator_net_new(&s->ops, s->loop, s->committer, s->readers, s->cache, s->guards);
     s->ops.section_changed = daemon_section_changed;
     s->ops.section_ctx = s;
     if ((rc = replicator_new(&s->replicator, &s->ops, s->config, s->keys, e)))
@@ -212,6 +222,9 @@ static void stop_parts(struct syncd *s)
     remotes_stop(s->remotes);
     if (s->remote_helper >= 0)
         (void)close(s->remote_helper);
+    guard_commands_stop(s->guards);
+    if (s->guard_helper >= 0)
+        (void)close(s->guard_helper);
     updates_free(s->updates);
     producer_free(s->producer);
     s->producer = NULL;
@@ -231,6 +244,7 @@ static void stop_parts(struct syncd *s)
     committer_stop(s->committer);
     loop_free(s->loop);
     remotes_free(s->remotes);
+    guard_commands_free(s->guards);
     signing_free(s->signing);
     zone_cache_free(s->cache); /* threads of the loop have used these */
     store_readers_free(s->readers);
@@ -248,7 +262,8 @@ int daemon_run(const char *config_path, struct config *config, struct keyring *k
                       .data_dir = xstrdup(config->data_dir),
                       .config = config_ref(config),
                       .keys = keys,
-                      .remote_helper = -1};
+                      .remote_helper = -1,
+                      .guard_helper = -1};
     struct errinfo e = {0};
     int code = 0;
 

@@ -38,6 +38,8 @@ struct syncd {
     struct producer *producer;
     struct watch *watch;
     int remote_helper; /* its socket, until `remotes` has it; -1: none */
+    int guard_helper;  /* the same for `guards` */
+    struct guard_commands *guards;
     struct remotes *remotes;
     struct api *api;
     struct event *signals[3];

@@ -8,6 +8,7 @@
 #include "lib/base/descriptors.h"
 #include "lib/base/log.h"
 #include "syncd/daemon.h"
+#include "syncd/guard_helper.h"
 #include "syncd/options.h"
 #include "syncd/remote_helper.h"
 #include "syncd/restore.h"
@@ -50,6 +51,8 @@ int main(int argc, char **argv)
 
     if (argc == 3 && strcmp(argv[1], "--remote-helper") == 0)
         return remote_helper_main(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--guard-helper") == 0)
+        return guard_helper_main(argv[2]);
     code = options_parse(&o, argc, argv);
     if (code >= 0)
         return code;

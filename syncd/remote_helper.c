@@ -2,29 +2,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/bytes.h"
-#include "lib/base/cage.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "syncd/helper.h"
 
-#define SOCKET_FD 3
 #define OUTPUT_MAX 65536 /* octets of git's output that are kept */
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 /* ---- One push: the runner ---- */
 
@@ -35,97 +28,29 @@ struct runner {
     struct mono deadline;
 };
 
-/* Also as root: git, and what it starts, can do nothing that another user could not. */
-static enum err drop_everything(struct errinfo *e)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {{0}};
-    const struct rlimit no_core = {0, 0};
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return err_sys(errno, e, "NO_NEW_PRIVS");
-    for (unsigned n = 0; n < 64 && geteuid() == 0; n++)
-        (void)prctl(PR_CAPBSET_DROP, n, 0, 0, 0); /* those that there are */
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (syscall(SYS_capset, &header, none) != 0)
-        return err_sys(errno, e, "giving up capabilities");
-    (void)setrlimit(RLIMIT_CORE, &no_core);
-    return OK;
-}
-
-/* In git's process, between fork and exec. */
-static _Noreturn void become_git(const struct remote_command *c, const char *dir, int out)
-{
-    static const int by_default[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    for (size_t i = 0; i < sizeof(by_default) / sizeof(by_default[0]); i++)
-        (void)signal(by_default[i], SIG_DFL);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir(dir) != 0)
-        _exit(126);
-    (void)syscall(SYS_close_range, 3u, ~0u, 0u); /* all are close-on-exec anyway */
-    (void)execvpe("git", c->args, c->env);
-    (void)dprintf(2, "git: %s\n", errno == ENOENT ? "is not installed" : strerror(errno));
-    _exit(127);
-}
-
-/* Reads what git says until it and all that it started are gone; false at the deadline. */
-static bool read_output(struct buf *out, int fd, struct mono deadline)
-{
-    char chunk[4096];
-
-    for (;;) {
-        int64_t left = deadline.ms - clock_mono(clock_real()).ms;
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        ssize_t n;
-
-        if (left <= 0)
-            return false;
-        if (poll(&p, 1, left > 1000000 ? 1000000 : (int)left) <= 0)
-            continue;
-        n = read(fd, chunk, sizeof(chunk));
-        if (n <= 0)
-            return true;
-        if (out->len < OUTPUT_MAX)
-            buf_put(out, chunk, (size_t)n);
-    }
-}
-
 static void run_git(struct remote_result *out, const struct runner *r, enum remote_part part)
 {
     struct remote_command c;
     struct buf text = BUF_INIT;
-    int pipe_fds[2];
-    int status = 0;
-    bool in_time;
-    pid_t pid;
+    struct helper_outcome end;
 
     remote_command_make(&c, r->remote, part, r->dir, r->path);
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
-        out->outcome = REMOTE_FAILED;
-        (void)snprintf(out->text, sizeof(out->text), "starting git: %s", strerror(errno));
-        goto out;
-    }
-    if (pid == 0)
-        become_git(&c, r->dir, pipe_fds[1]);
-    (void)close(pipe_fds[1]);
-    in_time = read_output(&text, pipe_fds[0], r->deadline);
-    (void)close(pipe_fds[0]);
-    if (!in_time)
-        (void)kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (in_time) {
-        remote_result_read(out, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-                           buf_cstr(&text));
-    } else {
+    helper_run(&end, &text,
+               &(struct helper_command){.args = c.args,
+                                        .env = c.env,
+                                        .dir = r->dir,
+                                        .deadline = r->deadline,
+                                        .output_max = OUTPUT_MAX});
+    if (end.kind == HELPER_TIMED_OUT) {
         out->outcome = REMOTE_TIMED_OUT;
         (void)snprintf(out->text, sizeof(out->text), "took longer than %u s and was ended",
                        r->remote->time_limit_s);
+    } else {
+        int code = end.kind == HELPER_KILLED ? 128 + end.code : end.code;
+
+        remote_result_read(out, end.kind == HELPER_NOT_STARTED && !code ? 1 : code,
+                           buf_cstr(&text));
     }
-out:
     buf_free(&text);
     remote_command_free(&c);
 }
@@ -136,17 +61,14 @@ static _Noreturn void runner_main(const struct runner *r)
     struct errinfo e = {0};
 
     (void)snprintf(result.name, sizeof(result.name), "%s", r->remote->name);
-    (void)setpriority(PRIO_PROCESS, 0, 10);
-    if (become_user(r->remote->user, "", &e) != OK || drop_everything(&e) != OK) {
+    if (helper_drop(r->remote->user, &e) != OK) {
         (void)snprintf(result.text, sizeof(result.text), "%.300s", e.text);
     } else {
-        /* Changing the user forgets it. */
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         run_git(&result, r, REMOTE_HISTORY);
         if (result.outcome == REMOTE_DONE)
             run_git(&result, r, REMOTE_POINTERS);
     }
-    (void)send(SOCKET_FD, &result, sizeof(result), MSG_NOSIGNAL);
+    (void)send(HELPER_SOCKET, &result, sizeof(result), MSG_NOSIGNAL);
     _exit(0);
 }
 
@@ -229,7 +151,7 @@ static void answer_failure(const char *name, const char *text)
 
     (void)snprintf(r.name, sizeof(r.name), "%s", name);
     (void)snprintf(r.text, sizeof(r.text), "%.300s", text);
-    (void)send(SOCKET_FD, &r, sizeof(r), MSG_NOSIGNAL);
+    (void)send(HELPER_SOCKET, &r, sizeof(r), MSG_NOSIGNAL);
 }
 
 static const struct config_remote *find_remote(const struct config *c, const char *name)
@@ -246,8 +168,7 @@ static void start_push(struct helper *h, const char *name)
     const char *path = getenv("PATH");
     struct runner r = {.remote = find_remote(h->config, name),
                        .dir = h->dir,
-                       .path = path && path[0] ? path : DEFAULT_PATH};
-    pid_t parent = getpid();
+                       .path = path && path[0] ? path : HELPER_PATH};
     pid_t pid;
 
     if (!r.remote) {
@@ -255,13 +176,9 @@ static void start_push(struct helper *h, const char *name)
         return;
     }
     r.deadline = mono_add_ms(clock_mono(clock_real()), (int64_t)r.remote->time_limit_s * 1000);
-    pid = fork();
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        if (getppid() != parent)
-            _exit(1);
+    pid = helper_fork();
+    if (pid == 0)
         runner_main(&r);
-    }
     if (pid < 0) {
         answer_failure(name, strerror(errno));
         return;
@@ -306,7 +223,7 @@ static void reap(struct helper *h)
 static void serve(struct helper *h)
 {
     for (;;) {
-        struct pollfd p = {.fd = SOCKET_FD, .events = POLLIN};
+        struct pollfd p = {.fd = HELPER_SOCKET, .events = POLLIN};
         struct remote_request q;
         ssize_t n;
 
@@ -314,7 +231,7 @@ static void serve(struct helper *h)
         reap(h);
         if (n <= 0)
             continue;
-        n = recv(SOCKET_FD, &q, sizeof(q), 0);
+        n = recv(HELPER_SOCKET, &q, sizeof(q), 0);
         if (n <= 0)
             return;
         if (n != sizeof(q))
@@ -333,11 +250,7 @@ int remote_helper_main(const char *config_path)
     struct errinfo e = {0};
 
     log_init("syncd", LOG_WARNING, LOG_TEXT);
-    /* It ends when its socket does, and so after syncd. */
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
+    helper_settle();
     if (config_load(&h.config, config_path, &e) != OK) {
         log_error(say("the helper for remotes cannot start"), kv_err(&e));
         return 1;
@@ -350,7 +263,7 @@ int remote_helper_main(const char *config_path)
     }
     serve(&h);
     for (size_t i = 0; i < h.n; i++)
-        (void)kill(h.runners[i].pid, SIGKILL); /* and so git, by its parent's death */
+        helper_end(h.runners[i].pid);
     remove_repository(&h);
     config_unref(h.config);
     free(h.runners);
@@ -359,31 +272,5 @@ int remote_helper_main(const char *config_path)
 
 enum err remote_helper_start(int *fd, const char *config_path, struct errinfo *e)
 {
-    int pair[2];
-    pid_t pid;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return err_sys(errno, e, "helper for remotes: socketpair");
-    if ((pid = fork()) < 0) {
-        int failed = errno;
-
-        (void)close(pair[0]);
-        (void)close(pair[1]);
-        return err_sys(failed, e, "helper for remotes");
-    }
-    if (pid == 0) {
-        char *const args[] = {(char[]){"syncd"}, (char[]){"--remote-helper"}, xstrdup(config_path),
-                              NULL};
-
-        /* dup2 onto itself would keep close-on-exec */
-        if (pair[1] == SOCKET_FD ? fcntl(SOCKET_FD, F_SETFD, 0) != 0 : dup2(pair[1], SOCKET_FD) < 0)
-            _exit(126);
-        (void)execv("/proc/self/exe", args);
-        _exit(127);
-    }
-    (void)close(pair[1]);
-    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
-        return err_sys(errno, e, "helper for remotes");
-    *fd = pair[0];
-    return OK;
+    return helper_start(fd, "--remote-helper", config_path, e);
 }

@@ -1,15 +1,12 @@
-/* The process that runs `git push`. syncd cannot start programs once its cage is closed, and the
- * history is not to be handed out by a process that holds TSIG secrets and the store. So it starts
- * this helper first: itself, executed anew (`syncd --remote-helper CONFIG`), with nothing but a
- * socket. Over that syncd can say "push to the remote NAME", "read the configuration again", and
- * nothing else: where to, with which key and as whom, the helper reads in the configuration.
- *
- *     syncd (in its cage) <-- SOCK_SEQPACKET --> helper -- fork --> runner -- exec --> git push
+/* The process that runs `git push` (helper.h says why it is one of its own): the history is not to
+ * be handed out by a process that holds TSIG secrets and the store. syncd can say "push to the
+ * remote NAME", "read the configuration again", and nothing else: where to, with which key and as
+ * whom, the helper reads in the configuration.
  *
  * A runner is one push: another user if the configuration says so, no capabilities, no new
  * privileges, a clean environment, a time limit. git does not read the journal's own configuration,
  * which syncd could write: it works in a directory of the helper's, whose refs and objects are
- * links to the journal's. When syncd goes away, however it does, so do helper and pushes.
+ * links to the journal's.
  */
 #ifndef ZL_SYNCD_REMOTE_HELPER_H
 #define ZL_SYNCD_REMOTE_HELPER_H

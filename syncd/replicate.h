@@ -248,11 +248,12 @@ MUST_USE enum err replicator_catalog_approve(struct replicator *r, const uint8_t
 
 struct replicator_net;
 
-/* Probes and transfers by sockets, commits by the committer, rows from the store (readers and cache
- * are lent). */
+/* Probes and transfers by sockets, commits by the committer, rows from the store (readers, cache
+ * and commands are lent; the latter may be NULL). */
 struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
                                           struct committer *committer,
-                                          struct store_readers *readers, struct zone_cache *cache);
+                                          struct store_readers *readers, struct zone_cache *cache,
+                                          struct guard_commands *commands);
 /* After replicator_new, before the loop runs. */
 void replicator_net_attach(struct replicator_net *n, struct replicator *r);
 /* After replicator_free. */

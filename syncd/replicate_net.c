@@ -13,6 +13,7 @@ struct replicator_net {
     struct event *timer;
     struct store_readers *readers; /* lent */
     struct zone_cache *cache;      /* lent */
+    struct guard_commands *commands;
     struct conn_pool *conns;
 };
 
@@ -40,6 +41,7 @@ static void *net_transfer(void *ctx, const struct xfrin_spec *spec,
     ours.readers = n->readers;
     ours.cache = n->cache;
     ours.conns = n->conns;
+    ours.commands = n->commands;
     return xfrin_start(n->loop, &ours, events, arg);
 }
 
@@ -172,13 +174,15 @@ static enum err net_fetched(void *ctx, const struct store_zone *row, struct repl
 
 struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loop *loop,
                                           struct committer *committer,
-                                          struct store_readers *readers, struct zone_cache *cache)
+                                          struct store_readers *readers, struct zone_cache *cache,
+                                          struct guard_commands *commands)
 {
     struct replicator_net *n = xcalloc(1, sizeof(*n));
 
     n->loop = loop;
     n->committer = committer;
     n->cache = cache;
+    n->commands = commands;
     n->conns = conn_pool_new(loop);
     n->readers = readers;
     n->timer = evtimer_new(loop_base(loop), on_timer, n);

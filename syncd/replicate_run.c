@@ -431,7 +431,9 @@ static void start_transfer(struct zone_entry *z)
                                          .max_types = c->max_owner_types},
                               .any_serial = z->refresh.any_serial,
                               .catalog = replicate_catalog_of(z) != NULL,
-                              .guards = z->config->guards};
+                              .guards = z->config->guards,
+                              .command = z->config->command.arg_count ? &z->config->command : NULL,
+                              .config = r->config};
 
     (void)name_copy(spec.zone, z->row.name);
     spec.has_newest = replicate_newest(z, &spec.newest);

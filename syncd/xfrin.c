@@ -37,6 +37,8 @@ struct xfrin {
     struct zone_builder *builder; /* the pool's, once it has begun ... */
     struct ixfr *changes;         /* ... or this */
     bool in_pool, cancelled;
+    struct guard_check *check; /* a guard command is being asked ... */
+    bool judged;               /* ... and has said what it thinks */
     struct xfrin_result result;
 };
 
@@ -71,6 +73,9 @@ static void xfrin_free(struct xfrin *x)
     tsig_done(&x->tsig);
     tsig_key_unref(x->spec.key);
     tls_peer_unref(x->spec.tls);
+    guard_check_cancel(x->check);
+    if (x->spec.command)
+        config_unref(x->spec.config);
     free(x);
 }
 
@@ -135,12 +140,48 @@ static void on_pool_work(void *ctx)
     x->changes = NULL;
 }
 
+static void on_pool_done(void *ctx);
+
+static void on_pool_refusal(void *ctx)
+{
+    struct xfrin *x = ctx;
+
+    xfrin_apply_refusal(&x->result, &x->spec);
+}
+
+static void on_checked(void *ctx, const struct guard_answer *answer)
+{
+    struct xfrin *x = ctx;
+
+    x->check = NULL;
+    x->judged = true;
+    guard_command_judge(&x->result.guard, x->spec.command, answer);
+    if (x->result.guard.quarantine) {
+        x->in_pool = true;
+        loop_work(x->loop, on_pool_refusal, on_pool_done, x);
+    } else {
+        finish(x);
+    }
+}
+
+static void ask_command(struct xfrin *x)
+{
+    struct guard_check_spec spec = {
+        .command = x->spec.command, .old_zone = x->result.old_zone, .new_zone = x->result.new_zone};
+
+    (void)name_copy(spec.zone, x->spec.zone);
+    x->check = guard_check_start(x->spec.commands, &spec, on_checked, x);
+}
+
 static void on_pool_done(void *ctx)
 {
     struct xfrin *x = ctx;
 
+    x->in_pool = false;
     if (x->cancelled)
         xfrin_free(x);
+    else if (!x->judged && xfrin_wants_command(&x->result, &x->spec))
+        ask_command(x);
     else
         finish(x);
 }
@@ -405,6 +446,8 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
         x->spec.key = tsig_key_ref(spec->key);
     if (spec->tls)
         x->spec.tls = tls_peer_ref(spec->tls);
+    if (spec->command)
+        x->spec.config = config_ref(spec->config);
     x->events = *events;
     x->ctx = ctx;
     x->result.asked_ixfr = spec->ixfr;

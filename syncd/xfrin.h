@@ -6,8 +6,9 @@
  * outcome, whatever it was: the whole zone is to be asked for next.
  *
  *    connect ─▶ ask ─▶ stream ─▶ [received] ─▶ pool: build, check, load, diff ─▶ [done]
- *       ▲                 ▲
- *       └── ask by UDP ───┘ the whole answer in one datagram; anything else, and TCP decides
+ *       ▲                 ▲                                  │ a guard command   ▲
+ *       └── ask by UDP ───┘ the whole answer                 └──▶ it is asked ───┘
+ *                           in one datagram; anything else, and TCP decides
  *
  * Each request asks how long the zone is good for at the primary (RFC 7314), which takes EDNS; one
  * that has never heard of EDNS is asked again without. What comes by UDP is judged as strictly as
@@ -23,6 +24,7 @@
 #include "lib/store/store_readers.h"
 #include "syncd/conn_pool.h"
 #include "syncd/guard.h"
+#include "syncd/guard_command.h"
 #include "syncd/loop.h"
 #include "syncd/refresh.h"
 #include "syncd/xfrin_stream.h"
@@ -40,6 +42,9 @@ struct xfrin_spec {
     struct zone_limits limits;
     bool catalog; /* a catalog zone: a broken one is refused */
     struct config_guards guards;
+    const struct config_command *command; /* the last guard; NULL: none. Lent from ... */
+    struct config *config;                /* ... this, to which a reference is taken then */
+    struct guard_commands *commands;      /* lent; what runs it */
 
     struct store_readers *readers; /* lent */
     bool any_serial;               /* take any serial, and the same one with other content */

@@ -116,19 +116,22 @@ static enum err set_aside(struct xfrin_result *out, const struct xfrin_spec *spe
     return rc;
 }
 
+static enum err refuse(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+{
+    out->report.outcome = TRANSFER_REFUSED;
+    out->fault = XFRIN_FAULT_GUARD;
+    (void)err_set(ERR_CHECK, &out->error, "%s%s", out->old_zone ? "quarantined: " : "",
+                  out->guard.reason);
+    return out->old_zone ? set_aside(out, spec, e) : OK; /* what is set aside stands behind it */
+}
+
 /* While the zone is held, each version waits for an operator anyway. */
 static enum err guard(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
 {
     if (out->report.outcome != TRANSFER_NEW || out->row.held)
         return OK;
     guard_judge(&out->guard, &spec->guards, out->old_zone, out->new_zone, out->changes);
-    if (!out->guard.quarantine)
-        return OK;
-    out->report.outcome = TRANSFER_REFUSED;
-    out->fault = XFRIN_FAULT_GUARD;
-    (void)err_set(ERR_CHECK, &out->error, "%s%s", out->old_zone ? "quarantined: " : "",
-                  out->guard.reason);
-    return out->old_zone ? set_aside(out, spec, e) : OK; /* what is set aside stands behind it */
+    return out->guard.quarantine ? refuse(out, spec, e) : OK;
 }
 
 /* Our own store is in trouble, or the zone was taken away meanwhile. */
@@ -138,6 +141,20 @@ static void fail_store(struct xfrin_result *out, enum err rc, const char *what)
     out->fault = XFRIN_FAULT_STORE;
     out->quarantine = false;
     (void)err_wrap(rc, &out->error, "%s", what);
+}
+
+bool xfrin_wants_command(const struct xfrin_result *result, const struct xfrin_spec *spec)
+{
+    return spec->command && spec->commands && result->report.outcome == TRANSFER_NEW &&
+           !result->row.held;
+}
+
+void xfrin_apply_refusal(struct xfrin_result *out, const struct xfrin_spec *spec)
+{
+    enum err rc = refuse(out, spec, &out->error);
+
+    if (rc)
+        fail_store(out, rc, "comparing with what is stored");
 }
 
 /* ---- Whole ---- */

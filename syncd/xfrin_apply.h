@@ -15,4 +15,9 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
 void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
                       const struct ixfr *ixfr);
 
+/* Whether a guard command is to be asked about what came of it. */
+bool xfrin_wants_command(const struct xfrin_result *result, const struct xfrin_spec *spec);
+/* It said no (out->guard says so): the version is to be kept aside. Any thread; blocks. */
+void xfrin_apply_refusal(struct xfrin_result *out, const struct xfrin_spec *spec);
+
 #endif

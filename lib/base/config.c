@@ -361,6 +361,7 @@ void config_unref(struct config *c)
     free(c->server_id);
     free(c->authd_user);
     free(c->authd_group);
+    free(c->guard_user);
     free(c->socket_group);
     free(box_of(c));
 }

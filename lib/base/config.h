@@ -81,6 +81,16 @@ struct config_guards {
     enum config_zonemd zonemd;
 };
 
+#define CONFIG_COMMAND_MAX 1000 /* octets of config_command_text */
+
+/* A program that judges new versions. */
+struct config_command {
+    char **args;      /* the first is its absolute path; none has control characters */
+    size_t arg_count; /* 0: there is none */
+    uint32_t time_s;
+    bool failure_serves; /* what it could not judge is served, not quarantined */
+};
+
 struct config_primary {
     char *name;
     struct addr address;
@@ -158,6 +168,7 @@ struct config_zone {
     uint32_t expire_max_s; /* 0: as the SOA says */
     uint32_t tolerance_s;  /* of the primary that it came from; 0: whoever has more is asked */
     struct config_guards guards;
+    struct config_command command; /* the last of the guards */
 };
 
 /* Where zones may come from by themselves. Its title is the account of its zones. */
@@ -318,6 +329,8 @@ struct config {
     struct addr *resolvers;          /* for the addresses of nameservers; none: the system's */
     size_t resolver_count;
     uint32_t notify_ns_port; /* where nameservers are told of changes */
+    char *guard_user;        /* that guard commands run as, if syncd is root; "": its own */
+    uint32_t guard_commands; /* at the same time */
     char *socket_group;      /* group that may use zonectl; "": the daemon's own */
 
     struct config_key *keys;
@@ -359,6 +372,11 @@ void config_unref(struct config *c);
 
 /* The directory in which a file (an absolute path) lies, not below it; NULL: none of them. */
 const struct config_directory *config_directory_of(const struct config *c, const char *file);
+/* The command on one line an argument, for comparing; and the one of some section that is this,
+ * with this time limit (`text` NULL: any one). Lent; NULL: there is none. */
+void config_command_text(char out[CONFIG_COMMAND_MAX + 1], const struct config_command *cmd);
+const struct config_command *config_command_find(const struct config *c, const char *text,
+                                                 uint32_t time_s);
 bool config_remote_is_ssh(const struct config_remote *r);
 /* "keep", "increment" or "date". */
 bool config_serial_from_text(enum config_serial *out, const char *text);

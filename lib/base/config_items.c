@@ -98,6 +98,26 @@
             "log) or quarantine."                                                                  \
     }
 
+/* A program that is asked about it last. */
+#define COMMAND_ITEMS(section)                                                                     \
+    {section,                                                                                      \
+     "guard-command",                                                                              \
+     ITEM_NAMES,                                                                                   \
+     0,                                                                                            \
+     0,                                                                                            \
+     "",                                                                                           \
+     NONE,                                                                                         \
+     "A program (absolute path, and arguments) that judges each new version last: it exits with "  \
+     "0, "                                                                                         \
+     "or the version is quarantined. Empty: none."},                                               \
+        {section, "guard-command-time",         ITEM_SECONDS, 1, 3600, "30s",                      \
+         NONE,    "It is killed after so long."},                                                  \
+    {                                                                                              \
+        section, "guard-command-failure", ITEM_TEXT, 0, 0, "quarantine", NONE,                     \
+            "What becomes of a version that it could not judge (killed, too slow, not there): "    \
+            "quarantine or serve."                                                                 \
+    }
+
 /* What a zone may have, its own or one that its autoprimary's section gives it. */
 #define ZONE_ITEMS(section)                                                                        \
     {section,    "notify-keys",                                                                    \
@@ -142,7 +162,7 @@
          ITEM_TEXT, 0,                                                                             \
          0,         "",                                                                            \
          NONE,      "Its group in that catalog (RFC 9432 4.3.2)."},                                \
-        GUARD_ITEMS(section),                                                                      \
+        GUARD_ITEMS(section), COMMAND_ITEMS(section),                                              \
     {                                                                                              \
         section, "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,                              \
             "Longest time without a primary before the zone expires; 0: as the SOA says."          \
@@ -254,6 +274,11 @@ static const struct config_item items[] = {
      "Zone transfers running at the same time."},
     {"syncd", "transfers-per-primary", ITEM_U32, 1, 10000, "2", AT(transfers_per_primary),
      "Of those, from one primary."},
+    {"syncd", "guard-commands", ITEM_U32, 1, 100, "2", AT(guard_commands),
+     "Guard commands running at the same time; others wait."},
+    {"syncd", "guard-user", ITEM_TEXT, 0, 0, "", AT(guard_user),
+     "User that guard commands run as, if syncd runs as root; its groups must have the one that "
+     "the data directory belongs to. Empty: syncd's own, without privileges."},
     {"syncd", "transfers-out", ITEM_U32, 1, 100000, "100", AT(transfers_out),
      "Connections at the same time on which secondaries transfer zones from us."},
     {"syncd", "transfers-per-client", ITEM_U32, 1, 100000, "10", AT(transfers_per_client),

@@ -289,8 +289,10 @@ enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, s
     z->forward_updates = flag_of(sec, "forward-updates");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
         return config_fail_at(c, sec, e, "a minimum is above its maximum");
-    rc = take_guards(&z->guards, c, sec, e);
-    return rc ? rc : take_zone_lists(c, z, sec, e);
+    if ((rc = take_guards(&z->guards, c, sec, e)) ||
+        (rc = config_take_command(&z->command, c, sec, e)))
+        return rc;
+    return take_zone_lists(c, z, sec, e);
 }
 
 static enum err take_zones(struct config *c, cfg_t *cfg, struct errinfo *e)
@@ -423,6 +425,7 @@ void config_zone_done(struct config_zone *z)
     free(z->notify_clients);
     free(z->updates);
     free(z->catalog_group);
+    config_command_done(&z->command);
 }
 
 void config_free_texts(char **texts, size_t n)

@@ -44,6 +44,11 @@ MUST_USE enum err config_take_membership(struct config *c, struct config_zone *z
 MUST_USE enum err config_take_directories(struct config *c, cfg_t *cfg, struct errinfo *e);
 void config_free_directories(struct config *c);
 
+/* config_commands.c */
+MUST_USE enum err config_take_command(struct config_command *cmd, const struct config *c,
+                                      cfg_t *sec, struct errinfo *e);
+void config_command_done(struct config_command *cmd);
+
 /* config_remotes.c */
 MUST_USE enum err config_take_remotes(struct config *c, cfg_t *cfg, struct errinfo *e);
 void config_free_remotes(struct config *c);
