@@ -143,7 +143,7 @@ static void cancel(const struct helper *h, uint64_t id)
 {
     for (size_t i = 0; i < h->n; i++) {
         if (h->runners[i].id == id)
-            helper_end(h->runners[i].pid);
+            helper_stop(h->runners[i].pid);
     }
 }
 
@@ -228,7 +228,7 @@ int guard_helper_main(const char *config_path)
     h.data_dir = xstrdup(h.config->data_dir);
     serve(&h);
     for (size_t i = 0; i < h.n; i++)
-        helper_end(h.runners[i].pid);
+        helper_stop(h.runners[i].pid);
     config_unref(h.config);
     free(h.data_dir);
     free(h.runners);
@@ -237,5 +237,5 @@ int guard_helper_main(const char *config_path)
 
 enum err guard_helper_start(int *fd, const char *config_path, struct errinfo *e)
 {
-    return helper_start(fd, "--guard-helper", config_path, e);
+    return helper_launch(fd, "--guard-helper", config_path, e);
 }

@@ -22,7 +22,7 @@
 
 /* ---- In syncd ---- */
 
-enum err helper_start(int *fd, const char *option, const char *config_path, struct errinfo *e)
+enum err helper_launch(int *fd, const char *option, const char *config_path, struct errinfo *e)
 {
     int pair[2];
     pid_t pid;
@@ -88,7 +88,7 @@ pid_t helper_fork(void)
     return pid;
 }
 
-void helper_end(pid_t runner)
+void helper_stop(pid_t runner)
 {
     (void)kill(runner, SIGTERM);
 }

@@ -22,18 +22,18 @@
 
 /* Starts `syncd OPTION CONFIG`; *fd is syncd's end of the socket, non-blocking. Before threads and
  * the cage. ERR_IO. */
-MUST_USE enum err helper_start(int *fd, const char *option, const char *config_path,
-                               struct errinfo *e);
+MUST_USE enum err helper_launch(int *fd, const char *option, const char *config_path,
+                                struct errinfo *e);
 
 /* ---- In the helper ---- */
 
 /* It ends when its socket does, and so after syncd: signals are ignored. */
 void helper_settle(void);
 
-/* A runner: 0 in it, its process id in the helper, -1 with errno set. helper_end ends it and what
+/* A runner: 0 in it, its process id in the helper, -1 with errno set. helper_stop ends it and what
  * it runs, and it ends with the helper. */
 pid_t helper_fork(void);
-void helper_end(pid_t runner);
+void helper_stop(pid_t runner);
 
 /* ---- In a runner ---- */
 

@@ -263,7 +263,7 @@ int remote_helper_main(const char *config_path)
     }
     serve(&h);
     for (size_t i = 0; i < h.n; i++)
-        helper_end(h.runners[i].pid);
+        helper_stop(h.runners[i].pid);
     remove_repository(&h);
     config_unref(h.config);
     free(h.runners);
@@ -272,5 +272,5 @@ int remote_helper_main(const char *config_path)
 
 enum err remote_helper_start(int *fd, const char *config_path, struct errinfo *e)
 {
-    return helper_start(fd, "--remote-helper", config_path, e);
+    return helper_launch(fd, "--remote-helper", config_path, e);
 }
