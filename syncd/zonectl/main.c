@@ -8,14 +8,14 @@
 #include "lib/base/mem.h"
 #include "syncd/zonectl/zonectl.h"
 
-#define DEFAULT_SOCKET "/run/zoneledger/control.sock"
-
 enum {
     OPT_SOCKET = 256,
     OPT_RUN_DIR,
     OPT_JSON,
     OPT_NO_COLOR,
-    OPT_TO,
+    OPT_VERSION,
+    FIRST_OF_VERBS, /* those above are for all */
+    OPT_TO = FIRST_OF_VERBS,
     OPT_REASON,
     OPT_DRY_RUN,
     OPT_LIMIT,
@@ -41,8 +41,7 @@ enum {
     OPT_ORIGIN,
     OPT_USER,
     OPT_NAME,
-    OPT_TYPE,
-    OPT_VERSION
+    OPT_TYPE
 };
 
 static const struct option long_options[] = {
@@ -82,28 +81,6 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
-
-static void usage(FILE *to)
-{
-    size_t n;
-    const struct verb *v = verbs(&n);
-
-    (void)fputs("usage: zonectl [OPTIONS] VERB ...\n\n", to);
-    for (size_t i = 0; i < n; i++) {
-        char *left = xasprintf("%s %s", v[i].name, v[i].args);
-        (void)fprintf(to, "  %-52s %s\n", left, v[i].help);
-        free(left);
-    }
-    (void)fputs("\nVERSION is v12, a serial, a commit id (7 digits or more), a time\n"
-                "(2026-05-29T10:00Z, '2h ago'), current, or waiting.\n\n"
-                "  -c, --config FILE   find the control socket by this configuration\n"
-                "      --run-dir DIR   the daemons' run-dir\n"
-                "      --socket PATH   the control socket (default " DEFAULT_SOCKET ")\n"
-                "      --json          output for programs\n"
-                "      --no-color      no colour, on a terminal too\n"
-                "      --version, -h, --help\n",
-                to);
-}
 
 static char *socket_of_config(const char *path)
 {
@@ -180,12 +157,22 @@ static bool take_plain(struct options *opt, int code, const char *arg)
     return false;
 }
 
-/* Returns -1 to go on, or the exit code. */
-static int parse_options(struct options *opt, char **socket, int argc, char **argv)
-{
-    int c;
+/* What was said, beside what it says: for the verb to be asked whether it takes that. */
+struct given {
+    const char **option; /* names of long options; room for argc of them */
+    size_t count;
+    bool help;
+};
 
-    while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+/* Returns -1 to go on, or the exit code. */
+static int parse_options(struct options *opt, struct given *given, char **socket, int argc,
+                         char **argv)
+{
+    int c, index = -1;
+
+    while ((c = getopt_long(argc, argv, "c:h", long_options, &index)) != -1) {
+        if (c >= FIRST_OF_VERBS && index >= 0)
+            given->option[given->count++] = long_options[index].name;
         switch (c) {
         case 'c':
             set_socket(socket, socket_of_config(optarg));
@@ -207,8 +194,8 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
             (void)puts("zonectl " ZL_VERSION);
             return EXIT_DONE;
         case 'h':
-            usage(stdout);
-            return EXIT_DONE;
+            given->help = true;
+            break;
         default:
             if (take_plain(opt, c, optarg))
                 break;
@@ -219,23 +206,20 @@ static int parse_options(struct options *opt, char **socket, int argc, char **ar
     return -1;
 }
 
-/* Words of the verb that argv starts with; 0 if it does not. */
-static int verb_words(const struct verb *v, int argc, char **argv)
+/* What a verb has no use for is a mistake, and may be one that matters (--dry-run). */
+static bool takes_all(const struct verb *v, const struct given *given)
 {
-    const char *p = v->name;
-    int words = 0;
-
-    while (*p) {
-        size_t n = strcspn(p, " ");
-        if (words >= argc || strlen(argv[words]) != n || strncmp(argv[words], p, n) != 0)
-            return 0;
-        p += n + (p[n] == ' ');
-        words++;
+    for (size_t i = 0; i < given->count; i++) {
+        if (verb_takes(v, given->option[i]))
+            continue;
+        (void)fprintf(stderr, "zonectl: '%s' takes no --%s\n", v->name, given->option[i]);
+        usage_of(stderr, v);
+        return false;
     }
-    return words;
+    return true;
 }
 
-static int run_verb(const struct options *opt, int argc, char **argv)
+static int run_verb(const struct options *opt, const struct given *given, int argc, char **argv)
 {
     const struct verb *near = NULL; /* its words fit, what follows does not */
     size_t n;
@@ -251,34 +235,48 @@ static int run_verb(const struct options *opt, int argc, char **argv)
             near = near ? near : &v[i];
             continue;
         }
-        return v[i].run(&call);
+        return takes_all(&v[i], given) ? v[i].run(&call) : EXIT_USAGE;
     }
-    if (near) {
-        (void)fprintf(stderr, "usage: zonectl %s %s\n", near->name, near->args);
+    if (near)
+        usage_of(stderr, near);
+    else
+        usage_unknown(stderr, argv);
+    return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc && !usage_verb(stdout, argc, argv)) {
+        usage_unknown(stderr, argv);
         return EXIT_USAGE;
     }
-    (void)fprintf(stderr, "zonectl: there is no verb '%s'; --help shows all\n", argv[0]);
-    return EXIT_USAGE;
+    if (!argc)
+        usage_all(stdout);
+    return EXIT_DONE;
 }
 
 int main(int argc, char **argv)
 {
     struct options opt = {.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+    struct given given = {.option = xcalloc((size_t)argc, sizeof(*given.option))};
     char *socket = xstrdup(DEFAULT_SOCKET);
     int code;
 
     opt.suffixes = xcalloc((size_t)argc, sizeof(*opt.suffixes));
-    code = parse_options(&opt, &socket, argc, argv);
+    code = parse_options(&opt, &given, &socket, argc, argv);
 
     if (code < 0) {
         opt.socket = socket;
-        if (optind == argc) {
-            usage(stderr);
+        if (given.help) {
+            code = help(argc - optind, argv + optind);
+        } else if (optind == argc) {
+            usage_all(stderr);
             code = EXIT_USAGE;
         } else {
-            code = run_verb(&opt, argc - optind, argv + optind);
+            code = run_verb(&opt, &given, argc - optind, argv + optind);
         }
     }
+    free(given.option);
     free(opt.suffixes);
     free(socket);
     return code;

@@ -478,9 +478,10 @@ static const struct verb table[] = {
      "serve an old version", run_rollback},
     {"rollback",
      "--all|--account NAME|--catalog NAME|--match PATTERN --to TIME [--reason TEXT] "
-     "[--pace N] [--dry-run] [--yes]",
+     "[--pace N] [--force] [--dry-run] [--yes]",
      0, 0, "... of many zones at once, with those added and removed since", run_rollback},
-    {"release", "ZONE [--reason TEXT]", 1, 1, "end the hold of a rollback", run_release},
+    {"release", "ZONE [--reason TEXT] [--dry-run]", 1, 1, "end the hold of a rollback",
+     run_release},
     {"quarantine list", "", 0, 0, "versions that a guard did not let through", run_quarantine_list},
     {"quarantine show", "ZONE", 1, 1, "such a version as a zone file", run_quarantine_show},
     {"quarantine diff", "ZONE", 1, 1, "what differs in it from what is served",

@@ -48,13 +48,27 @@ struct reply;
 
 struct verb {
     const char *name; /* "log", "zone list" */
-    const char *args; /* for help */
+    const char *args; /* for help, and which options it takes */
     int min_args, max_args;
     const char *help;
     int (*run)(const struct call *c); /* gives the exit code */
 };
 
 const struct verb *verbs(size_t *n);
+
+/* ---- usage.c ---- */
+
+#define DEFAULT_SOCKET "/run/zoneledger/control.sock"
+
+/* Words of the verb that argv starts with; 0 if it does not. */
+int verb_words(const struct verb *v, int argc, char **argv);
+/* Whether its arguments name the option (without "--"): what they don't name, it has no use for. */
+bool verb_takes(const struct verb *v, const char *option);
+void usage_of(FILE *to, const struct verb *v);
+/* Of the verb, or the verbs, that these words are the start of; false if there is none. */
+bool usage_verb(FILE *to, int argc, char **argv);
+void usage_unknown(FILE *to, char **argv);
+void usage_all(FILE *to);
 
 /* ---- What verbs are made of (reply.c) ---- */
 

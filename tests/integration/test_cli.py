@@ -38,7 +38,11 @@ def test_json_everywhere(n):
     (['refresh', ZONE], 1, 'no primaries'),
     (['retransfer', ZONE], 1, 'no primaries'),
     (['frobnicate'], 64, '--help'),
-    (['zone'], 64, '--help'),
+    (['zone'], 64, 'zone list '),
+    (['log', ZONE, '--dry-run'], 64, "'log' takes no --dry-run"),
+    (['status', '--limit', '3'], 64, 'usage: zonectl status [ZONE]'),
+    (['rollback', ZONE, '--to', 'v1', '--pace', '1'], 64, "'rollback' takes no --pace"),
+    (['frobnicate', '--help'], 64, "there is no verb 'frobnicate'"),
     (['blame'], 64, 'usage: zonectl blame'),
     (['log', ZONE, 'x', 'y'], 64, 'usage: zonectl log'),
     (['log', ZONE, '--limit', 'x'], 1, 'not a number'),
@@ -48,6 +52,16 @@ def test_json_everywhere(n):
 def test_mistakes_are_told_with_the_remedy(args, code, says, n):
     r = n.zonectl(*args, check=False)
     assert r.returncode == code and says in r.stderr, (r.returncode, r.stderr)
+
+
+@pytest.mark.parametrize('args, says', [
+    (['rollback', '--help'], ['usage: zonectl rollback ZONE --to', 'usage: zonectl rollback --all']),
+    (['journal', 'key', 'create', '--help'], ['usage: zonectl journal key create']),
+    (['journal', '--help'], ['journal push', 'journal verify']),
+], ids=str)
+def test_help_for_a_verb(args, says, place):
+    r = subprocess.run([zl.BIN / 'zonectl', '--run-dir', place, *args], capture_output=True, text=True)
+    assert r.returncode == 0 and all(s in r.stdout for s in says), r
 
 
 def test_without_syncd(place):
