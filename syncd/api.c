@@ -199,16 +199,35 @@ static void on_committed(void *ctx, struct commit_job *job)
     finish(r);
 }
 
+static void on_act_written(void *ctx, struct commit_job *job)
+{
+    struct api_request *r = ctx;
+
+    r->rc = job->rc;
+    r->error = job->error;
+    finish(r);
+}
+
+/* What was done without a job of the store's is written down before it is answered. */
+static void finish_act(struct api_request *r)
+{
+    if (!r->api->stopped && api_act_is_due(r))
+        api_act_submit(r, on_act_written);
+    else
+        finish(r);
+}
+
 static void on_worked(void *ctx)
 {
     struct api_request *r = ctx;
     struct commit_job *job = r->job;
 
     if (r->rc != OK || !job || r->api->stopped) {
-        finish(r);
+        finish_act(r);
         return;
     }
     r->job = NULL;
+    job->act = api_act_new(r);
     job->done = on_committed;
     job->ctx = r;
     commit_submit(r->api->env.committer, job);
@@ -387,7 +406,7 @@ static void on_request(struct evhttp_request *http, void *ctx)
         loop_work(a->env.loop, work, on_worked, r);
     } else {
         r->route->handle(r);
-        finish(r);
+        finish_act(r);
     }
 }
 

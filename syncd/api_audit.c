@@ -13,16 +13,10 @@
 #define ROWS_AT_ONCE 1000
 #define BLAME_VERSIONS_MAX 100000
 
-struct filter {
-    bool has_since, has_until;
-    struct wall since, until;
-    const char *origin, *key, *user, *account;
-};
-
 struct log_walk {
     struct api_request *request;
     struct history *history;
-    struct filter filter;
+    struct api_log_filter filter;
     uint64_t limit; /* still to be found */
     uint64_t last;  /* number, or seq, of the last one looked at */
     struct store_zone zone;
@@ -30,8 +24,7 @@ struct log_walk {
     bool past;   /* all that follow are too old */
 };
 
-/* A decimal argument; `def` if there is none. */
-static enum err arg_number(uint64_t *out, struct api_request *r, const char *name, uint64_t def)
+enum err api_arg_number(uint64_t *out, struct api_request *r, const char *name, uint64_t def)
 {
     const char *text = api_arg(r, name);
     char *end = NULL;
@@ -56,20 +49,20 @@ static enum err arg_time(struct wall *out, bool *has, struct api_request *r, con
     return OK;
 }
 
-static enum err take_filter(struct filter *f, struct api_request *r)
+enum err api_log_filter_take(struct api_log_filter *f, struct api_request *r)
 {
     enum err rc;
 
-    *f = (struct filter){.origin = api_arg(r, "origin"),
-                         .key = api_arg(r, "key"),
-                         .user = api_arg(r, "user"),
-                         .account = api_arg(r, "account")};
+    *f = (struct api_log_filter){.origin = api_arg(r, "origin"),
+                                 .key = api_arg(r, "key"),
+                                 .user = api_arg(r, "user"),
+                                 .account = api_arg(r, "account")};
     if ((rc = arg_time(&f->since, &f->has_since, r, "since")))
         return rc;
     return arg_time(&f->until, &f->has_until, r, "until");
 }
 
-static bool fits(const struct filter *f, const struct store_version *v)
+static bool fits(const struct api_log_filter *f, const struct store_version *v)
 {
     return !(f->has_since && v->at.s < f->since.s) && !(f->has_until && v->at.s > f->until.s) &&
            (!f->origin[0] || strcmp(f->origin, origin_name(v->origin.kind)) == 0) &&
@@ -142,9 +135,10 @@ void api_get_log(struct api_request *r)
     uint64_t before = 0;
 
     r->result = json_array();
-    if ((r->rc = arg_number(&w.limit, r, "limit", LOG_LIMIT)) ||
-        (r->rc = arg_number(&before, r, "before", 0)) || (r->rc = take_filter(&w.filter, r)) ||
-        (r->rc = take_name(&name, owner, r)) || (r->rc = api_history(&h, &w.zone, r)))
+    if ((r->rc = api_arg_number(&w.limit, r, "limit", LOG_LIMIT)) ||
+        (r->rc = api_arg_number(&before, r, "before", 0)) ||
+        (r->rc = api_log_filter_take(&w.filter, r)) || (r->rc = take_name(&name, owner, r)) ||
+        (r->rc = api_history(&h, &w.zone, r)))
         goto out;
     w.limit = w.limit > LOG_LIMIT_MAX ? LOG_LIMIT_MAX : w.limit;
     if (name.owner || name.type) {
@@ -189,9 +183,9 @@ void api_get_node_log(struct api_request *r)
     uint64_t before = 0;
 
     r->result = json_array();
-    if ((r->rc = arg_number(&w.limit, r, "limit", LOG_LIMIT)) ||
-        (r->rc = arg_number(&before, r, "before", 0)) || (r->rc = take_filter(&w.filter, r)) ||
-        (r->rc = api_history(&h, NULL, r)))
+    if ((r->rc = api_arg_number(&w.limit, r, "limit", LOG_LIMIT)) ||
+        (r->rc = api_arg_number(&before, r, "before", 0)) ||
+        (r->rc = api_log_filter_take(&w.filter, r)) || (r->rc = api_history(&h, NULL, r)))
         goto out;
     w.limit = w.limit > LOG_LIMIT_MAX ? LOG_LIMIT_MAX : w.limit;
     do {

@@ -103,7 +103,7 @@ static void log_done(const struct row_job *j)
         say(j->remove ? "an operator removed an autoprimary" : "an operator added an autoprimary"),
         kv_str("address", j->row.ip), kv_str("nameserver", nameserver),
         kv_str("account", j->row.account), kv_str("key", j->row.key),
-        kv_str("who", j->request->who));
+        kv_str("who", j->request->who), kv_str("reason", api_arg(j->request, "reason")));
 }
 
 static void on_written(void *ctx, struct commit_job *job)
@@ -130,6 +130,7 @@ static void submit_row(struct api_request *r, const struct store_autoprimary *ro
 
     *j = (struct row_job){.request = r, .row = *row, .remove = remove};
     job->write = row_write;
+    job->act = api_act_new(r);
     job->write_ctx = j;
     job->done = on_written;
     job->ctx = j;
@@ -299,6 +300,7 @@ void api_post_autoprimary(struct api_request *r)
         return;
     r->status = 201;
     r->row = xmemdup(&row, sizeof(row));
+    r->acts_itself = true;
 }
 
 void api_after_post_autoprimary(struct api_request *r)
@@ -325,6 +327,7 @@ void api_delete_autoprimary(struct api_request *r)
         return;
     }
     r->row = xmemdup(&row, sizeof(row));
+    r->acts_itself = true;
 }
 
 void api_after_delete_autoprimary(struct api_request *r)

@@ -46,6 +46,7 @@ struct api_request {
     json_t *result;         /* answered as JSON, unless text is there */
     struct buf text;        /* answered as text/plain if not empty */
     struct commit_job *job; /* submitted before answering */
+    bool acts_itself;       /* its handler writes it down as an act */
     void *row;              /* freed with the request */
     struct verify_report verify;
     size_t verify_asked, verify_told;
@@ -120,7 +121,27 @@ api_handler api_get_remotes, api_post_remotes_push;
 json_t *api_json_remotes(const struct api_request *r);
 void api_put_remotes(struct buf *out, const struct api_request *r);
 api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version;
+/* api_acts.c: what operators did. The verb of a route that changes something; false: it does not.
+ */
+bool api_act_name(char *out, size_t cap, const struct api_route *route);
+/* This request's, for commit_job.act; heap. */
+struct store_act *api_act_new(const struct api_request *r);
+/* Has the request done something that is not written down yet? Then api_act_submit does, and calls
+ * `done` with the request. */
+bool api_act_is_due(const struct api_request *r);
+void api_act_submit(struct api_request *r, commit_done_fn *done);
+api_handler api_get_acts;
 /* api_audit.c */
+/* What log and actions are asked for. Texts are lent, "" where there is none. */
+struct api_log_filter {
+    bool has_since, has_until;
+    struct wall since, until;
+    const char *origin, *key, *user, *account;
+};
+MUST_USE enum err api_log_filter_take(struct api_log_filter *f, struct api_request *r);
+/* A decimal argument; `def` if there is none. */
+MUST_USE enum err api_arg_number(uint64_t *out, struct api_request *r, const char *name,
+                                 uint64_t def);
 api_handler api_get_node_log, api_get_blame;
 /* api_fleet.c */
 api_handler api_post_fleet_plan;

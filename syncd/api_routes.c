@@ -25,6 +25,9 @@ static const struct api_route routes[] = {
      "Versions of all zones, newest first. Query: limit, before (a seq), since, until, origin, "
      "key, "
      "user, account."},
+    {EVHTTP_REQ_GET, BASE "/actions", API_POOL, false, api_get_acts, NULL,
+     "What operators did, newest first. Query: limit, before (an id), since, until, user, action, "
+     "zone."},
     {EVHTTP_REQ_GET, BASE "/zones/{}/id", API_POOL, false, api_get_id, NULL,
      "The content id of what the zone serves. Query: compute (true: from the content itself)."},
     {EVHTTP_REQ_GET, BASE "/ids", API_POOL, false, api_get_ids, NULL,

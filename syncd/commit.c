@@ -72,6 +72,7 @@ void commit_job_free(struct commit_job *job)
     zone_unref(job->old_zone);
     zone_unref(job->new_zone);
     changeset_free(job->changes);
+    free(job->act);
     free(job);
 }
 
@@ -192,6 +193,13 @@ static enum err job_do(struct committer *c, struct commit_job *job)
     return ERR_UNSUPPORTED;
 }
 
+static enum err act_do(struct committer *c, struct commit_job *job)
+{
+    if (job->kind != COMMIT_WRITE && job->row.version != job->base.version)
+        job->act->version = job->row.version;
+    return store_act_put(c->store, job->act, &job->error);
+}
+
 /* One job in a part of its own: its failure takes nothing else with it. */
 static void job_run(struct committer *c, struct commit_job *job)
 {
@@ -200,6 +208,8 @@ static void job_run(struct committer *c, struct commit_job *job)
 
     if ((job->rc = store_part_begin(c->store, &job->error)) == OK) {
         job->rc = job_do(c, job);
+        if (job->rc == OK && job->act)
+            job->rc = act_do(c, job);
         if (store_part_end(c->store, job->rc == OK, &e) != OK && job->rc == OK) {
             job->rc = ERR_IO;
             job->error = e;

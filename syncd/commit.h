@@ -43,6 +43,7 @@ struct commit_job {
     struct origin origin;
     commit_write_fn *write; /* of COMMIT_WRITE: called in the writer's thread, in a transaction */
     void *write_ctx;
+    struct store_act *act; /* owned; NULL: no operator's. Written down with what the job does */
 
     commit_done_fn *done;
     void *ctx;

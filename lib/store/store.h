@@ -386,6 +386,26 @@ MUST_USE enum err store_autoprimary_put(struct store *s, const struct store_auto
 MUST_USE enum err store_autoprimary_remove(struct store *s, const char *ip,
                                            const uint8_t *nameserver, struct errinfo *e);
 
+/* ---- What operators did ---- */
+
+struct store_act {
+    uint64_t id; /* grows */
+    struct wall at;
+    char who[64];
+    char action[64]; /* the verb of zonectl */
+    bool has_zone;
+    uint8_t zone[NAME_MAX_OCTETS];
+    char detail[512]; /* what it was given: "to=v3" */
+    char reason[512];
+    uint64_t version; /* of the zone that it made; 0: none */
+};
+typedef enum err store_act_fn(void *ctx, const struct store_act *a, struct errinfo *e);
+/* Newest first, ids below `before` (0: from the newest), at most max. */
+MUST_USE enum err store_act_each(struct store *s, uint64_t before, uint32_t max, store_act_fn *f,
+                                 void *ctx, struct errinfo *e);
+/* Adds one (its id is not looked at); very old ones go. Writer only. */
+MUST_USE enum err store_act_put(struct store *s, const struct store_act *a, struct errinfo *e);
+
 /* ---- Checking (zonectl verify) ---- */
 
 typedef void store_fault_fn(void *ctx, const uint8_t *zone /* or NULL */, bool data_lost,

@@ -182,8 +182,23 @@ static const char *const step_7[] = {
     NULL,
 };
 
+/* What operators did: also what makes no version. */
+static const char *const step_8[] = {
+    "CREATE TABLE operator_log ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " at INTEGER NOT NULL,"
+    " who TEXT NOT NULL,"
+    " action TEXT NOT NULL,"
+    " zone BLOB CHECK (length(zone) BETWEEN 1 AND 255),"
+    " detail TEXT NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " version INTEGER NOT NULL"
+    ") STRICT",
+    NULL,
+};
+
 const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4},
-                                           {step_5}, {step_6}, {step_7}};
+                                           {step_5}, {step_6}, {step_7}, {step_8}};
 
 unsigned schema_count(void)
 {

@@ -160,4 +160,10 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_AUTOPRIMARY_SWEEP] =
         "DELETE FROM autoprimary WHERE retired = 1 AND NOT EXISTS (SELECT 1 FROM zone z"
         " WHERE z.nameserver = autoprimary.nameserver AND z.account = autoprimary.account)",
+
+    [ST_ACT_EACH] = "SELECT id, at, who, action, zone, detail, reason, version FROM operator_log"
+                    " WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    [ST_ACT_INSERT] = "INSERT INTO operator_log (at, who, action, zone, detail, reason, version)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [ST_ACT_SWEEP] = "DELETE FROM operator_log WHERE id <= last_insert_rowid() - ?1",
 };

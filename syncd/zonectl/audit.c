@@ -58,14 +58,59 @@ static void print_versions(const struct call *c, const json_t *versions, bool wi
     table_print(&t, c->opt);
 }
 
+static void print_actions(const struct call *c, const json_t *actions)
+{
+    static const char *const titles[] = {"WHEN", "WHO",     "ACTION", "ZONE",
+                                         "WITH", "VERSION", "REASON"};
+    struct table t = {.titles = titles, .columns = 7};
+    const json_t *a;
+    size_t i;
+
+    json_array_foreach(actions, i, a)
+    {
+        table_add(&t, verb_text(a, "at"), TINT_DIM);
+        table_add(&t, verb_text(a, "who"), TINT_NONE);
+        table_add(&t, verb_text(a, "action"), TINT_NONE);
+        table_add(&t, verb_text(a, "zone"), TINT_NONE);
+        table_add(&t, verb_text(a, "detail"), TINT_NONE);
+        add_number(&t, a, "version", TINT_NONE);
+        table_add(&t, verb_text(a, "reason"), TINT_NONE);
+    }
+    table_print(&t, c->opt);
+}
+
+static int run_actions(const struct call *c)
+{
+    const struct options *o = c->opt;
+    struct reply r = {0};
+    char *path = xstrdup("/actions");
+    int code;
+
+    verb_query_add(&path, "zone", c->arg_count > 0 ? c->args[0] : NULL);
+    verb_query_add(&path, "action", o->action);
+    verb_query_add(&path, "limit", o->limit);
+    verb_query_add(&path, "before", o->before);
+    verb_query_add(&path, "since", o->since);
+    verb_query_add(&path, "until", o->until);
+    verb_query_add(&path, "user", o->user);
+    code = verb_request(&r, c, "GET", path, NULL);
+    if (code == EXIT_DONE && !verb_print_json(c, &r))
+        print_actions(c, r.json);
+    reply_free(&r);
+    return code;
+}
+
 int run_log(const struct call *c)
 {
     const struct options *o = c->opt;
     bool one = c->arg_count > 0;
     struct reply r = {0};
-    char *path = one ? verb_path("zones", c->args[0], "/log") : xstrdup("/log");
+    char *path;
     int code;
 
+    if (o->actions)
+        return run_actions(c);
+    path = one ? verb_path("zones", c->args[0], "/log") : xstrdup("/log");
     if (one ? o->account != NULL : o->name || o->type) {
         (void)fputs("zonectl: --name and --type go with a zone, --account without one\n", stderr);
         free(path);

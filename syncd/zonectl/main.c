@@ -41,7 +41,9 @@ enum {
     OPT_ORIGIN,
     OPT_USER,
     OPT_NAME,
-    OPT_TYPE
+    OPT_TYPE,
+    OPT_ACTIONS,
+    OPT_ACTION
 };
 
 static const struct option long_options[] = {
@@ -77,6 +79,8 @@ static const struct option long_options[] = {
     {"user", required_argument, NULL, OPT_USER},
     {"name", required_argument, NULL, OPT_NAME},
     {"type", required_argument, NULL, OPT_TYPE},
+    {"actions", no_argument, NULL, OPT_ACTIONS},
+    {"action", required_argument, NULL, OPT_ACTION},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -128,6 +132,7 @@ static const struct {
         {OPT_USER, offsetof(struct options, user)},
         {OPT_NAME, offsetof(struct options, name)},
         {OPT_TYPE, offsetof(struct options, type)},
+        {OPT_ACTION, offsetof(struct options, action)},
 },
   flags[] = {
       {OPT_JSON, offsetof(struct options, json)},
@@ -136,6 +141,7 @@ static const struct {
       {OPT_COMPUTE, offsetof(struct options, compute)},
       {OPT_RECORDS, offsetof(struct options, records)},
       {OPT_ALL, offsetof(struct options, all)},
+      {OPT_ACTIONS, offsetof(struct options, actions)},
       {OPT_YES, offsetof(struct options, yes)},
       {OPT_FORCE, offsetof(struct options, force)},
 };

@@ -46,11 +46,28 @@ json_t *verb_body(const struct call *c)
     return body;
 }
 
+/* Whatever changes something is told why. */
+static void add_reason(const struct call *c, const char *method, char **path, json_t *body)
+{
+    const char *reason = c->opt->reason;
+
+    if (!reason || strcmp(method, "GET") == 0)
+        return;
+    if (body)
+        (void)json_object_set_new(body, "reason", json_string(reason));
+    else if (!strstr(*path, "reason="))
+        verb_query_add(path, "reason", reason);
+}
+
 int verb_request(struct reply *r, const struct call *c, const char *method, char *path,
                  json_t *body)
 {
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    int code = client_request(r, c->opt, method, path, text, text ? strlen(text) : 0);
+    char *text;
+    int code;
+
+    add_reason(c, method, &path, body);
+    text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    code = client_request(r, c->opt, method, path, text, text ? strlen(text) : 0);
 
     json_decref(body);
     free(text);

@@ -36,6 +36,8 @@ struct options {
     bool all, yes; /* of a fleet rollback, as the next line's */
     const char *catalog, *match, *pace;
     const char *since, *until, *origin, *user, *name, *type; /* of a log */
+    bool actions;                                            /* ... of what operators did */
+    const char *action;
 };
 
 struct call {

@@ -159,7 +159,9 @@ def test_mass_removal_asks_the_operator(peer, node):
     zl.wait_for(lambda: n.json('catalog', 'list')[0]['waiting_to_go'] == 27, 'the brake for all of them')
     shown = n.json('catalog', 'show', CATALOG)['members']
     assert {m['state'] for m in shown} == {'waiting to go'} and len(shown) == 27
-    assert n.json('catalog', 'approve', CATALOG)['removed'] == 27
+    assert n.json('catalog', 'approve', CATALOG, '--reason', 'we moved')['removed'] == 27
+    act = n.json('log', '--actions')[0]
+    assert (act['action'], act['zone'], act['reason']) == ('catalog approve', f'{CATALOG}.', 'we moved')
     zl.wait_for(lambda: names(n) == [], 'all to go')
     assert n.zonectl('catalog', 'approve', CATALOG, check=False).returncode == 1
     n.verify()
