@@ -11,7 +11,15 @@
 #define LOG_LIMIT 50
 #define LOG_LIMIT_MAX 10000
 #define ROWS_AT_ONCE 1000
+#define CHANGES_AT_ONCE 50 /* that are looked at themselves */
+#define CHANGES_MAX 20000
 #define BLAME_VERSIONS_MAX 100000
+
+/* A version that fits, and whose. */
+struct found {
+    struct store_zone zone;
+    struct store_version version;
+};
 
 struct log_walk {
     struct api_request *request;
@@ -21,7 +29,11 @@ struct log_walk {
     uint64_t last;  /* number, or seq, of the last one looked at */
     struct store_zone zone;
     size_t rows; /* of this batch */
-    bool past;   /* all that follow are too old */
+    struct audit_name name;
+    size_t changes; /* looked at for a type alone */
+    struct found *found;
+    size_t n, cap;
+    bool past; /* all that follow are too old */
 };
 
 enum err api_arg_number(uint64_t *out, struct api_request *r, const char *name, uint64_t def)
@@ -105,7 +117,8 @@ static bool on_touching(void *ctx, const struct store_version *v)
     return w->limit > 0 && !(w->filter.has_since && v->at.s < w->filter.since.s);
 }
 
-/* The name and the type in the query; `owner` is where the name goes. */
+/* The name and the type in the query; `owner` is where the name goes. With a zone in the path it is
+ * one of it. */
 static enum err take_name(struct audit_name *out, uint8_t owner[NAME_MAX_OCTETS],
                           struct api_request *r)
 {
@@ -117,7 +130,7 @@ static enum err take_name(struct audit_name *out, uint8_t owner[NAME_MAX_OCTETS]
         if ((rc = name_from_text(owner, name, strlen(name), NULL, &r->error)))
             return err_wrap(rc, &r->error, "name '%s'", name);
         (void)name_fold(owner, owner);
-        if (!name_within(owner, r->zone))
+        if (r->has_zone && !name_within(owner, r->zone))
             return err_set(ERR_FORMAT, &r->error, "name '%s' is not in the zone", name);
         out->owner = owner;
     }
@@ -158,6 +171,52 @@ out:
 
 /* ---- All zones ---- */
 
+/* A name is in its zone, but it may have been in a parent's, and be in one of the same name below:
+ * so all that could have it are asked, and what they say is put in order. */
+static bool on_found(void *ctx, const struct store_version *v)
+{
+    struct log_walk *w = ctx;
+
+    if ((!w->last || v->seq < w->last) && fits(&w->filter, v)) {
+        w->found = xgrow(w->found, &w->cap, w->n + 1, sizeof(*w->found));
+        w->found[w->n++] = (struct found){.zone = w->zone, .version = *v};
+        w->rows++;
+    }
+    return w->rows < w->limit && !(w->filter.has_since && v->at.s < w->filter.since.s);
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    uint64_t x = ((const struct found *)a)->version.seq, y = ((const struct found *)b)->version.seq;
+
+    return x < y ? 1 : -(x > y);
+}
+
+static enum err walk_name(struct log_walk *w, uint64_t before, struct errinfo *e)
+{
+    const uint8_t *zone = w->name.owner;
+    enum err rc = OK;
+
+    w->last = before;
+    for (bool more = true; more && rc == OK; zone = more ? name_parent(zone) : zone) {
+        more = !name_is_root(zone);
+        rc = store_zone_get(w->history->store, zone, &w->zone, e);
+        w->rows = 0;
+        if (rc == OK && (!w->filter.account[0] || !strcmp(w->filter.account, w->zone.account)))
+            rc = audit_versions(w->history, &w->zone, &w->name, 0, on_found, w, e);
+        if (rc == ERR_NOT_FOUND)
+            rc = OK;
+    }
+    if (rc == OK && w->n)
+        qsort(w->found, w->n, sizeof(*w->found), by_seq);
+    for (size_t i = 0; i < w->n && w->limit && rc == OK; i++) {
+        w->zone = w->found[i].zone;
+        add_version(w, &w->found[i].version, true);
+    }
+    free(w->found);
+    return rc;
+}
+
 static enum err on_any_version(void *ctx, int64_t zone_id, const struct store_version *v,
                                struct errinfo *e)
 {
@@ -171,13 +230,35 @@ static enum err on_any_version(void *ctx, int64_t zone_id, const struct store_ve
     if ((w->zone.id != zone_id) &&
         (rc = store_zone_get_id(w->history->store, zone_id, &w->zone, e)))
         return rc;
-    if (!w->filter.account[0] || strcmp(w->filter.account, w->zone.account) == 0)
+    if (w->filter.account[0] && strcmp(w->filter.account, w->zone.account) != 0)
+        return OK;
+    if (w->name.type && ++w->changes > CHANGES_MAX)
+        return err_set(ERR_FORMAT, e,
+                       "a type alone is looked for in each change, and there are more than %d: say "
+                       "a zone or a name, 'since', or 'before'",
+                       CHANGES_MAX);
+    if (!w->name.type || audit_touches(w->history, &w->zone, v, &w->name))
         add_version(w, v, true);
     return OK;
 }
 
+static enum err walk_all(struct log_walk *w, uint64_t before, struct errinfo *e)
+{
+    size_t at_once = w->name.type ? CHANGES_AT_ONCE : ROWS_AT_ONCE;
+    enum err rc;
+
+    do { /* each batch is a short look at the store */
+        w->rows = 0;
+        rc = store_version_all_each(w->history->store, before, (uint32_t)at_once, on_any_version, w,
+                                    e);
+        before = w->last;
+    } while (rc == OK && w->limit && w->rows == at_once);
+    return rc;
+}
+
 void api_get_node_log(struct api_request *r)
 {
+    uint8_t owner[NAME_MAX_OCTETS];
     struct history h = {0};
     struct log_walk w = {.request = r, .history = &h};
     uint64_t before = 0;
@@ -185,15 +266,12 @@ void api_get_node_log(struct api_request *r)
     r->result = json_array();
     if ((r->rc = api_arg_number(&w.limit, r, "limit", LOG_LIMIT)) ||
         (r->rc = api_arg_number(&before, r, "before", 0)) ||
-        (r->rc = api_log_filter_take(&w.filter, r)) || (r->rc = api_history(&h, NULL, r)))
+        (r->rc = api_log_filter_take(&w.filter, r)) || (r->rc = take_name(&w.name, owner, r)) ||
+        (r->rc = api_history(&h, NULL, r)))
         goto out;
     w.limit = w.limit > LOG_LIMIT_MAX ? LOG_LIMIT_MAX : w.limit;
-    do {
-        w.rows = 0;
-        r->rc =
-            store_version_all_each(h.store, before, ROWS_AT_ONCE, on_any_version, &w, &r->error);
-        before = w.last;
-    } while (r->rc == OK && w.limit && w.rows == ROWS_AT_ONCE);
+    if (w.limit)
+        r->rc = w.name.owner ? walk_name(&w, before, &r->error) : walk_all(&w, before, &r->error);
 out:
     history_close(&h);
 }

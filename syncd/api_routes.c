@@ -23,8 +23,7 @@ static const struct api_route routes[] = {
      "For each record that is served the version that brought it. Query: name, type."},
     {EVHTTP_REQ_GET, BASE "/log", API_POOL, false, api_get_node_log, NULL,
      "Versions of all zones, newest first. Query: limit, before (a seq), since, until, origin, "
-     "key, "
-     "user, account."},
+     "key, user, account, name, type."},
     {EVHTTP_REQ_GET, BASE "/actions", API_POOL, false, api_get_acts, NULL,
      "What operators did, newest first. Query: limit, before (an id), since, until, user, action, "
      "zone."},

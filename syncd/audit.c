@@ -84,8 +84,8 @@ static enum err change_of(struct changeset **out, struct store_version *before, 
 }
 
 /* A change that cannot be read any more may have been one. */
-static bool touches(struct history *h, const struct store_zone *z, const struct store_version *v,
-                    const struct audit_name *name)
+bool audit_touches(struct history *h, const struct store_zone *z, const struct store_version *v,
+                   const struct audit_name *name)
 {
     struct changeset *cs = NULL;
     struct store_version before;
@@ -114,7 +114,7 @@ enum err audit_versions(struct history *h, const struct store_zone *z,
 
             before = c.list[i].version;
             if ((rc = store_version_get(h->store, z->id, before, &v, e)) == OK &&
-                (sure || touches(h, z, &v, name)) && !f(ctx, &v))
+                (sure || audit_touches(h, z, &v, name)) && !f(ctx, &v))
                 return OK;
         }
         if (rc)

@@ -20,6 +20,10 @@ MUST_USE enum err audit_versions(struct history *h, const struct store_zone *z,
                                  const struct audit_name *name, uint64_t before,
                                  audit_version_fn *f, void *ctx, struct errinfo *e);
 
+/* Did this version change such a record? Cost: its change. */
+bool audit_touches(struct history *h, const struct store_zone *z, const struct store_version *v,
+                   const struct audit_name *name);
+
 /* One record that is served. */
 struct blame_line {
     struct rr rr;               /* lent */

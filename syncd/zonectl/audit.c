@@ -111,8 +111,8 @@ int run_log(const struct call *c)
     if (o->actions)
         return run_actions(c);
     path = one ? verb_path("zones", c->args[0], "/log") : xstrdup("/log");
-    if (one ? o->account != NULL : o->name || o->type) {
-        (void)fputs("zonectl: --name and --type go with a zone, --account without one\n", stderr);
+    if (one && o->account) {
+        (void)fputs("zonectl: --account goes without a zone\n", stderr);
         free(path);
         return EXIT_USAGE;
     }

@@ -1,7 +1,9 @@
 """Who changed what, and when: the history answers as an auditor asks."""
 import datetime
 import getpass
+import sqlite3
 
+import dns.name
 import pytest
 import zl
 
@@ -67,6 +69,70 @@ def test_of_all_zones(node):
     assert OTHER in n.zonectl('log').stdout
 
 
+def found(n, *args):
+    return [(v['zone'].rstrip('.'), v['version']) for v in n.json('log', *args)]
+
+
+def test_a_name_and_a_type_in_whichever_zone(node):
+    """Also of a name that was in the parent's zone before it had one of its own."""
+    n = node().start(authd=False)
+    put(n, 1, '192.0.2.1', extra='a.sub HINFO "of" "the parent"')
+    put(n, 1, '192.0.2.9', zone=OTHER)
+    put(n, 1, '192.0.2.7', zone=f'sub.{ZONE}', extra='a HINFO "of" "the child"')
+    put(n, 2, '192.0.2.8', zone=OTHER)
+    put(n, 2, '192.0.2.1', extra='b.sub HINFO "of" "the parent"')
+    n.zonectl('zone', 'remove', f'sub.{ZONE}')
+    name = ['--name', f'A.sub.{ZONE}']
+    assert found(n, *name) == [(ZONE, 2), (f'sub.{ZONE}', 1), (ZONE, 1)]
+    assert found(n, *name, '--type', 'HINFO', '--limit', 2) == [(ZONE, 2), (f'sub.{ZONE}', 1)]
+    seq = n.json('log', *name)[0]['seq']
+    assert found(n, *name, '--before', seq) == [(f'sub.{ZONE}', 1), (ZONE, 1)]
+    assert found(n, *name, '--type', 'A') == [] and found(n, '--name', 'www.nowhere.test') == []
+    assert found(n, *name, '--account', 'acme') == [] and found(n, *name, '--user', 'mallory') == []
+    assert found(n, '--name', f'www.{OTHER}', '--type', 'A') == [(OTHER, 2), (OTHER, 1)]
+    assert found(n, '--type', 'HINFO') == [(ZONE, 2), (f'sub.{ZONE}', 1), (ZONE, 1)]
+    assert found(n, '--type', 'A', '--limit', 2) == [(OTHER, 2), (f'sub.{ZONE}', 1)]
+    assert found(n, '--type', 'A', '--since', '1h ago', '--origin', 'import')[-1] == (ZONE, 1)
+
+
+def set_time(n, zone, version, at):
+    db = sqlite3.connect(n.data / 'zoneledger.db')
+    db.execute('UPDATE version SET at = ? WHERE version = ? AND zone_id = (SELECT id FROM zone WHERE name = ?)',
+               (at, version, dns.name.from_text(zone).to_wire()))
+    db.commit()
+    db.close()
+
+
+def test_what_was_served_at_a_moment(node):
+    """To the second: a version is served from its own second on, until that of the next."""
+    n = node().start(authd=False)
+    for serial in (1, 2, 3):
+        put(n, serial, f'192.0.2.{serial}')
+    n.journaled()
+    n.syncd.stop()
+    day = 1790000000 - 1790000000 % 86400
+    for version, second in ((1, 0), (2, 100), (3, 100)):  # two in one second: the later one counts
+        set_time(n, ZONE, version, day + second)
+    n.syncd.start()
+    zl.wait_for(n.ready, 'syncd to be back')
+
+    def at(seconds):
+        text = datetime.datetime.fromtimestamp(day + seconds, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+        return n.zonectl('show', f'{ZONE}@{text}', check=False)
+
+    def www(r):
+        return [l.split()[-1] for l in r.stdout.splitlines() if l.startswith(f'www.{ZONE}. ') and ' A ' in l]
+
+    assert at(-1).returncode == 1 and 'no version is as old as' in at(-1).stderr
+    assert www(at(0)) == ['192.0.2.1'] == www(at(99))
+    assert www(at(100)) == ['192.0.2.3'] == www(at(101)) == www(at(10**6))
+    text = datetime.datetime.fromtimestamp(day, datetime.timezone.utc).strftime('%Y-%m-%d')
+    assert www(n.zonectl('show', f'{ZONE}@{text}')) == ['192.0.2.1'], 'a day begins at midnight, UTC'
+    iso = datetime.datetime.fromtimestamp(day + 100, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    assert versions(n, ZONE, '--since', iso) == [3, 2] and versions(n, ZONE, '--until', iso) == [3, 2, 1]
+    assert [(v['from']['version'], v['to']['version']) for v in [n.json('diff', ZONE, text, iso)]] == [(1, 3)]
+
+
 def blame(n, *args):
     return {line['record'].split()[0] + ' ' + line['record'].split()[3]: line for line in n.json('blame', *args)}
 
@@ -111,7 +177,8 @@ def test_it_does_not_matter_where_the_history_is(node):
     ([ZONE, '--since', 'soon'], "since: 'soon' is not a time"),
     ([ZONE, '--name', 'www.elsewhere.test'], 'is not in the zone'),
     ([ZONE, '--name', f'www.{ZONE}', '--type', 'NONSENSE'], 'is not a type of records'),
-    (['--name', 'x'], 'go with a zone'),
+    (['--name', 'a..b'], "name 'a..b'"),
+    ([ZONE, '--account', 'x'], '--account goes without a zone'),
     ([ZONE, '--limit', 'x'], 'is not a number'),
 ])
 def test_mistakes_are_told(node, args, says):
