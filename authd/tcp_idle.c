@@ -61,11 +61,21 @@ static bool evict(struct worker *w)
     return true;
 }
 
+/* Who asked saw whose was the oldest then. That may be long ago when this thread had to wait for a
+ * processor: several asked for the same one, or it has gone by itself. So each is looked at anew;
+ * else a worker with few connections would close those that have only just come. */
 void tcp_idle_asked(struct worker *w)
 {
-    for (uint64_t n = idle_board_asked(w->shared->idle_board, w->seat); n > 0; n--) {
-        if (!evict(w))
-            break; /* it has become busy since; there are a few extra places for that */
+    struct idle_board *b = w->shared->idle_board;
+    size_t seat;
+
+    for (uint64_t n = idle_board_asked(b, w->seat); n > 0; n--) {
+        if (!tcp_quota_is_over(w->shared->quota) || !idle_board_oldest(b, &seat))
+            break; /* all are busy: there are a few extra places for that */
+        if (seat != w->seat)
+            idle_board_ask(b, seat);
+        else if (!evict(w))
+            break;
     }
 }
 

@@ -160,6 +160,16 @@ void tcp_quota_give(struct tcp_quota *q, const struct addr *a)
     free(gone);
 }
 
+bool tcp_quota_is_over(struct tcp_quota *q)
+{
+    bool over;
+
+    (void)pthread_mutex_lock(&q->lock);
+    over = q->total > q->total_max;
+    (void)pthread_mutex_unlock(&q->lock);
+    return over;
+}
+
 uint32_t tcp_quota_count(struct tcp_quota *q)
 {
     uint32_t n;

@@ -36,6 +36,8 @@ void tcp_quota_give(struct tcp_quota *q, const struct addr *source);
  * many as it may have. */
 MUST_USE bool tcp_quota_claim(struct tcp_quota *q, const struct addr *source);
 
+/* Are there more than there may be, extra places in use? */
+bool tcp_quota_is_over(struct tcp_quota *q);
 uint32_t tcp_quota_count(struct tcp_quota *q);
 
 #endif

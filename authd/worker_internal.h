@@ -139,7 +139,8 @@ void tcp_open_round(struct worker *w);
 /* A place for a new connection; if there is none left, the one that has been idle longest, whosever
  * it is, is closed for it. False: there is none. */
 bool tcp_idle_take_place(struct worker *w, const struct addr *source);
-/* Closes as many idle ones as the others have asked for. */
+/* Closes as many idle ones as the others have asked for, or asks on if another worker's have been
+ * idle longer; none that is not in anybody's way. */
 void tcp_idle_asked(struct worker *w);
 
 #endif
