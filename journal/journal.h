@@ -170,6 +170,10 @@ MUST_USE enum err journal_merge_make(struct journal_merge **out, struct journal 
                                      journal_stop_fn *stop, void *ctx, struct errinfo *e);
 MUST_USE enum err journal_merge_finish(struct journal *j, struct journal_merge *m,
                                        struct errinfo *e);
+/* The short step in pieces, for a writer that has others waiting: at most `max` of the old packs
+ * go. *done when none is left; then, or on an error, journal_merge_free it. */
+MUST_USE enum err journal_merge_some(struct journal *j, struct journal_merge *m, size_t max,
+                                     bool *done, struct errinfo *e);
 void journal_merge_free(struct journal_merge *m);
 
 /* Both, in the writer's thread. OK when there is nothing to do. */

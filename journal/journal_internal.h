@@ -6,6 +6,8 @@
  *   update.c  ... from the tree before        pack.c    objects on their way to the disk
  *   odb.c     objects on the disk             heal.c    what a crash left behind
  *   write.c   journal_write                   read.c    load, diff, commit, content id
+ *   delta.c   what differs of an object       packout.c a pack's files, durably
+ *   packset.c the objects of packs            merged.c  one pack of several
  *   repack.c  merging packs                   journal.c opening and closing
  *   sign.c    signatures of commits           sshsig.c  keys and signatures as OpenSSH has them
  *   checkpoint.c  signed lists of what is newest
@@ -55,29 +57,86 @@ struct object {
 };
 void object_done(struct object *o);
 
+/* One object of a pack that is being made. */
+struct packer_object {
+    struct journal_oid oid;
+    uint64_t at;     /* where it begins in the pack */
+    uint64_t stream; /* where its zlib stream does; 0 if it is a delta */
+    size_t len;      /* inflated */
+    size_t body;     /* where it is in packer.bodies, plus 1; 0: not kept */
+    uint32_t crc;    /* of what the pack has of it */
+    enum obj_type type;
+    uint8_t depth; /* deltas up to the whole object */
+};
+
 /* Objects of one call, collected as a pack in memory. An object that the journal has, or that was
- * put before, is not put again. With `hash_only` nothing is kept: ids are all one gets. */
+ * put before, is not put again. With `hash_only` nothing is kept: ids are all one gets.
+ *
+ * While `keep_bodies` is set, what is put is also kept as it is, as far as a budget goes: the next
+ * version of the batch reads it, and what it replaces becomes a delta. */
 struct packer {
     struct journal *j; /* NULL if hash_only */
     bool hash_only;
+    bool keep_bodies;
 
     struct buf pack;
-    uint32_t objects;
-    struct packer_slot *slots; /* open addressing, by id */
+    struct packer_object *objects;
+    size_t n, cap;
+    uint32_t *slots; /* open addressing, by id: an object's number plus 1 */
     size_t slot_cap;
+    struct buf bodies;
+    struct buf delta;      /* scratch */
     z_stream small, large; /* two sizes of hash table: clearing a big one costs more than 1 KB */
-    void *sha1;            /* EVP_MD_CTX, reused */
+    void *sha1;            /* EVP_MD_CTX, reused; of hash_only */
 };
 
 void packer_init(struct packer *p, struct journal *j, bool hash_only);
 void packer_done(struct packer *p);
+/* ERR_LIMIT, ERR_CHECK (libgit2 takes it for a SHA-1 collision attack). */
 MUST_USE enum err packer_put(struct packer *p, enum obj_type type, const void *data, size_t len,
                              struct journal_oid *out, struct errinfo *e);
-/* True if the object was put; its content is inflated again into *out. */
+/* The same for what takes the place of another object, `before` (NULL: of none): if that is in this
+ * pack too, only what differs is. No part of any id. */
+MUST_USE enum err packer_put_after(struct packer *p, enum obj_type type, const void *data,
+                                   size_t len, const struct journal_oid *before,
+                                   struct journal_oid *out, struct errinfo *e);
+/* True if the object was put; its content is lent until the next put, or inflated again. */
 bool packer_get(struct packer *p, const struct journal_oid *oid, enum obj_type type,
                 struct object *out);
 /* Makes the pack durable and visible. Nothing to do if it is empty. */
 MUST_USE enum err packer_install(struct packer *p, struct errinfo *e);
+
+/* Appends a delta in git's form: what makes `to` of `base`. */
+struct delta_text {
+    const uint8_t *data;
+    size_t len;
+};
+void delta_encode(struct buf *out, const struct delta_text *base, const struct delta_text *to);
+
+/* What `delta` makes of `base`, into `out`; false unless it is `to`. */
+bool delta_check(const struct buf *delta, const struct delta_text *base,
+                 const struct delta_text *to);
+
+/* For packs made of others: entries go to the end, nothing is looked up. Each returns where. */
+uint64_t packer_copy(struct packer *p, const struct journal_oid *oid, const uint8_t *entry,
+                     size_t n);
+/* The zlib stream of a delta that inflates to `size` octets. */
+uint64_t packer_copy_delta(struct packer *p, const struct journal_oid *oid, uint64_t base_at,
+                           size_t size, const uint8_t *stream, size_t n);
+/* 0 if the delta would be no shorter than `limit`. */
+uint64_t packer_put_delta(struct packer *p, const struct journal_oid *oid, enum obj_type type,
+                          uint64_t base_at, const struct delta_text *base,
+                          const struct delta_text *to, size_t limit);
+
+/* Writes DIR/NAME.pack (ends with its checksum) and the index made of `entries` (their order is
+ * spoilt); both are durable, and so are their names. ERR_LIMIT, ERR_IO; nothing is left then. */
+struct pack_entry {
+    struct journal_oid oid;
+    uint64_t at;
+    uint32_t crc;
+};
+MUST_USE enum err pack_write(const char *dir, const char *name, const struct buf *pack,
+                             struct pack_entry *entries, uint32_t n, struct errinfo *e);
 
 /* Runs a whole pack through libgit2's indexer into the pack directory: checks every object,
  * writes pack and index, fsyncs. `name` gets the pack's name ("pack-<hex>"). */
@@ -86,10 +145,6 @@ typedef enum err pack_feed_fn(void *ctx, git_indexer *ix, git_indexer_progress *
                               struct errinfo *e);
 MUST_USE enum err pack_index(const char *dir, char name[PACK_NAME_MAX], pack_feed_fn *feed,
                              void *ctx, struct errinfo *e);
-/* The same for a pack in memory that ends with its checksum; guards it with a .keep file. */
-MUST_USE enum err pack_install(struct journal *j, const uint8_t *data, size_t len,
-                               struct errinfo *e);
-
 /* ---- Packs on the disk (odb.c) ---- */
 
 struct packfile {
@@ -124,6 +179,8 @@ MUST_USE enum err pack_open(struct packfile *out, const char *dir, const char *n
                             struct errinfo *e);
 void pack_close(struct packfile *p);
 const uint8_t *pack_ids(const struct packfile *p); /* sorted, 20 octets each */
+uint32_t pack_crc(const struct packfile *p, uint32_t i);
+uint64_t pack_offset(const struct packfile *p, uint32_t i); /* behind the header, before the end */
 bool pack_has(const struct packfile *p, const uint8_t id[JOURNAL_OID_BYTES]);
 
 MUST_USE enum err odb_open(struct journal *j, struct errinfo *e);
@@ -135,6 +192,48 @@ MUST_USE enum err object_get(struct journal *j, struct packer *p, const struct j
                              enum obj_type type, struct object *out, struct errinfo *e);
 /* Looks at the packs known, without a refresh; not at loose objects. */
 bool odb_has(const struct journal *j, const struct journal_oid *oid);
+
+/* ---- Several packs (packset.c, merged.c) ---- */
+
+#define NO_OBJECT UINT32_MAX
+#define CHAIN_MAX 4095 /* deltas in a row: git makes no more */
+
+struct pack_object {
+    struct journal_oid oid;
+    uint64_t at, end;   /* its entry in its pack */
+    uint64_t size;      /* inflated; of a delta: the delta's */
+    uint64_t new_at;    /* in the new pack; 0: not there yet */
+    uint32_t pack;      /* number of the pack */
+    uint32_t stream;    /* where the zlib stream is, from `at` */
+    uint32_t base;      /* it is a delta of this object there, or NO_OBJECT */
+    uint32_t after;     /* it shall become a delta of this one, or NO_OBJECT */
+    uint32_t height;    /* the longest chain of deltas below it */
+    enum obj_type type; /* or 4, a tag */
+    uint8_t entry_type; /* or a kind of delta */
+    bool walked;
+};
+
+struct pack_map {
+    const uint8_t *data;
+    size_t len;
+};
+
+struct packset {
+    struct pack_object *objects; /* by id */
+    uint32_t n;
+    struct pack_map *maps;
+    size_t pack_count;
+};
+
+/* Checks the CRC of every entry. ERR_CORRUPT, ERR_IO. */
+MUST_USE enum err packset_open(struct packset *out, const char *dir, const struct packfile *packs,
+                               size_t n, struct errinfo *e);
+void packset_done(struct packset *s);
+uint32_t packset_find(const struct packset *s, const struct journal_oid *oid);
+
+/* All objects of the set, as one pack in memory. ERR_CLOSED if it was stopped. */
+MUST_USE enum err merged_write(struct packer *out, struct journal *j, struct packset *s,
+                               journal_stop_fn *stop, void *ctx, struct errinfo *e);
 
 /* What the writer does before the repository is opened (heal.c): first the locks of the files at
  * the top, which it rewrites, then the rest. */
@@ -214,7 +313,9 @@ MUST_USE enum err part_build(struct packer *p, const uint8_t *apex, struct run *
 /* The children of a tree, by digit, from the object and back. */
 MUST_USE enum err part_children(struct part children[16], const struct object *tree,
                                 struct errinfo *e);
-MUST_USE enum err part_put_tree(struct packer *p, const struct part children[16], struct part *out,
+/* `before` is the tree whose place it takes, or NULL. */
+MUST_USE enum err part_put_tree(struct packer *p, const struct part children[16],
+                                const struct journal_oid *before, struct part *out,
                                 struct errinfo *e);
 
 /* The top tree with its one entry, written and read. PART_NONE makes the empty blob. */

@@ -206,6 +206,20 @@ const uint8_t *pack_ids(const struct packfile *p)
     return p->idx + IDX_HEADER_BYTES + IDX_FANOUT_BYTES;
 }
 
+uint32_t pack_crc(const struct packfile *p, uint32_t i)
+{
+    return get_u32(pack_ids(p) + p->objects * JOURNAL_OID_BYTES + 4 * (size_t)i);
+}
+
+uint64_t pack_offset(const struct packfile *p, uint32_t i)
+{
+    const uint8_t *offs = pack_ids(p) + p->objects * (JOURNAL_OID_BYTES + 4);
+    uint32_t at = get_u32(offs + 4 * (size_t)i);
+    const uint8_t *far = offs + p->objects * 4 + (size_t)(at & ~LONG_OFFSET) * 8;
+
+    return at & LONG_OFFSET ? (uint64_t)get_u32(far) << 32 | get_u32(far + 4) : at;
+}
+
 bool pack_has(const struct packfile *p, const uint8_t id[JOURNAL_OID_BYTES])
 {
     const uint8_t *fan = p->idx + IDX_HEADER_BYTES;

@@ -1,10 +1,14 @@
-/* Objects on their way to the disk. A pack is built in memory, whole objects only:
+/* Objects on their way to the disk. A pack is built in memory:
  *
  *   "PACK", u32 2, u32 objects, then for each object a varint of type and size and its zlib
  *   stream; at last the SHA-1 of all that
  *
- * and goes through libgit2's indexer, which inflates and hashes everything again (with collision
- * detection), writes pack and index, and fsyncs both and the directory.
+ * Objects are whole, but for those that take the place of one that is in the same pack: these are
+ * deltas to it. So of a hundred changes to a zone the upper trees, the part with the SOA and the
+ * commits are there once, and what differs ninety-nine times.
+ *
+ * Ids are computed by libgit2's SHA-1, which detects collision attacks: a primary may choose what
+ * is in a blob.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +26,11 @@
 #define SMALL_OBJECT_BYTES 8192
 #define FEED_BYTES ((size_t)4 << 20)
 
-struct packer_slot {
-    struct journal_oid oid;
-    size_t offset; /* of the zlib stream in the pack; 0: free */
-    size_t len;    /* inflated */
-    enum obj_type type;
-};
+#define TREE_STREAM_BYTES 65535 /* that much fits a stored block */
+#define OFS_DELTA 6
+#define DEPTH_MAX 24                  /* reading inflates so many objects, at most */
+#define BODIES_MAX ((size_t)32 << 20) /* of a batch; more is inflated when it is needed */
+#define BODY_MAX ((size_t)256 << 10)  /* of one object */
 
 static const char *type_word(enum obj_type type)
 {
@@ -53,11 +56,12 @@ static void deflate_open(z_stream *z, int window_bits, int mem_level)
 void packer_init(struct packer *p, struct journal *j, bool hash_only)
 {
     *p = (struct packer){.j = j, .hash_only = hash_only};
-    p->sha1 = EVP_MD_CTX_new();
-    if (!p->sha1 || EVP_DigestInit_ex(p->sha1, EVP_sha1(), NULL) != 1)
-        abort();
-    if (hash_only)
+    if (hash_only) {
+        p->sha1 = EVP_MD_CTX_new();
+        if (!p->sha1 || EVP_DigestInit_ex(p->sha1, EVP_sha1(), NULL) != 1)
+            abort();
         return;
+    }
     deflate_open(&p->small, 13, 5);
     deflate_open(&p->large, 15, 8);
     (void)memset(buf_space(&p->pack, PACK_HEADER_BYTES), 0, PACK_HEADER_BYTES);
@@ -71,12 +75,16 @@ void packer_done(struct packer *p)
         (void)deflateEnd(&p->large);
     }
     buf_free(&p->pack);
+    buf_free(&p->bodies);
+    buf_free(&p->delta);
+    free(p->objects);
     free(p->slots);
     *p = (struct packer){.hash_only = true};
 }
 
-static void object_id(struct packer *p, enum obj_type type, const void *data, size_t len,
-                      struct journal_oid *out)
+/* Nothing is stored under it, so it needs no look for collisions, which makes it slow. */
+static void fast_id(struct packer *p, enum obj_type type, const void *data, size_t len,
+                    struct journal_oid *out)
 {
     char head[32];
     int n = snprintf(head, sizeof(head), "%s %zu", type_word(type), len);
@@ -88,36 +96,54 @@ static void object_id(struct packer *p, enum obj_type type, const void *data, si
         abort();
 }
 
+static enum err checked_id(enum obj_type type, const void *data, size_t len,
+                           struct journal_oid *out, struct errinfo *e)
+{
+    git_oid id;
+    int g = git_odb_hash(&id, data, len, (git_object_t)type);
+
+    if (g < 0)
+        return err_git(g, e, "an object of %zu octets", len);
+    memcpy(out->id, id.id, sizeof(out->id));
+    return OK;
+}
+
 /* The slot of an id, or the free one where it belongs. Needs a table with room. */
-static struct packer_slot *slot_of(const struct packer *p, const struct journal_oid *oid)
+static uint32_t *slot_of(const struct packer *p, const struct journal_oid *oid)
 {
     size_t i = 0;
 
     memcpy(&i, oid->id, sizeof(i));
-    for (i &= p->slot_cap - 1; p->slots[i].offset; i = (i + 1) & (p->slot_cap - 1))
-        if (oid_eq(&p->slots[i].oid, oid))
+    for (i &= p->slot_cap - 1; p->slots[i]; i = (i + 1) & (p->slot_cap - 1))
+        if (oid_eq(&p->objects[p->slots[i] - 1].oid, oid))
             break;
     return &p->slots[i];
 }
 
-static void slots_grow(struct packer *p)
+static const struct packer_object *find_object(const struct packer *p,
+                                               const struct journal_oid *oid)
 {
-    struct packer_slot *old = p->slots;
-    size_t old_cap = p->slot_cap;
+    uint32_t at = p->n ? *slot_of(p, oid) : 0;
 
-    if ((size_t)p->objects * 2 < old_cap)
-        return;
-    p->slot_cap = old_cap ? old_cap * 2 : 64;
-    p->slots = xcalloc(p->slot_cap, sizeof(*p->slots));
-    for (size_t i = 0; i < old_cap; i++)
-        if (old[i].offset)
-            *slot_of(p, &old[i].oid) = old[i];
-    free(old);
+    return at ? &p->objects[at - 1] : NULL;
 }
 
-static void put_header(struct buf *b, enum obj_type type, size_t len)
+static void slots_grow(struct packer *p)
 {
-    uint8_t c = (uint8_t)((unsigned)type << 4 | (len & 15));
+    size_t cap = p->slot_cap ? p->slot_cap * 2 : 64;
+
+    if (p->n * 2 < p->slot_cap)
+        return;
+    free(p->slots);
+    p->slots = xcalloc(cap, sizeof(*p->slots));
+    p->slot_cap = cap;
+    for (size_t i = 0; i < p->n; i++)
+        *slot_of(p, &p->objects[i].oid) = (uint32_t)i + 1;
+}
+
+static void put_header(struct buf *b, unsigned type, size_t len)
+{
+    uint8_t c = (uint8_t)(type << 4 | (len & 15));
 
     for (len >>= 4; len; len >>= 7) {
         buf_u8(b, c | 0x80);
@@ -155,58 +181,210 @@ static void put_deflated(struct packer *p, const void *data, size_t len)
     } while (rc != Z_STREAM_END);
 }
 
-enum err packer_put(struct packer *p, enum obj_type type, const void *data, size_t len,
-                    struct journal_oid *out, struct errinfo *e)
+/* A zlib stream of one stored block: ids do not get shorter. */
+static void put_stored(struct packer *p, const void *data, size_t len)
 {
-    struct packer_slot *slot;
+    uint32_t sum = (uint32_t)adler32(1, data, (uInt)len);
+    uint16_t n = (uint16_t)len;
+    const uint8_t head[] = {
+        0x78, 0x01, 1, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8)};
 
-    object_id(p, type, data, len, out);
-    if (p->hash_only)
+    buf_put(&p->pack, head, sizeof(head));
+    buf_put(&p->pack, data, len);
+    buf_u32(&p->pack, sum);
+}
+
+static void put_stream(struct packer *p, enum obj_type type, const void *data, size_t len)
+{
+    if (type == OBJ_TREE && len <= TREE_STREAM_BYTES)
+        put_stored(p, data, len);
+    else
+        put_deflated(p, data, len);
+}
+
+/* The distance to the base, as git writes it: big end first, and one less for each octet more. */
+static void put_distance(struct buf *b, uint64_t d)
+{
+    uint8_t octets[10];
+    size_t i = sizeof(octets) - 1;
+
+    octets[i] = d & 0x7f;
+    while (d >>= 7) {
+        d--;
+        octets[--i] = (uint8_t)(0x80 | (d & 0x7f));
+    }
+    buf_put(b, octets + i, sizeof(octets) - i);
+}
+
+/* Puts what differs from `base`; false if it isn't worth while. */
+static bool put_delta(struct packer *p, const struct packer_object *base, struct packer_object *o,
+                      const void *data)
+{
+    struct delta_text from, to = {data, o->len};
+
+    if (!base || !base->body || base->type != o->type || base->depth >= DEPTH_MAX)
+        return false;
+    from = (struct delta_text){p->bodies.data + base->body - 1, base->len};
+    p->delta.len = 0;
+    delta_encode(&p->delta, &from, &to);
+    if (p->delta.len > o->len / 2)
+        return false;
+    put_header(&p->pack, OFS_DELTA, p->delta.len);
+    put_distance(&p->pack, o->at - base->at);
+    put_stream(p, o->type, p->delta.data, p->delta.len);
+    o->depth = base->depth + 1;
+    return true;
+}
+
+static void put_object(struct packer *p, const struct packer_object *base, struct packer_object *o,
+                       const void *data)
+{
+    o->at = p->pack.len;
+    if (!put_delta(p, base, o, data)) {
+        put_header(&p->pack, o->type, o->len);
+        o->stream = p->pack.len;
+        put_stream(p, o->type, data, o->len);
+    }
+    o->crc = (uint32_t)crc32_z(0, p->pack.data + o->at, p->pack.len - o->at);
+}
+
+/* ---- Packs made of others ---- */
+
+static uint64_t add_entry(struct packer *p, const struct journal_oid *oid, uint64_t at)
+{
+    p->objects = xgrow(p->objects, &p->cap, p->n + 1, sizeof(*p->objects));
+    p->objects[p->n++] = (struct packer_object){
+        .oid = *oid,
+        .at = at,
+        .crc = (uint32_t)crc32_z(0, p->pack.data + at, p->pack.len - (size_t)at),
+    };
+    return at;
+}
+
+uint64_t packer_copy(struct packer *p, const struct journal_oid *oid, const uint8_t *entry,
+                     size_t n)
+{
+    uint64_t at = p->pack.len;
+
+    buf_put(&p->pack, entry, n);
+    return add_entry(p, oid, at);
+}
+
+uint64_t packer_copy_delta(struct packer *p, const struct journal_oid *oid, uint64_t base_at,
+                           size_t size, const uint8_t *stream, size_t n)
+{
+    uint64_t at = p->pack.len;
+
+    put_header(&p->pack, OFS_DELTA, size);
+    put_distance(&p->pack, at - base_at);
+    buf_put(&p->pack, stream, n);
+    return add_entry(p, oid, at);
+}
+
+/* What replaces an old pack is looked at twice: a wrong delta would be the end of a version. */
+uint64_t packer_put_delta(struct packer *p, const struct journal_oid *oid, enum obj_type type,
+                          uint64_t base_at, const struct delta_text *base,
+                          const struct delta_text *to, size_t limit)
+{
+    uint64_t at = p->pack.len;
+
+    p->delta.len = 0;
+    delta_encode(&p->delta, base, to);
+    if (!delta_check(&p->delta, base, to))
+        abort(); /* we made it a moment ago */
+    put_header(&p->pack, OFS_DELTA, p->delta.len);
+    put_distance(&p->pack, at - base_at);
+    put_stream(p, type, p->delta.data, p->delta.len);
+    if (p->pack.len - at < limit)
+        return add_entry(p, oid, at);
+    p->pack.len = (size_t)at;
+    return 0;
+}
+
+/* ---- Putting ---- */
+
+/* Behind what may still be read from the bodies as the base. */
+static void keep_body(struct packer *p, struct packer_object *o, const void *data)
+{
+    if (!p->keep_bodies || o->len > BODY_MAX || p->bodies.len + o->len > BODIES_MAX)
+        return;
+    o->body = p->bodies.len + 1;
+    buf_put(&p->bodies, data, o->len);
+}
+
+enum err packer_put_after(struct packer *p, enum obj_type type, const void *data, size_t len,
+                          const struct journal_oid *before, struct journal_oid *out,
+                          struct errinfo *e)
+{
+    struct packer_object o = {.len = len, .type = type};
+    uint32_t *slot;
+    enum err rc;
+
+    if (p->hash_only) {
+        fast_id(p, type, data, len, out);
         return OK;
+    }
+    if ((rc = checked_id(type, data, len, &o.oid, e)))
+        return rc;
+    *out = o.oid;
     slots_grow(p);
-    slot = slot_of(p, out);
-    if (slot->offset || odb_has(p->j, out))
+    slot = slot_of(p, &o.oid);
+    if (*slot || odb_has(p->j, &o.oid))
         return OK;
-    if (p->objects == UINT32_MAX)
+    if (p->n == UINT32_MAX - 1)
         return err_set(ERR_LIMIT, e, "a pack cannot hold more objects");
-    put_header(&p->pack, type, len);
-    *slot = (struct packer_slot){*out, p->pack.len, len, type};
-    put_deflated(p, data, len);
-    p->objects++;
+    put_object(p, before ? find_object(p, before) : NULL, &o, data);
+    keep_body(p, &o, data);
+    p->objects = xgrow(p->objects, &p->cap, p->n + 1, sizeof(*p->objects));
+    p->objects[p->n++] = o;
+    *slot = (uint32_t)p->n;
     return OK;
 }
 
-bool packer_get(struct packer *p, const struct journal_oid *oid, enum obj_type type,
-                struct object *out)
+enum err packer_put(struct packer *p, enum obj_type type, const void *data, size_t len,
+                    struct journal_oid *out, struct errinfo *e)
 {
-    const struct packer_slot *slot;
+    return packer_put_after(p, type, data, len, NULL, out, e);
+}
+
+/* From the pack; not for a delta. */
+static void inflate_again(const struct packer *p, const struct packer_object *o, uint8_t *to)
+{
     z_stream z = {0};
+    size_t left = p->pack.len - o->stream;
     size_t done = 0;
     int rc = Z_OK;
 
-    if (p->hash_only || p->objects == 0)
-        return false;
-    slot = slot_of(p, oid);
-    if (!slot->offset || slot->type != type)
-        return false;
-    *out = (struct object){.heap = xmalloc(slot->len), .len = slot->len};
-    out->data = out->heap;
     if (inflateInit(&z) != Z_OK)
         abort();
-    z.next_in = p->pack.data + slot->offset;
-    z.avail_in =
-        p->pack.len - slot->offset < UINT32_MAX ? (uInt)(p->pack.len - slot->offset) : UINT32_MAX;
-    while (rc == Z_OK && done < slot->len) {
-        size_t room = slot->len - done < FEED_BYTES ? slot->len - done : FEED_BYTES;
+    z.next_in = p->pack.data + o->stream;
+    z.avail_in = left < UINT32_MAX ? (uInt)left : UINT32_MAX;
+    while (rc == Z_OK && done < o->len) {
+        size_t room = o->len - done < FEED_BYTES ? o->len - done : FEED_BYTES;
 
-        z.next_out = out->heap + done;
+        z.next_out = to + done;
         z.avail_out = (uInt)room;
         rc = inflate(&z, Z_NO_FLUSH);
         done += room - z.avail_out;
     }
     (void)inflateEnd(&z);
-    if (done != slot->len)
+    if (done != o->len)
         abort(); /* we deflated it a moment ago */
+}
+
+bool packer_get(struct packer *p, const struct journal_oid *oid, enum obj_type type,
+                struct object *out)
+{
+    const struct packer_object *o = p->hash_only ? NULL : find_object(p, oid);
+
+    if (!o || o->type != type)
+        return false;
+    *out = (struct object){.heap = xmalloc(o->len), .len = o->len};
+    out->data = out->heap;
+    if (o->body)
+        memcpy(out->heap, p->bodies.data + o->body - 1, o->len);
+    else
+        inflate_again(p, o, out->heap);
     return true;
 }
 
@@ -231,27 +409,6 @@ enum err pack_index(const char *dir, char name[PACK_NAME_MAX], pack_feed_fn *fee
     }
     git_indexer_free(ix); /* and the temporary file with it, if the pack was not finished */
     return rc;
-}
-
-struct memory {
-    const uint8_t *data;
-    size_t len;
-};
-
-static enum err feed_memory(void *ctx, git_indexer *ix, git_indexer_progress *st, struct errinfo *e)
-{
-    struct memory *m = ctx;
-    int g;
-
-    while (m->len) {
-        size_t n = m->len < FEED_BYTES ? m->len : FEED_BYTES;
-
-        if ((g = git_indexer_append(ix, m->data, n, st)) < 0)
-            return err_git(g, e, "writing a pack");
-        m->data += n;
-        m->len -= n;
-    }
-    return OK;
 }
 
 /* Before the pack shows up, so that a `git gc` by hand at this very moment leaves it alone: its
@@ -286,40 +443,45 @@ enum err journal_adopt_packs(struct journal *j, struct errinfo *e)
     return rc ? rc : dir_sync(j->pack_dir, e);
 }
 
-enum err pack_install(struct journal *j, const uint8_t *data, size_t len, struct errinfo *e)
+/* The pack's name is its checksum. */
+static void pack_finish(struct packer *p, char name[PACK_NAME_MAX])
 {
-    struct memory m = {data, len};
+    struct journal_oid sum;
     char hex[OID_HEX_CHARS + 1];
-    char name[PACK_NAME_MAX];
-    char *keep;
-    enum err rc;
 
-    hex_write(hex, data + len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
-    keep = xasprintf("%s/pack-%s.keep", j->pack_dir, hex);
-    if ((rc = keep_file(keep, e)))
-        goto out;
-    FAULT("journal:after_keep");
-    if ((rc = pack_index(j->pack_dir, name, feed_memory, &m, e)))
-        (void)unlink(keep);
-    else
-        rc = odb_refresh(j, e);
-    FAULT("journal:after_pack");
-out:
-    free(keep);
-    return rc;
+    memcpy(p->pack.data, "PACK", 4);
+    put_u32(p->pack.data + 4, 2);
+    put_u32(p->pack.data + 8, (uint32_t)p->n);
+    if (EVP_Digest(p->pack.data, p->pack.len, sum.id, NULL, EVP_sha1(), NULL) != 1)
+        abort();
+    buf_put(&p->pack, sum.id, sizeof(sum.id));
+    hex_write(hex, sum.id, sizeof(sum.id));
+    (void)snprintf(name, PACK_NAME_MAX, "pack-%s", hex);
 }
 
 enum err packer_install(struct packer *p, struct errinfo *e)
 {
-    struct journal_oid sum;
+    struct pack_entry *entries;
+    char name[PACK_NAME_MAX];
+    char *keep;
+    enum err rc;
 
-    if (p->objects == 0)
+    if (p->n == 0)
         return OK;
-    memcpy(p->pack.data, "PACK", 4);
-    put_u32(p->pack.data + 4, 2);
-    put_u32(p->pack.data + 8, p->objects);
-    if (EVP_Digest(p->pack.data, p->pack.len, sum.id, NULL, EVP_sha1(), NULL) != 1)
-        abort();
-    buf_put(&p->pack, sum.id, sizeof(sum.id));
-    return pack_install(p->j, p->pack.data, p->pack.len, e);
+    pack_finish(p, name);
+    entries = xmalloc(p->n * sizeof(*entries));
+    for (size_t i = 0; i < p->n; i++)
+        entries[i] = (struct pack_entry){p->objects[i].oid, p->objects[i].at, p->objects[i].crc};
+    keep = xasprintf("%s/%s.keep", p->j->pack_dir, name);
+    if ((rc = keep_file(keep, e)) == OK) {
+        FAULT("journal:after_keep");
+        if ((rc = pack_write(p->j->pack_dir, name, &p->pack, entries, (uint32_t)p->n, e)))
+            (void)unlink(keep);
+        else
+            rc = odb_refresh(p->j, e);
+        FAULT("journal:after_pack");
+    }
+    free(keep);
+    free(entries);
+    return rc;
 }

@@ -52,8 +52,8 @@ static bool take_entry(struct reader *r, struct part *part, char *name, size_t n
     return true;
 }
 
-enum err part_put_tree(struct packer *p, const struct part children[DIGITS], struct part *out,
-                       struct errinfo *e)
+enum err part_put_tree(struct packer *p, const struct part children[DIGITS],
+                       const struct journal_oid *before, struct part *out, struct errinfo *e)
 {
     static const char names[DIGITS][2] = {"0", "1", "2", "3", "4", "5", "6", "7",
                                           "8", "9", "a", "b", "c", "d", "e", "f"};
@@ -63,7 +63,7 @@ enum err part_put_tree(struct packer *p, const struct part children[DIGITS], str
     for (size_t i = 0; i < DIGITS; i++)
         if (children[i].kind != PART_NONE)
             put_entry(&b, &children[i], names[i]);
-    if ((rc = packer_put(p, OBJ_TREE, b.data, b.len, &out->oid, e)) == OK)
+    if ((rc = packer_put_after(p, OBJ_TREE, b.data, b.len, before, &out->oid, e)) == OK)
         out->kind = PART_TREE;
     buf_free(&b);
     return rc;
@@ -215,7 +215,7 @@ static enum err build(struct builder *b, struct run *runs, size_t n, unsigned de
     sort_by_digit(runs, n, depth, b->spare, start);
     for (size_t i = 0; i < DIGITS && rc == OK; i++)
         rc = build(b, runs + start[i], start[i + 1] - start[i], depth + 1, &children[i], e);
-    return rc ? rc : part_put_tree(b->p, children, out, e);
+    return rc ? rc : part_put_tree(b->p, children, NULL, out, e);
 }
 
 enum err part_build(struct packer *p, const uint8_t *apex, struct run *runs, size_t n,
@@ -307,13 +307,16 @@ static void runs_of_zone(struct run_list *out, const struct zone *z)
 enum err tree_of_zone(struct packer *p, const struct zone *z, struct journal_oid *out,
                       struct errinfo *e)
 {
+    const bool keep = p->keep_bodies;
     struct run_list l = {0};
     struct part part;
     enum err rc;
 
     runs_of_zone(&l, z);
+    p->keep_bodies = false; /* a large zone would be in memory once more */
     if ((rc = part_build(p, zone_apex(z), l.runs, l.n, 0, &part, e)) == OK)
         rc = top_put(p, &part, out, e);
+    p->keep_bodies = keep;
     free(l.runs);
     return rc;
 }

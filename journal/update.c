@@ -159,6 +159,32 @@ static enum err build_from_text(struct update *u, const struct buf *text, unsign
     return rc;
 }
 
+static size_t count_records(const struct buf *text)
+{
+    size_t n = 0;
+
+    for (const uint8_t *p = text->data, *end = p + text->len; p < end; n++)
+        p = (const uint8_t *)memchr(p, '\n', (size_t)(end - p)) + 1;
+    return n;
+}
+
+/* `part` is what it was before; most of the time the text is a blob again. */
+static enum err put_text(struct update *u, const struct buf *text, unsigned depth,
+                         struct part *part, struct errinfo *e)
+{
+    struct journal_oid before = part->oid;
+    size_t n = count_records(text);
+    enum err rc;
+
+    if (n == 0 || n > PART_RECORDS_MAX)
+        return build_from_text(u, text, depth, part, e);
+    rc = packer_put_after(u->p, OBJ_BLOB, text->data, text->len,
+                          part->kind == PART_BLOB ? &before : NULL, &part->oid, e);
+    if (rc == OK)
+        part->kind = PART_BLOB;
+    return rc;
+}
+
 static enum err update_blob(struct update *u, struct part *part, struct edit *edits, size_t n,
                             unsigned depth, struct errinfo *e)
 {
@@ -175,7 +201,7 @@ static enum err update_blob(struct update *u, struct part *part, struct edit *ed
     qsort(edits, n, sizeof(*edits), edit_cmp_record);
     buf_reserve(&text, blob.len + 256 * n);
     if ((rc = text_edit(u, &text, &s, edits, n, e)) == OK)
-        rc = build_from_text(u, &text, depth, part, e);
+        rc = put_text(u, &text, depth, part, e);
     buf_free(&text);
     free(s.list);
     object_done(&blob);
@@ -265,11 +291,12 @@ out:
     return rc;
 }
 
-/* What a tree with these children is now: nothing, a blob, or a tree. A child that is a tree has
- * more than 256 records and more than one owner, so its parent has too. */
+/* What a tree (*out) with these children is now: nothing, a blob, or a tree. A child that is a tree
+ * has more than 256 records and more than one owner, so its parent has too. */
 static enum err settle(struct update *u, const struct part children[DIGITS], bool shrank,
                        struct part *out, struct errinfo *e)
 {
+    const struct journal_oid before = out->oid;
     size_t used = 0;
     size_t only = 0;
     bool has_tree = false;
@@ -293,7 +320,7 @@ static enum err settle(struct update *u, const struct part children[DIGITS], boo
     }
     if (!has_tree && shrank)
         rc = try_merge(u, children, &merged, out, e);
-    return rc || merged ? rc : part_put_tree(u->p, children, out, e);
+    return rc || merged ? rc : part_put_tree(u->p, children, &before, out, e);
 }
 
 static enum err update_part(struct update *u, struct part *part, struct edit *edits, size_t n,

@@ -83,7 +83,7 @@ static enum err write_entry(struct packer *p, const struct journal_entry *entry,
             rc = commit_sign(&b, p->j->key, e);
     }
     if (rc == OK) {
-        rc = packer_put(p, OBJ_COMMIT, b.data, b.len, &out->commit, e);
+        rc = packer_put_after(p, OBJ_COMMIT, b.data, b.len, &parent, &out->commit, e);
     }
     buf_free(&b);
     return rc;
@@ -97,6 +97,7 @@ enum err journal_write(struct journal *j, struct journal_entry *entries, size_t 
     enum err rc = OK;
 
     packer_init(&p, j, false);
+    p.keep_bodies = n > 1;
     for (size_t i = 0; i < n && rc == OK; i++) {
         struct journal_oid parent = entries[i].parent;
 

@@ -37,7 +37,7 @@ static void try_tree(const uint8_t *data, size_t size)
     if (part_children(children, &o, NULL))
         return;
     packer_init(&p, NULL, true);
-    must(part_put_tree(&p, children, &part, NULL) == OK &&
+    must(part_put_tree(&p, children, NULL, &part, NULL) == OK &&
          packer_put(&p, OBJ_TREE, data, size, &id, NULL) == OK && oid_eq(&id, &part.oid));
     packer_done(&p);
 }

@@ -57,6 +57,7 @@ def live(node):
     n.start()
     n.zonectl('import', ZONE, '-', stdin=zl.small_zone(1))
     n.wait_serial(ZONE, 1)
+    n.journaled()
     changes = Changes(n, key)
     changes.start()
     zl.wait_for(lambda: changes.wrong or int(git(n.journal, 'rev-list', '--count', f'refs/heads/{ZONE}')) > 20,

@@ -171,11 +171,11 @@ static int learn_tip(void **state)
 static void test_named_points(void **state)
 {
     static const char *const points[] = {
-        "file:before_rename",   "journal:after_keep",   "journal:before_commit",
-        "journal:after_pack",   "journal:before_ref",   "journal:before_drop",
-        "journal:after_drop",   "journal:after_keep@3", "journal:after_pack@5",
-        "journal:after_drop@2", "journal:after_drop@6", "journal:before_ref@4",
-        "journal:before_check",
+        "file:before_rename",    "journal:after_keep",   "journal:before_commit",
+        "journal:between_names", "journal:after_pack",   "journal:before_ref",
+        "journal:before_drop",   "journal:after_drop",   "journal:after_keep@3",
+        "journal:after_pack@5",  "journal:after_drop@2", "journal:after_drop@6",
+        "journal:before_ref@4",  "journal:before_check",
     };
 
     (void)state;
