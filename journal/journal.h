@@ -124,6 +124,12 @@ MUST_USE enum err journal_diff(struct changeset **out, struct journal *j, const 
                                const struct journal_oid *from, const struct journal_oid *to,
                                struct errinfo *e);
 
+/* The same for the records of one owner (NULL: of all). Cost: the parts that it is in, not the zone.
+ */
+MUST_USE enum err journal_diff_owner(struct changeset **out, struct journal *j, const uint8_t *zone,
+                                     const uint8_t *owner, const struct journal_oid *from,
+                                     const struct journal_oid *to, struct errinfo *e);
+
 /* What a commit says of itself. */
 struct journal_commit {
     struct journal_oid commit, parent, content_id;

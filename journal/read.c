@@ -120,6 +120,8 @@ struct diff {
     struct journal *j;
     struct changeset *cs;
     struct line_rr rr, tmp;
+    char owner[NAME_TEXT_MAX + 1]; /* as lines begin with it, with its space */
+    size_t owner_len;              /* 0: all owners */
 };
 
 static enum err diff_line(struct diff *d, const struct line *l, bool add, struct errinfo *e)
@@ -132,6 +134,12 @@ static enum err diff_line(struct diff *d, const struct line *l, bool add, struct
     return rc ? ERR_CORRUPT : OK;
 }
 
+/* With an owner only its lines count. */
+static bool is_passed(const struct diff *d, const struct line *l)
+{
+    return d->owner_len && (l->len <= d->owner_len || memcmp(l->text, d->owner, d->owner_len) != 0);
+}
+
 static enum err diff_text(struct diff *d, const char *text, size_t len, bool add, struct errinfo *e)
 {
     const char *pos = text;
@@ -139,7 +147,7 @@ static enum err diff_text(struct diff *d, const char *text, size_t len, bool add
     enum err rc = OK;
 
     while (rc == OK && line_next(&l, &pos, text + len))
-        rc = diff_line(d, &l, add, e);
+        rc = is_passed(d, &l) ? OK : diff_line(d, &l, add, e);
     return rc;
 }
 
@@ -233,9 +241,56 @@ static enum err diff_parts(struct diff *d, const struct part *from, const struct
     return rc;
 }
 
+/* The blob in which the owner's records are, if it has any: one entry of each tree on the way. */
+static enum err part_of_owner(struct journal *j, struct part *part, const uint8_t address[32],
+                              struct errinfo *e)
+{
+    for (unsigned depth = 0; part->kind == PART_TREE; depth++) {
+        struct part children[16];
+        struct object o = {0};
+        enum err rc = object_get(j, NULL, &part->oid, OBJ_TREE, &o, e);
+
+        if (rc == OK)
+            rc = part_children(children, &o, e);
+        object_done(&o);
+        if (rc)
+            return rc;
+        if (depth >= 64)
+            return err_set(ERR_CORRUPT, e, "a tree of the journal is too deep");
+        *part = children[address_digit(address, depth)];
+    }
+    return OK;
+}
+
+static enum err diff_owner(struct diff *d, const uint8_t *owner, struct part *from, struct part *to,
+                           struct errinfo *e)
+{
+    uint8_t folded[NAME_MAX_OCTETS], address[32];
+    enum err rc;
+
+    (void)name_fold(folded, owner);
+    sha256_bytes(address, folded, name_len(folded));
+    d->owner_len = name_to_text(d->owner, folded);
+    d->owner[d->owner_len++] = ' ';
+    if ((rc = part_of_owner(d->j, from, address, e)) ||
+        (rc = part_of_owner(d->j, to, address, e)) ||
+        (from->kind == to->kind && (from->kind == PART_NONE || oid_eq(&from->oid, &to->oid))))
+        return rc;
+    if ((rc = part_each_text(d->j, from, removed_text, d, e)))
+        return rc;
+    return part_each_text(d->j, to, added_text, d, e);
+}
+
 enum err journal_diff(struct changeset **out, struct journal *j, const uint8_t *zone,
                       const struct journal_oid *from, const struct journal_oid *to,
                       struct errinfo *e)
+{
+    return journal_diff_owner(out, j, zone, NULL, from, to, e);
+}
+
+enum err journal_diff_owner(struct changeset **out, struct journal *j, const uint8_t *zone,
+                            const uint8_t *owner, const struct journal_oid *from,
+                            const struct journal_oid *to, struct errinfo *e)
 {
     struct diff d = {.j = j, .cs = changeset_new(zone)};
     struct journal_commit a = {0};
@@ -247,7 +302,8 @@ enum err journal_diff(struct changeset **out, struct journal *j, const uint8_t *
     if (!journal_oid_is_none(from) && (rc = zone_part(j, zone, from, &a, &from_part, e)))
         rc = commit_context(rc, from, e);
     else if ((rc = zone_part(j, zone, to, &b, &to_part, e)) ||
-             (rc = must_be_there(diff_parts(&d, &from_part, &to_part, e))))
+             (rc = must_be_there(owner ? diff_owner(&d, owner, &from_part, &to_part, e)
+                                       : diff_parts(&d, &from_part, &to_part, e))))
         rc = commit_context(rc, to, e);
     if (rc == OK) {
         d.cs->has_from = !journal_oid_is_none(from);

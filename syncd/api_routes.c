@@ -62,6 +62,10 @@ static const struct api_route routes[] = {
      "Make the first key: the history is signed from now on."},
     {EVHTTP_REQ_POST, BASE "/journal/keys/rotate", API_POOL, false, api_post_keys_rotate, NULL,
      "Make a new key, which signs from now on."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/reindex", API_POOL, false, api_post_reindex,
+     api_after_reindex,
+     "Make some of the version index anew from the journal, and say what differed. Body: check "
+     "(true: say it only), at (`next` of the answer before)."},
     {EVHTTP_REQ_GET, BASE "/catalogs", API_LOOP, false, api_get_catalogs, NULL,
      "The catalog zones that this node follows."},
     {EVHTTP_REQ_GET, BASE "/catalogs/{}", API_LOOP, false, api_get_catalog, NULL,

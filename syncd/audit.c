@@ -33,19 +33,26 @@ static enum err on_any(void *ctx, const struct store_version *v, struct errinfo 
     struct candidates *c = ctx;
 
     (void)e;
-    c->list[c->n++] = (struct candidate){v->version, true};
+    c->list[c->n++] = (struct candidate){v->version, false};
     return OK;
 }
 
-/* Of an owner those that the index has, otherwise all. */
+/* The index does not count the SOA: each version has another one. */
+static bool is_indexed(const struct audit_name *name)
+{
+    return name->owner && name->type != RR_SOA;
+}
+
+/* At most `max`: those that the index has, if it has the name, otherwise all. */
 static enum err next_candidates(struct candidates *c, struct history *h, const struct store_zone *z,
-                                const uint8_t *owner, uint64_t before, struct errinfo *e)
+                                const struct audit_name *name, uint64_t before, uint32_t max,
+                                struct errinfo *e)
 {
     c->n = 0;
-    if (owner)
-        return store_touched_each(h->store, z->id, owner, before, NUMBERS_AT_ONCE, on_touched, c,
-                                  e);
-    return store_version_each(h->store, z->id, before, NUMBERS_AT_ONCE, on_any, c, e);
+    if (is_indexed(name))
+        return store_touched_each(h->store, z->id, name->owner, name->type, before, max, on_touched,
+                                  c, e);
+    return store_version_each(h->store, z->id, before, max, on_any, c, e);
 }
 
 /* ---- Versions of a name ---- */
@@ -65,18 +72,24 @@ static bool list_has(const struct rr_list *l, const struct audit_name *name)
     return false;
 }
 
-/* What the version added to the one before it, and took away; a first version added all. */
+/* What the version added to the one before it, and took away; a first version added all. With an
+ * owner only its records are sure to be there: in the journal no more is read. */
 static enum err change_of(struct changeset **out, struct store_version *before, bool *has_before,
                           struct history *h, const struct store_zone *z,
-                          const struct store_version *v, struct errinfo *e)
+                          const struct store_version *v, const uint8_t *owner, struct errinfo *e)
 {
+    static const struct store_version none = {.journaled = true};
     struct zone *first = NULL;
     enum err rc = history_before(before, h, z, v, e);
 
     *has_before = rc == OK;
+    if (rc != OK && rc != ERR_NOT_FOUND)
+        return rc;
+    if (owner && v->journaled && (rc || before->journaled))
+        return history_diff_owner(out, h, z, owner, rc ? &none : before, v, e);
     if (rc == OK)
         return history_diff(out, h, z, before, v, e);
-    if (rc != ERR_NOT_FOUND || (rc = history_content(&first, h, z, v, e)))
+    if ((rc = history_content(&first, h, z, v, e)))
         return rc;
     rc = zone_diff(out, NULL, first, e);
     zone_unref(first);
@@ -91,7 +104,7 @@ bool audit_touches(struct history *h, const struct store_zone *z, const struct s
     struct store_version before;
     bool has_before, found = true;
 
-    if (change_of(&cs, &before, &has_before, h, z, v, NULL) == OK)
+    if (change_of(&cs, &before, &has_before, h, z, v, name->owner, NULL) == OK)
         found = list_has(&cs->added, name) || list_has(&cs->removed, name);
     changeset_free(cs);
     return found;
@@ -101,16 +114,14 @@ enum err audit_versions(struct history *h, const struct store_zone *z,
                         const struct audit_name *name, uint64_t before, audit_version_fn *f,
                         void *ctx, struct errinfo *e)
 {
-    /* The index does not count the SOA: each version has another one. */
-    const uint8_t *indexed = name->type == RR_SOA ? NULL : name->owner;
     struct candidates c;
 
     do {
-        enum err rc = next_candidates(&c, h, z, indexed, before, e);
+        enum err rc = next_candidates(&c, h, z, name, before, NUMBERS_AT_ONCE, e);
 
         for (size_t i = 0; i < c.n && rc == OK; i++) {
             struct store_version v;
-            bool sure = c.list[i].sure && !name->type;
+            bool sure = c.list[i].sure;
 
             before = c.list[i].version;
             if ((rc = store_version_get(h->store, z->id, before, &v, e)) == OK &&
@@ -125,9 +136,22 @@ enum err audit_versions(struct history *h, const struct store_zone *z,
 
 /* ---- Blame ---- */
 
+/* Records of one owner and type, and the newest version below those looked at that may have brought
+ * one of them. */
+struct cursor {
+    struct audit_name name;
+    size_t first, n; /* of the lines */
+    uint64_t next;   /* 0: there is none */
+};
+
 struct blame {
+    struct history *h;
+    const struct store_zone *z;
+    const uint8_t *owner;     /* NULL: of all */
     struct blame_line *lines; /* in canonical order */
     size_t n, cap, left;      /* left: of which the version is not known yet */
+    struct cursor *heap;      /* the largest `next` first */
+    size_t cursors, cursor_cap;
 };
 
 static enum err take_records(struct blame *b, struct arena *arena, const struct zone *content,
@@ -148,18 +172,63 @@ static enum err take_records(struct blame *b, struct arena *arena, const struct 
     return b->n ? OK : ERR_NOT_FOUND;
 }
 
+static enum err cursor_move(struct blame *b, struct cursor *c, uint64_t before, struct errinfo *e)
+{
+    struct candidates found;
+    enum err rc = before > 1 ? next_candidates(&found, b->h, b->z, &c->name, before, 1, e) : OK;
+
+    c->next = before > 1 && rc == OK && found.n ? found.list[0].version : 0;
+    return rc;
+}
+
+static void sift_down(struct blame *b, size_t i)
+{
+    for (;;) {
+        size_t big = i, left = 2 * i + 1;
+
+        for (size_t k = left; k < left + 2 && k < b->cursors; k++)
+            big = b->heap[k].next > b->heap[big].next ? k : big;
+        if (big == i)
+            return;
+        struct cursor c = b->heap[i];
+        b->heap[i] = b->heap[big];
+        b->heap[big] = c;
+        i = big;
+    }
+}
+
+static enum err make_cursors(struct blame *b, struct errinfo *e)
+{
+    for (size_t i = 0; i < b->n;) {
+        const struct rr *rr = &b->lines[i].rr;
+        struct cursor c = {.name = {rr->owner, rr->type}, .first = i};
+        enum err rc = cursor_move(b, &c, b->z->version + 1, e);
+
+        if (rc)
+            return rc;
+        while (i < b->n && b->lines[i].rr.type == c.name.type &&
+               name_eq(b->lines[i].rr.owner, c.name.owner))
+            i++;
+        c.n = i - c.first;
+        b->heap = xgrow(b->heap, &b->cursor_cap, b->cursors + 1, sizeof(*b->heap));
+        b->heap[b->cursors++] = c;
+    }
+    for (size_t i = b->cursors; i-- > 0;)
+        sift_down(b, i);
+    return OK;
+}
+
 static int by_record(const void *key, const void *element)
 {
     return rr_cmp(key, &((const struct blame_line *)element)->rr);
 }
 
-static enum err blame_version(struct blame *b, struct history *h, const struct store_zone *z,
-                              const struct store_version *v, struct errinfo *e)
+static enum err blame_version(struct blame *b, const struct store_version *v, struct errinfo *e)
 {
     struct changeset *cs = NULL;
     struct store_version before;
     bool has_before = false;
-    enum err rc = change_of(&cs, &before, &has_before, h, z, v, e);
+    enum err rc = change_of(&cs, &before, &has_before, b->h, b->z, v, b->owner, e);
 
     for (size_t i = 0; rc == OK && i < cs->added.n; i++) {
         struct blame_line *l =
@@ -177,29 +246,47 @@ static enum err blame_version(struct blame *b, struct history *h, const struct s
     return rc;
 }
 
-/* Through what was served, back from the newest, until each record has its version. */
-static enum err blame_all(struct blame *b, struct history *h, const struct store_zone *z,
-                          const uint8_t *owner, uint32_t versions_max, struct errinfo *e)
+static bool has_unknown(const struct blame *b, const struct cursor *c)
 {
-    uint64_t before = z->version + 1;
-    struct candidates c;
+    for (size_t i = c->first; i < c->first + c->n; i++)
+        if (!b->lines[i].known)
+            return true;
+    return false;
+}
 
-    do {
-        enum err rc = next_candidates(&c, h, z, owner, before, e);
+/* All cursors that stand at this version go on to older ones. */
+static enum err leave_version(struct blame *b, uint64_t version, struct errinfo *e)
+{
+    while (b->heap[0].next == version) {
+        enum err rc = OK;
 
-        for (size_t i = 0; i < c.n && rc == OK && b->left && versions_max; i++) {
-            struct store_version v;
-
-            before = c.list[i].version;
-            rc = store_version_get(h->store, z->id, before, &v, e);
-            if (rc || v.waiting)
-                continue;
-            versions_max--;
-            rc = blame_version(b, h, z, &v, e);
-        }
+        if (has_unknown(b, &b->heap[0]))
+            rc = cursor_move(b, &b->heap[0], version, e);
+        else
+            b->heap[0].next = 0;
         if (rc)
             return rc;
-    } while (c.n == NUMBERS_AT_ONCE && b->left && versions_max);
+        sift_down(b, 0);
+    }
+    return OK;
+}
+
+/* Through what was served, back from the newest, until each record has its version. Of each version
+ * the change is read once, and only if it may have brought a record that is still unknown. */
+static enum err blame_all(struct blame *b, uint32_t versions_max, struct errinfo *e)
+{
+    while (b->left && versions_max && b->heap[0].next) {
+        uint64_t version = b->heap[0].next;
+        struct store_version v;
+        enum err rc = store_version_get(b->h->store, b->z->id, version, &v, e);
+
+        if (rc == OK && !v.waiting) {
+            versions_max--;
+            rc = blame_version(b, &v, e);
+        }
+        if (rc || (rc = leave_version(b, version, e)))
+            return rc;
+    }
     return OK;
 }
 
@@ -218,10 +305,7 @@ static enum err load_part(struct zone **out, struct history *h, const struct sto
 enum err audit_blame(struct history *h, const struct store_zone *z, const struct audit_name *name,
                      uint32_t versions_max, blame_fn *f, void *ctx, struct errinfo *e)
 {
-    /* The SOA is in no index; it came with the newest version. */
-    bool soa =
-        name->type == RR_SOA || (name->owner && !name->type && name_eq(name->owner, z->name));
-    struct blame b = {.n = 0};
+    struct blame b = {.h = h, .z = z, .owner = name->owner};
     struct zone *content = NULL;
     struct arena arena;
     enum err rc;
@@ -235,14 +319,13 @@ enum err audit_blame(struct history *h, const struct store_zone *z, const struct
                      "which versions had to do with it");
         goto out;
     }
-    if (soa)
-        rc = blame_all(&b, h, z, NULL, 1, e);
-    if (rc == OK)
-        rc = blame_all(&b, h, z, name->owner, versions_max, e);
+    if ((rc = make_cursors(&b, e)) == OK)
+        rc = blame_all(&b, versions_max, e);
     for (size_t i = 0; rc == OK && i < b.n; i++)
         f(ctx, &b.lines[i]);
 out:
     free(b.lines);
+    free(b.heap);
     zone_unref(content);
     arena_done(&arena);
     return rc;

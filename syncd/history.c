@@ -241,6 +241,18 @@ enum err history_before(struct store_version *out, struct history *h, const stru
     return OK;
 }
 
+enum err history_diff_owner(struct changeset **out, struct history *h, const struct store_zone *z,
+                            const uint8_t *owner, const struct store_version *a,
+                            const struct store_version *b, struct errinfo *e)
+{
+    struct journal_oid from = commit_of(a);
+    struct journal_oid to = commit_of(b);
+    struct journal *j = NULL;
+    enum err rc = history_journal(&j, h, e);
+
+    return rc ? rc : journal_diff_owner(out, j, z->name, owner, &from, &to, e);
+}
+
 enum err history_diff(struct changeset **out, struct history *h, const struct store_zone *z,
                       const struct store_version *a, const struct store_version *b,
                       struct errinfo *e)

@@ -50,5 +50,11 @@ MUST_USE enum err history_before(struct store_version *out, struct history *h,
 MUST_USE enum err history_diff(struct changeset **out, struct history *h,
                                const struct store_zone *z, const struct store_version *a,
                                const struct store_version *b, struct errinfo *e);
+/* The same for one owner's records, of versions that the journal has; `a` without a commit: they
+ * are all added. */
+MUST_USE enum err history_diff_owner(struct changeset **out, struct history *h,
+                                     const struct store_zone *z, const uint8_t *owner,
+                                     const struct store_version *a, const struct store_version *b,
+                                     struct errinfo *e);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/store/store_restore.h"
+#include "syncd/commit_version.h"
 #include "syncd/restore.h"
 
 struct one {
@@ -16,38 +17,6 @@ struct one {
     uint64_t count;
     bool kind_known, held_known;
 };
-
-static enum origin_kind origin_of(const char *name)
-{
-    for (int k = ORIGIN_AXFR; k <= ORIGIN_UNDELETE; k++) {
-        if (strcmp(origin_name((enum origin_kind)k), name) == 0)
-            return (enum origin_kind)k;
-    }
-    return ORIGIN_API; /* of a newer release */
-}
-
-static void version_from(struct store_version *v, const struct journal_commit *c)
-{
-    *v = (struct store_version){.version = c->version,
-                                .seq = c->seq,
-                                .has_from = c->has_from,
-                                .from = c->from,
-                                .serial = c->to,
-                                .at = c->at,
-                                .added = c->added,
-                                .removed = c->removed,
-                                .waiting = c->waiting,
-                                .quarantined = c->quarantined,
-                                .journaled = true};
-    v->origin.kind = origin_of(c->origin);
-    (void)snprintf(v->origin.who, sizeof(v->origin.who), "%s", c->author);
-    (void)snprintf(v->origin.source, sizeof(v->origin.source), "%s", c->source);
-    (void)snprintf(v->origin.key, sizeof(v->origin.key), "%s", c->key);
-    (void)snprintf(v->origin.transport, sizeof(v->origin.transport), "%s", c->transport);
-    (void)snprintf(v->origin.reason, sizeof(v->origin.reason), "%s", c->reason);
-    memcpy(v->oid, c->commit.id, sizeof(v->oid));
-    memcpy(v->content_oid, c->content_id.id, sizeof(v->content_oid));
-}
 
 static enum err commit_of(struct one *z, const struct journal_oid *oid, struct journal_commit *c,
                           struct errinfo *e)
@@ -183,7 +152,7 @@ static enum err restore_served(struct one *z, struct errinfo *e)
 
         if (rc)
             return rc;
-        version_from(&v, &c);
+        version_of_commit(&v, &c);
         v.waiting = v.quarantined = false;
         v.records = records;
         if (z->count == 0)
@@ -278,7 +247,7 @@ static enum err restore_line(struct one *z, const struct journal_oid *tip, struc
 
         if ((rc = commit_of(z, &l.oids[i], &c, e)))
             break;
-        version_from(&v, &c);
+        version_of_commit(&v, &c);
         v.waiting = true;
         v.records = before.records + v.added;
         v.records = v.records > v.removed ? v.records - v.removed : 0;

@@ -261,13 +261,14 @@ typedef enum err store_version_all_fn(void *ctx, int64_t zone_id, const struct s
                                       struct errinfo *e);
 MUST_USE enum err store_version_all_each(struct store *s, uint64_t before, uint32_t max,
                                          store_version_all_fn *f, void *ctx, struct errinfo *e);
-/* Numbers of the zone's versions that changed records of this owner, its SOA apart; newest first,
- * below `before` (0: from the newest), at most max. Not `sure`: it may not have; its change must be
- * looked at. Cost: what is found, however long the history. */
+/* Numbers of the zone's versions that changed records of this owner and type (0: of any; the SOA's
+ * changes are not in the index); newest first, below `before` (0: from the newest), at most max.
+ * Not `sure`: it may not have; its change must be looked at. Cost: what is found, however long the
+ * history; and the changes of the owner's other types on the way. */
 typedef enum err store_touched_fn(void *ctx, uint64_t version, bool sure, struct errinfo *e);
 MUST_USE enum err store_touched_each(struct store *s, int64_t zone_id, const uint8_t *owner,
-                                     uint64_t before, uint32_t max, store_touched_fn *f, void *ctx,
-                                     struct errinfo *e);
+                                     uint16_t type, uint64_t before, uint32_t max,
+                                     store_touched_fn *f, void *ctx, struct errinfo *e);
 MUST_USE enum err store_version_get(struct store *s, int64_t zone_id, uint64_t version,
                                     struct store_version *out, struct errinfo *e);
 /* The newest version with this serial / the newest made at or before this time and not waiting /

@@ -52,6 +52,7 @@ enum stmt_id {
     ST_CHANGE_OLDEST,
     ST_CHANGE_DELETE,
     ST_VERSION_INSERT,
+    ST_VERSION_PUT,
     ST_VERSION_EACH,
     ST_VERSION_GET,
     ST_VERSION_BY_SEQ,
@@ -64,7 +65,9 @@ enum stmt_id {
     ST_VERSION_BEHIND,
     ST_VERSION_ALL,
     ST_TOUCHED_INSERT,
+    ST_TOUCHED_DELETE,
     ST_TOUCHED_EACH,
+    ST_TOUCHED_ROWS,
     ST_AUTOPRIMARY_EACH,
     ST_AUTOPRIMARY_INSERT,
     ST_AUTOPRIMARY_LIMITS,
@@ -186,6 +189,9 @@ MUST_USE enum err version_read(sqlite3_stmt *st, int first, struct store_version
                                struct errinfo *e);
 MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,
                                  struct errinfo *e);
+/* The same, or in the place of the row that is there. */
+MUST_USE enum err version_put_again(struct store *s, int64_t zone_id, const struct store_version *v,
+                                    struct errinfo *e);
 /* The one row that a statement with the parameters zone and number gives. ERR_NOT_FOUND. */
 MUST_USE enum err version_one(struct store *s, enum stmt_id id, int64_t zone_id, uint64_t param,
                               struct store_version *out, struct errinfo *e);

@@ -46,6 +46,16 @@ enum err store_restore_version(struct store *s, int64_t zone_id, const struct st
               : OK;
 }
 
+enum err store_restore_version_again(struct store *s, int64_t zone_id,
+                                     const struct store_version *v, struct errinfo *e)
+{
+    enum err rc;
+
+    if (!(rc = write_check(s, e)) && !(rc = version_put_again(s, zone_id, v, e)))
+        rc = set_oid(s, zone_id, v, e);
+    return rc ? err_wrap(rc, e, "version %llu", (unsigned long long)v->version) : OK;
+}
+
 enum err store_restore_waiting(struct store *s, int64_t zone_id, const struct store_version *v,
                                const struct changeset *cs, struct errinfo *e)
 {

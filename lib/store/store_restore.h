@@ -12,6 +12,9 @@ MUST_USE enum err store_restore_check(struct store *s, struct errinfo *e);
 /* A version with its commit; the zone's row is there (store_zone_put). */
 MUST_USE enum err store_restore_version(struct store *s, int64_t zone_id,
                                         const struct store_version *v, struct errinfo *e);
+/* In the place of the row that is there, if there is one; its rows of the index are not written. */
+MUST_USE enum err store_restore_version_again(struct store *s, int64_t zone_id,
+                                              const struct store_version *v, struct errinfo *e);
 /* The change set of a version that waits: what leads to it from the one before. */
 MUST_USE enum err store_restore_waiting(struct store *s, int64_t zone_id,
                                         const struct store_version *v, const struct changeset *cs,

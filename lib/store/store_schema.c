@@ -197,8 +197,25 @@ static const char *const step_8[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4},
-                                           {step_5}, {step_6}, {step_7}, {step_8}};
+/* `touched` by type too: an owner may have one type that changes all the time and another that
+ * never does. 0: any, as for all versions from before this column. */
+static const char *const step_9[] = {
+    "CREATE TABLE touched_9 ("
+    " zone_id INTEGER NOT NULL REFERENCES zone (id),"
+    " owner BLOB NOT NULL CHECK (length(owner) <= 255),"
+    " version INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL CHECK (kind " U32 "),"
+    " PRIMARY KEY (zone_id, owner, version, kind)"
+    ") STRICT, WITHOUT ROWID",
+    "INSERT INTO touched_9 (zone_id, owner, version, kind)"
+    " SELECT zone_id, owner, version, 0 FROM touched",
+    "DROP TABLE touched",
+    "ALTER TABLE touched_9 RENAME TO touched",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}, {step_5},
+                                           {step_6}, {step_7}, {step_8}, {step_9}};
 
 unsigned schema_count(void)
 {

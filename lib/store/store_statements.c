@@ -113,6 +113,14 @@ const char *const statement_texts[ST_COUNT] = {
         "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
         " key_name, transport, reason, added, removed, records, waiting, act, quarantined)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+    [ST_VERSION_PUT] =
+        "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
+        " key_name, transport, reason, added, removed, records, waiting, act, quarantined)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+        " ON CONFLICT (zone_id, version) DO UPDATE SET seq = ?3, from_serial = ?4, serial = ?5,"
+        " at = ?6, origin = ?7, who = ?8, source = ?9, key_name = ?10, transport = ?11,"
+        " reason = ?12, added = ?13, removed = ?14, records = ?15, waiting = ?16, act = ?17,"
+        " quarantined = ?18",
     [ST_VERSION_EACH] =
         SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version < ?2 ORDER BY v.version DESC LIMIT ?3",
     [ST_VERSION_GET] = SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version = ?2",
@@ -131,15 +139,24 @@ const char *const statement_texts[ST_COUNT] = {
                            " WHERE zone_id = ?1 AND version = ?2",
     [ST_VERSION_ALL] = "SELECT v.zone_id, " VERSION_COLUMNS
                        " FROM version v WHERE v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2",
-    [ST_TOUCHED_INSERT] = "INSERT OR IGNORE INTO touched (zone_id, owner, version)"
-                          " VALUES (?1, ?2, ?3)",
+    [ST_TOUCHED_INSERT] = "INSERT OR IGNORE INTO touched (zone_id, owner, version, kind)"
+                          " VALUES (?1, ?2, ?3, ?4)",
+    [ST_TOUCHED_DELETE] = "DELETE FROM touched"
+                          " WHERE zone_id = ?1 AND owner = ?2 AND version = ?3 AND kind = ?4",
+    /* ?5 to ?6 are the kinds; both parts walk the primary key backwards and end early. */
     [ST_TOUCHED_EACH] =
-        "SELECT version, sure FROM ("
-        "SELECT * FROM (SELECT version, 1 AS sure FROM touched WHERE zone_id = ?1 AND owner = ?2"
-        " AND version < ?3 ORDER BY version DESC LIMIT ?4)"
+        "SELECT version, max(sure) FROM ("
+        "SELECT * FROM (SELECT version, max(kind BETWEEN ?5 AND ?6) AS sure FROM touched"
+        " WHERE zone_id = ?1 AND owner = ?2 AND version < ?3"
+        " AND (kind BETWEEN ?5 AND ?6 OR kind = 0)"
+        " GROUP BY version ORDER BY version DESC LIMIT ?4)"
         " UNION ALL SELECT * FROM (SELECT version, 0 AS sure FROM touched WHERE zone_id = ?1"
         " AND owner = x'' AND version < ?3 ORDER BY version DESC LIMIT ?4))"
-        " ORDER BY version DESC LIMIT ?4",
+        " GROUP BY version ORDER BY version DESC LIMIT ?4",
+    [ST_TOUCHED_ROWS] =
+        "SELECT owner, version, kind, EXISTS (SELECT 1 FROM version v"
+        " WHERE v.zone_id = ?1 AND v.version = t.version) FROM touched t"
+        " WHERE zone_id = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY owner, version, kind",
     [ST_VERSION_BEHIND] = "SELECT count(*), (SELECT at FROM version WHERE seq > ?1 ORDER BY seq"
                           " LIMIT 1) FROM version WHERE seq > ?1",
 

@@ -82,13 +82,13 @@ enum err version_read(sqlite3_stmt *st, int first, struct store_version *out, st
     return OK;
 }
 
-enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,
-                        struct errinfo *e)
+static enum err put_row(struct store *s, enum stmt_id id, int64_t zone_id,
+                        const struct store_version *v, struct errinfo *e)
 {
     sqlite3_stmt *st = NULL;
     enum err rc;
 
-    if ((rc = stmt_start(&st, s, ST_VERSION_INSERT, e)))
+    if ((rc = stmt_start(&st, s, id, e)))
         return rc;
     bind_i64(st, 1, zone_id);
     bind_u64(st, 2, v->version);
@@ -109,8 +109,20 @@ enum err version_insert(struct store *s, int64_t zone_id, const struct store_ver
     bind_i64(st, 17, act_of(v->origin.kind));
     bind_i64(st, 18, v->quarantined);
     rc = stmt_run(s, st, NULL, e);
-    stmt_end(s, ST_VERSION_INSERT, st);
+    stmt_end(s, id, st);
     return rc;
+}
+
+enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,
+                        struct errinfo *e)
+{
+    return put_row(s, ST_VERSION_INSERT, zone_id, v, e);
+}
+
+enum err version_put_again(struct store *s, int64_t zone_id, const struct store_version *v,
+                           struct errinfo *e)
+{
+    return put_row(s, ST_VERSION_PUT, zone_id, v, e);
 }
 
 enum err store_versions_behind(struct store *s, uint64_t seq, uint64_t *n, struct wall *since,

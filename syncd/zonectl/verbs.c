@@ -526,6 +526,8 @@ static const struct verb table[] = {
     {"journal key list", "", 0, 0, "the keys that sign the history, and did", run_journal_key_list},
     {"journal key export", "", 0, 0, "their public halves, for git's gpg.ssh.allowedSignersFile",
      run_journal_key_export},
+    {"journal reindex", "[ZONE...] [--dry-run]", 0, 1000000,
+     "make the index behind log and blame anew from the history", run_journal_reindex},
     {"journal verify", "[--since TIME]", 0, 0, "as verify", run_verify},
     {"verify", "[--since TIME]", 0, 0, "check that store, journal, signatures and authd agree",
      run_verify},

@@ -124,6 +124,7 @@ int run_catalog_approve(const struct call *c);
 
 int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
+int run_journal_reindex(const struct call *c);                      /* reindex.c */
 int run_journal_restore(const struct call *c);                      /* restore.c */
 void print_remotes_short(const struct call *c, const json_t *list); /* for status */
 

@@ -239,6 +239,31 @@ static void test_two_nodes(void **state)
 
 /* ---- Differences ---- */
 
+static size_t count_of(const struct rr_list *l, const uint8_t *owner)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        n += name_eq(l->rrs[i].owner, owner);
+    return n;
+}
+
+/* For an owner the same as for all, and nothing else. */
+static void diff_of_owner_is(const struct chain *c, unsigned a, unsigned b, const uint8_t *owner,
+                             const struct changeset *all)
+{
+    struct changeset *got = NULL;
+    struct errinfo e = {0};
+
+    must(journal_diff_owner(&got, j, zone_apex(c->zones[a]), owner, &c->entries[a].commit,
+                            &c->entries[b].commit, &e),
+         &e);
+    assert_int_equal(got->added.n, count_of(&all->added, owner));
+    assert_int_equal(got->removed.n, count_of(&all->removed, owner));
+    assert_int_equal(count_of(&got->added, owner), got->added.n);
+    changeset_free(got);
+}
+
 static void diff_is(const struct chain *c, unsigned a, unsigned b)
 {
     struct changeset *got = NULL;
@@ -261,6 +286,11 @@ static void diff_is(const struct chain *c, unsigned a, unsigned b)
     assert_int_equal(got->removed.n, want->removed.n);
     assert_int_equal(got->from.v, 100 + a);
     assert_int_equal(got->to.v, 100 + b);
+    for (size_t i = 0; i < want->added.n && i < 20; i++)
+        diff_of_owner_is(c, a, b, want->added.rrs[i].owner, want);
+    for (size_t i = 0; i < want->removed.n && i < 20; i++)
+        diff_of_owner_is(c, a, b, want->removed.rrs[i].owner, want);
+    diff_of_owner_is(c, a, b, (const uint8_t *)"\5never\3org", want);
     buf_free(&x);
     buf_free(&y);
     changeset_free(got);

@@ -75,14 +75,21 @@ static enum err on_found(void *ctx, uint64_t version, bool sure, struct errinfo 
     return OK;
 }
 
-static struct found of(struct setup *t, const char *name, uint64_t before, uint32_t max)
+static struct found of_type(struct setup *t, const char *name, uint16_t type, uint64_t before,
+                            uint32_t max)
 {
     uint8_t owner[NAME_MAX_OCTETS];
     struct found f = {.n = 0};
 
     name_of(owner, name);
-    assert_int_equal(store_touched_each(t->s, t->z.id, owner, before, max, on_found, &f, &e), OK);
+    assert_int_equal(store_touched_each(t->s, t->z.id, owner, type, before, max, on_found, &f, &e),
+                     OK);
     return f;
+}
+
+static struct found of(struct setup *t, const char *name, uint64_t before, uint32_t max)
+{
+    return of_type(t, name, 0, before, max);
 }
 
 static void test_each_owner_has_its_versions(void **state)
@@ -104,6 +111,19 @@ static void test_each_owner_has_its_versions(void **state)
     assert_int_equal(of(t, "h0000007.example.com.", 0, 1).n, 1);
     f = of(t, "h0000009.example.com.", 0, 10);
     assert_int_equal(f.n, 1); /* the first version, which may have brought anything */
+}
+
+static void test_each_type_has_its_versions(void **state)
+{
+    struct setup *t = *state;
+    struct found f;
+
+    step(t, -1);
+    step(t, 7);
+    assert_int_equal(of_type(t, "h0000007.example.com.", RR_A, 0, 10).n, 2);
+    f = of_type(t, "h0000007.example.com.", RR_TXT, 0, 10);
+    assert_int_equal(f.n, 1); /* the first, which may have brought anything */
+    assert_false(f.sure[0]);
 }
 
 static void test_the_soa_does_not_count(void **state)
@@ -138,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_owner_has_its_versions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_type_has_its_versions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_soa_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_large_change_is_one_row, setup, teardown),
     };
