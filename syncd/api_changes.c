@@ -56,32 +56,6 @@ static json_t *json_change(const struct changeset *cs)
                      api_json_records(&cs->added));
 }
 
-void api_get_diff(struct api_request *r)
-{
-    struct history h = {0};
-    struct store_zone row;
-    struct store_version a;
-    struct store_version b;
-    struct changeset *cs = NULL;
-    const char *from = api_arg(r, "from");
-    const char *to = api_arg(r, "to");
-
-    if (!from[0]) {
-        r->rc = err_set(ERR_FORMAT, &r->error, "'from' is missing: which version?");
-        return;
-    }
-    if ((r->rc = api_history(&h, &row, r)) == OK &&
-        (r->rc = history_find(&a, &h, &row, from, r->now, &r->error)) == OK &&
-        (r->rc = history_find(&b, &h, &row, to[0] ? to : "current", r->now, &r->error)) == OK &&
-        (r->rc = history_diff(&cs, &h, &row, &a, &b, &r->error)) == OK) {
-        r->result = json_change(cs);
-        (void)json_object_set_new(r->result, "from", api_json_version(&row, &a));
-        (void)json_object_set_new(r->result, "to", api_json_version(&row, &b));
-    }
-    changeset_free(cs);
-    history_close(&h);
-}
-
 void api_get_export(struct api_request *r)
 {
     struct history h = {0};

@@ -32,7 +32,8 @@ static const struct api_route routes[] = {
     {EVHTTP_REQ_GET, BASE "/ids", API_POOL, false, api_get_ids, NULL,
      "The same of all zones that are served. Query: compute."},
     {EVHTTP_REQ_GET, BASE "/zones/{}/diff", API_POOL, false, api_get_diff, NULL,
-     "Records that differ between two versions. Query: from, to."},
+     "What differs between two versions. Query: from, to, format (json, or git: text as git shows "
+     "it)."},
     {EVHTTP_REQ_GET, BASE "/zones/{}/export", API_POOL, false, api_get_export, NULL,
      "A version as a zone file. Query: version (default: current)."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/rollback", API_POOL, false, api_post_rollback, NULL,

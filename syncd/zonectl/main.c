@@ -42,6 +42,7 @@ enum {
     OPT_USER,
     OPT_NAME,
     OPT_TYPE,
+    OPT_GIT,
     OPT_ACTIONS,
     OPT_ACTION
 };
@@ -79,6 +80,7 @@ static const struct option long_options[] = {
     {"user", required_argument, NULL, OPT_USER},
     {"name", required_argument, NULL, OPT_NAME},
     {"type", required_argument, NULL, OPT_TYPE},
+    {"git", no_argument, NULL, OPT_GIT},
     {"actions", no_argument, NULL, OPT_ACTIONS},
     {"action", required_argument, NULL, OPT_ACTION},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -141,6 +143,7 @@ static const struct {
       {OPT_COMPUTE, offsetof(struct options, compute)},
       {OPT_RECORDS, offsetof(struct options, records)},
       {OPT_ALL, offsetof(struct options, all)},
+      {OPT_GIT, offsetof(struct options, git)},
       {OPT_ACTIONS, offsetof(struct options, actions)},
       {OPT_YES, offsetof(struct options, yes)},
       {OPT_FORCE, offsetof(struct options, force)},

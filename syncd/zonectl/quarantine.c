@@ -1,4 +1,4 @@
-/* zonectl quarantine list, show, diff, approve, reject. */
+/* zonectl quarantine list, show, approve, reject. */
 #include <stdlib.h>
 
 #include "lib/base/mem.h"
@@ -53,15 +53,6 @@ int run_quarantine_list(const struct call *c)
     return code;
 }
 
-static char *with_versions(const struct call *c, const char *rest)
-{
-    char *path = verb_path("zones", c->args[0], rest);
-
-    verb_query_add(&path, "from", "current");
-    verb_query_add(&path, "to", "quarantined");
-    return path;
-}
-
 int run_quarantine_show(const struct call *c)
 {
     struct reply r = {0};
@@ -72,17 +63,6 @@ int run_quarantine_show(const struct call *c)
     code = verb_request(&r, c, "GET", path, NULL);
     if (code == EXIT_DONE)
         (void)fwrite(r.body.data, 1, r.body.len, stdout);
-    reply_free(&r);
-    return code;
-}
-
-int run_quarantine_diff(const struct call *c)
-{
-    struct reply r = {0};
-    int code = verb_request(&r, c, "GET", with_versions(c, "/diff"), NULL);
-
-    if (code == EXIT_DONE && !verb_print_json(c, &r))
-        verb_print_change(c, r.json);
     reply_free(&r);
     return code;
 }

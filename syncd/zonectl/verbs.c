@@ -261,23 +261,6 @@ static int run_retransfer(const struct call *c)
     return run_ask_primaries(c, "/axfr-retrieve");
 }
 
-static int run_diff(const struct call *c)
-{
-    struct reply r;
-    char *path = verb_path("zones", c->args[0], "/diff");
-    int code;
-
-    verb_query_add(&path, "from", c->args[1]);
-    verb_query_add(&path, "to", c->arg_count > 2 ? c->args[2] : NULL);
-    code = verb_request(&r, c, "GET", path, NULL);
-    if (code != EXIT_DONE)
-        return code;
-    if (!verb_print_json(c, &r))
-        verb_print_change(c, r.json);
-    reply_free(&r);
-    return EXIT_DONE;
-}
-
 static int run_show(const struct call *c)
 {
     struct reply r;
@@ -475,7 +458,7 @@ static const struct verb table[] = {
     {"compare", "NODE NODE... [--zone ZONE] [--key NAME] [--compute] [--records]", 2, 1000,
      "do these nodes serve the same? A node is a run-dir, a control socket or an address",
      run_compare},
-    {"diff", "ZONE A [B]", 2, 3, "records that differ from version A to B (or current)", run_diff},
+    {"diff", "ZONE A [B] [--git]", 2, 3, "what differs from version A to B (or current)", run_diff},
     {"show", "ZONE[@VERSION]", 1, 1, "a version as a zone file", run_show},
     {"rollback", "ZONE --to VERSION [--reason TEXT] [--force] [--dry-run]", 1, 1,
      "serve an old version", run_rollback},
@@ -487,7 +470,7 @@ static const struct verb table[] = {
      run_release},
     {"quarantine list", "", 0, 0, "versions that a guard did not let through", run_quarantine_list},
     {"quarantine show", "ZONE", 1, 1, "such a version as a zone file", run_quarantine_show},
-    {"quarantine diff", "ZONE", 1, 1, "what differs in it from what is served",
+    {"quarantine diff", "ZONE [--git]", 1, 1, "what differs in it from what is served",
      run_quarantine_diff},
     {"quarantine approve", "ZONE [--reason TEXT] [--dry-run]", 1, 1, "serve it",
      run_quarantine_approve},

@@ -36,6 +36,7 @@ struct options {
     bool all, yes; /* of a fleet rollback, as the next line's */
     const char *catalog, *match, *pace;
     const char *since, *until, *origin, *user, *name, *type; /* of a log */
+    bool git;                                                /* of a diff */
     bool actions;                                            /* ... of what operators did */
     const char *action;
 };
@@ -132,9 +133,13 @@ void print_remotes_short(const struct call *c, const json_t *list); /* for statu
 
 int run_quarantine_list(const struct call *c);
 int run_quarantine_show(const struct call *c);
-int run_quarantine_diff(const struct call *c);
 int run_quarantine_approve(const struct call *c);
 int run_quarantine_reject(const struct call *c);
+
+/* ---- diff.c ---- */
+
+int run_diff(const struct call *c);
+int run_quarantine_diff(const struct call *c);
 
 /* ---- audit.c ---- */
 
