@@ -1,38 +1,12 @@
-/* The low-level SHA-1 calls work on the stack; the ones that replace them allocate and look the
- * algorithm up, which costs more than the hash itself. */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "authd/answer_nsec3.h"
 
 #include <string.h>
 
-#include <openssl/sha.h>
-
 #include "lib/zone/zone_look.h"
 
-#define ALGORITHM_SHA1 1
 #define STRANGERS_MAX 64 /* NSEC3s of other chains that are passed over in search of ours */
 
 /* ---- Parameters ---- */
-
-/* NSEC3 and NSEC3PARAM begin alike: algorithm, flags, iterations, salt. */
-static bool params_read(struct nsec3_params *out, uint8_t *flags, const uint8_t *rdata,
-                        uint16_t len)
-{
-    struct reader r = reader_of(rdata, len);
-    uint8_t algorithm = read_u8(&r);
-
-    *flags = read_u8(&r);
-    out->iterations = read_u16(&r);
-    out->salt_len = read_u8(&r);
-    out->salt = read_bytes(&r, out->salt_len);
-    return !r.failed && algorithm == ALGORITHM_SHA1;
-}
-
-static bool params_eq(const struct nsec3_params *a, const struct nsec3_params *b)
-{
-    return a->iterations == b->iterations && a->salt_len == b->salt_len &&
-           memcmp(a->salt, b->salt, a->salt_len) == 0;
-}
 
 /* True if the node has an NSEC3 of this chain, right below the apex. */
 static bool in_chain(const struct node *n, const struct nsec3_params *p)
@@ -49,7 +23,7 @@ static bool in_chain(const struct node *n, const struct nsec3_params *p)
         return false;
     rrset_iter_init(&it, &s);
     while (rrset_next(&it, &rdata, &len)) {
-        if (params_read(&own, &flags, rdata, len) && params_eq(&own, p))
+        if (nsec3_params_read(&own, &flags, rdata, len) && nsec3_params_eq(&own, p))
             return true;
     }
     return false;
@@ -73,7 +47,7 @@ enum nsec3_use nsec3_params_of(struct nsec3_params *out, const struct zone *z)
     choice = s.count > 1 || node_rrset(apex, RR_NSEC, &nsec);
     rrset_iter_init(&it, &s);
     while (use != NSEC3_USABLE && rrset_next(&it, &rdata, &len)) {
-        if (!params_read(&p, &flags, rdata, len) || flags != 0)
+        if (!nsec3_params_read(&p, &flags, rdata, len) || flags != 0)
             continue;
         if (p.iterations > NSEC3_ITERATIONS_MAX) {
             use = NSEC3_COSTLY;
@@ -87,35 +61,6 @@ enum nsec3_use nsec3_params_of(struct nsec3_params *out, const struct zone *z)
 
 /* ---- Hashes ---- */
 
-void nsec3_hash(uint8_t out[NSEC3_HASH_OCTETS], const struct nsec3_params *p, const uint8_t *name)
-{
-    uint8_t folded[NAME_MAX_OCTETS];
-    const uint8_t *in = folded;
-    size_t len = name_fold(folded, name);
-    SHA_CTX sha;
-
-    for (unsigned i = 0; i <= p->iterations; i++) {
-        (void)SHA1_Init(&sha);
-        (void)SHA1_Update(&sha, in, len);
-        (void)SHA1_Update(&sha, p->salt, p->salt_len);
-        (void)SHA1_Final(out, &sha);
-        in = out;
-        len = NSEC3_HASH_OCTETS;
-    }
-}
-
-/* Five octets make eight digits; lower case, as owners in a zone are. */
-static void label_of(uint8_t label[NSEC3_LABEL_OCTETS], const uint8_t hash[NSEC3_HASH_OCTETS])
-{
-    for (size_t i = 0; i < NSEC3_HASH_OCTETS / 5; i++) {
-        uint64_t group = (uint64_t)hash[5 * i] << 32 | get_u32(hash + 5 * i + 1);
-
-        for (size_t k = 0; k < 8; k++)
-            label[8 * i + k] =
-                (uint8_t) "0123456789abcdefghijklmnopqrstuv"[group >> (35 - 5 * k) & 31];
-    }
-}
-
 /* The owner that the NSEC3 of `name` has; false if the apex leaves no room for it. */
 static bool hashed_owner(uint8_t out[NAME_MAX_OCTETS], const struct zone *z,
                          const struct nsec3_params *p, const uint8_t *name)
@@ -127,7 +72,7 @@ static bool hashed_owner(uint8_t out[NAME_MAX_OCTETS], const struct zone *z,
         return false;
     nsec3_hash(hash, p, name);
     out[0] = NSEC3_LABEL_OCTETS;
-    label_of(out + 1, hash);
+    nsec3_label(out + 1, hash);
     (void)name_copy(out + 1 + NSEC3_LABEL_OCTETS, apex);
     return true;
 }

@@ -2,17 +2,8 @@
 #ifndef ZL_AUTHD_ANSWER_NSEC3_H
 #define ZL_AUTHD_ANSWER_NSEC3_H
 
+#include "lib/dns/nsec3.h"
 #include "lib/zone/zone.h"
-
-#define NSEC3_ITERATIONS_MAX 50 /* RFC 9276 3.2: more are work for nothing */
-#define NSEC3_HASH_OCTETS 20    /* SHA-1, the only algorithm there is */
-#define NSEC3_LABEL_OCTETS 32
-
-struct nsec3_params {
-    const uint8_t *salt; /* lent by the zone */
-    uint16_t iterations;
-    uint8_t salt_len;
-};
 
 enum nsec3_use {
     NSEC3_NONE,   /* the zone has no NSEC3PARAM that we can use */
@@ -23,9 +14,6 @@ enum nsec3_use {
 /* The parameters to answer with (RFC 5155 7.3): NSEC3PARAM without flags, with a chain that starts
  * at the apex if there is a choice. */
 enum nsec3_use nsec3_params_of(struct nsec3_params *out, const struct zone *z);
-
-/* RFC 5155 5; the name in any case. */
-void nsec3_hash(uint8_t out[NSEC3_HASH_OCTETS], const struct nsec3_params *p, const uint8_t *name);
 
 /* The NSEC3 whose owner is the hash of `name`. */
 bool nsec3_match(const struct zone *z, const struct nsec3_params *p, const uint8_t *name,
