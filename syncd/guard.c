@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/dns/anchor.h"
 #include "lib/zone/zone_digest.h"
+#include "lib/zone/zone_dnssec.h"
 
 static void __attribute__((format(printf, 3, 4)))
 find(struct guard_verdict *v, enum config_guard what, const char *fmt, ...)
@@ -92,12 +94,96 @@ static void judge_digest(struct guard_verdict *v, const struct config_guards *g,
     find(v, CONFIG_QUARANTINE, "%s", why);
 }
 
-void guard_judge(struct guard_verdict *out, const struct config_guards *g,
+/* ---- DNSSEC ---- */
+
+#define ANCHORS_MAX 16
+
+struct anchors {
+    struct zone_dnssec_anchor list[ANCHORS_MAX];
+    size_t n;
+    struct buf rdata;
+};
+
+/* Those of this zone. */
+static void take_anchors(struct anchors *a, const struct config_guards *g, const struct zone *z)
+{
+    size_t at[ANCHORS_MAX + 1] = {0};
+    uint8_t owner[NAME_MAX_OCTETS];
+
+    for (size_t i = 0; i < g->anchor_count && a->n < ANCHORS_MAX; i++) {
+        struct zone_dnssec_anchor *x = &a->list[a->n];
+
+        if (anchor_from_text(owner, &x->type, &a->rdata, g->anchors[i], NULL) != OK)
+            continue; /* config_check has refused it already */
+        if (!name_eq(owner, zone_apex(z))) {
+            a->rdata.len = at[a->n];
+            continue;
+        }
+        at[++a->n] = a->rdata.len;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        a->list[i].rdata = a->rdata.data + at[i];
+        a->list[i].len = (uint16_t)(at[i + 1] - at[i]);
+    }
+}
+
+static void say_dnssec(struct guard_verdict *v, const struct config_guards *g,
+                       const struct zone *served, const struct anchors *a,
+                       const struct zone_dnssec_report *r)
+{
+    bool required = g->dnssec == CONFIG_DNSSEC_REQUIRED || a->n > 0;
+
+    switch (r->result) {
+    case ZONE_DNSSEC_OK:
+        v->sound = true;
+        v->until = r->until;
+        break;
+    case ZONE_DNSSEC_BOGUS:
+        find(v, CONFIG_QUARANTINE, "%s", r->reason);
+        break;
+    case ZONE_DNSSEC_UNCHECKED:
+        find(v, required ? CONFIG_QUARANTINE : CONFIG_ALERT, "%s", r->reason);
+        break;
+    case ZONE_DNSSEC_UNSIGNED:
+        if (served && zone_is_signed(served))
+            find(v, CONFIG_QUARANTINE, "it is not signed any more");
+        else if (required)
+            find(v, CONFIG_QUARANTINE, "it is not signed");
+        break;
+    }
+}
+
+static void judge_dnssec(struct guard_verdict *v, const struct guard_spec *s,
+                         const struct zone *served, const struct zone *next,
+                         const struct changeset *changes)
+{
+    struct anchors a = {.n = 0};
+    struct zone_dnssec_spec spec = {
+        .now = s->now, .life_s = s->guards->dnssec_life_s, .threads = s->threads};
+    struct zone_dnssec_report r;
+
+    if (s->guards->dnssec == CONFIG_DNSSEC_OFF)
+        return;
+    take_anchors(&a, s->guards, next);
+    spec.anchors = a.list;
+    spec.anchor_count = a.n;
+    if (served && s->sound)
+        zone_dnssec_check_change(&r, served, s->until, next, changes, &spec);
+    else
+        zone_dnssec_check(&r, next, &spec);
+    say_dnssec(v, s->guards, served, &a, &r);
+    buf_free(&a.rdata);
+}
+
+void guard_judge(struct guard_verdict *out, const struct guard_spec *spec,
                  const struct zone *served, const struct zone *next,
                  const struct changeset *changes)
 {
+    const struct config_guards *g = spec->guards;
+
     *out = (struct guard_verdict){.quarantine = false};
     judge_digest(out, g, next);
+    judge_dnssec(out, spec, served, next, changes);
     if (!served)
         return;
     judge_size(out, g, served, next);

@@ -215,6 +215,8 @@ static void on_version_done(void *ctx, struct commit_job *job)
             log_guard(z, w, job);
         else
             log_version(z, w, job);
+        if (job->kind == COMMIT_CHANGE && !w->revive && w->sound)
+            z->sound = (struct soundness){job->row.seq, w->sound_until};
         if (job->kind == COMMIT_CHANGE && w->facts.sequences > 0 && w->replicator->ops.keep)
             w->replicator->ops.keep(w->replicator->ops.ctx, job->new_zone, job->row.seq);
         if (job->kind == COMMIT_CHANGE && !w->revive && replicate_catalog_of(z))
@@ -280,6 +282,8 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     w->report = result->report;
     w->facts = replicate_facts(result);
     w->duplicates = result->duplicates;
+    w->sound = result->guard.sound;
+    w->sound_until = result->guard.until;
     z->committing = true;
     z->commit = w;
     if (result->report.outcome == TRANSFER_SAME) {

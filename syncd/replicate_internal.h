@@ -45,6 +45,7 @@ struct zone_entry {
     struct refresh refresh;
     struct refresh_plan plan;
     void *probe, *transfer;     /* handles of what runs */
+    struct soundness sound;     /* the newest version that was */
     bool committing;            /* a transfer's result is on its way to the store ... */
     struct commit_wait *commit; /* ... for the present schedule, if this is there */
 
@@ -112,7 +113,9 @@ struct commit_wait {
     struct transfer_report report; /* of the transfer that this commits */
     struct transfer_facts facts;
     uint64_t duplicates;
-    bool revive; /* the second step for a held zone that had expired */
+    bool sound;              /* by DNSSEC, ... */
+    struct wall sound_until; /* ... with signatures that are good so long */
+    bool revive;             /* the second step for a held zone that had expired */
 };
 
 struct replicator {

@@ -433,7 +433,9 @@ static void start_transfer(struct zone_entry *z)
                               .catalog = replicate_catalog_of(z) != NULL,
                               .guards = z->config->guards,
                               .command = z->config->command.arg_count ? &z->config->command : NULL,
-                              .config = r->config};
+                              .config = r->config,
+                              .guard_threads = c->pool_threads,
+                              .sound = z->sound};
 
     (void)name_copy(spec.zone, z->row.name);
     spec.has_newest = replicate_newest(z, &spec.newest);

@@ -74,7 +74,7 @@ static void xfrin_free(struct xfrin *x)
     tsig_key_unref(x->spec.key);
     tls_peer_unref(x->spec.tls);
     guard_check_cancel(x->check);
-    if (x->spec.command)
+    if (x->spec.config)
         config_unref(x->spec.config);
     free(x);
 }
@@ -212,6 +212,7 @@ static void received_all(struct xfrin *x)
         return;
     }
     x->in_pool = true;
+    x->spec.now = clock_wall(loop_clock(x->loop));
     x->events.received(x->ctx);
     loop_work(x->loop, on_pool_work, on_pool_done, x);
 }
@@ -446,7 +447,7 @@ struct xfrin *xfrin_start(struct loop *loop, const struct xfrin_spec *spec,
         x->spec.key = tsig_key_ref(spec->key);
     if (spec->tls)
         x->spec.tls = tls_peer_ref(spec->tls);
-    if (spec->command)
+    if (spec->config)
         x->spec.config = config_ref(spec->config);
     x->events = *events;
     x->ctx = ctx;

@@ -30,6 +30,12 @@
 #include "syncd/xfrin_stream.h"
 #include "syncd/zone_cache.h"
 
+/* A version that was found whole by DNSSEC, and until when its signatures are good. */
+struct soundness {
+    uint64_t seq; /* of its change; 0: none */
+    struct wall until;
+};
+
 struct xfrin_spec {
     uint8_t zone[NAME_MAX_OCTETS];
     struct addr address;
@@ -40,11 +46,14 @@ struct xfrin_spec {
     uint32_t idle_ms; /* without an octet */
     uint32_t max_s;   /* in all */
     struct zone_limits limits;
-    bool catalog; /* a catalog zone: a broken one is refused */
-    struct config_guards guards;
-    const struct config_command *command; /* the last guard; NULL: none. Lent from ... */
-    struct config *config;                /* ... this, to which a reference is taken then */
-    struct guard_commands *commands;      /* lent; what runs it */
+    bool catalog;                         /* a catalog zone: a broken one is refused */
+    struct config_guards guards;          /* what they point to, and ... */
+    const struct config_command *command; /* ... the last guard (NULL: none) are lent from ... */
+    struct config *config;                /* ... this, to which a reference is taken; or NULL */
+    unsigned guard_threads;
+    struct soundness sound;          /* of what is served, as far as it is known */
+    struct wall now;                 /* when guards judge; set by xfrin itself */
+    struct guard_commands *commands; /* lent; what runs it */
 
     struct store_readers *readers; /* lent */
     bool any_serial;               /* take any serial, and the same one with other content */

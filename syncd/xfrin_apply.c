@@ -128,9 +128,15 @@ static enum err refuse(struct xfrin_result *out, const struct xfrin_spec *spec, 
 /* While the zone is held, each version waits for an operator anyway. */
 static enum err guard(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
 {
+    struct guard_spec g = {.guards = &spec->guards,
+                           .now = spec->now,
+                           .threads = spec->guard_threads,
+                           .sound = spec->sound.seq && spec->sound.seq == out->row.seq,
+                           .until = spec->sound.until};
+
     if (out->report.outcome != TRANSFER_NEW || out->row.held)
         return OK;
-    guard_judge(&out->guard, &spec->guards, out->old_zone, out->new_zone, out->changes);
+    guard_judge(&out->guard, &g, out->old_zone, out->new_zone, out->changes);
     return out->guard.quarantine ? refuse(out, spec, e) : OK;
 }
 

@@ -72,6 +72,13 @@ enum config_zonemd {
     CONFIG_ZONEMD_REQUIRED,   /* and it must be there */
 };
 
+/* Whether the signatures in a zone, and its chains of NSEC or NSEC3, are looked at. */
+enum config_dnssec {
+    CONFIG_DNSSEC_OFF,
+    CONFIG_DNSSEC_IF_SIGNED, /* they must be right if it is signed, and it must stay signed */
+    CONFIG_DNSSEC_REQUIRED,  /* and it must be signed */
+};
+
 /* Guards on new versions that come from primaries; 0: off. */
 struct config_guards {
     uint32_t shrink_percent, shrink_records; /* less by more than both of these that are given */
@@ -79,6 +86,10 @@ struct config_guards {
     uint32_t serial_jump; /* further ahead than this */
     enum config_guard apex_ns;
     enum config_zonemd zonemd;
+    enum config_dnssec dnssec;
+    uint32_t dnssec_life_s; /* signatures must be good for so much longer */
+    char **anchors;         /* lines of zone files: DS, DNSKEY; of any zones */
+    size_t anchor_count;
 };
 
 #define CONFIG_COMMAND_MAX 1000 /* octets of config_command_text */

@@ -92,6 +92,30 @@
          NONE,                                                                                     \
          "A new version whose digest (ZONEMD, RFC 8976) is wrong is quarantined: off, if-present " \
          "or required. A first version is refused."},                                              \
+        {section,                                                                                  \
+         "guard-dnssec",                                                                           \
+         ITEM_TEXT,                                                                                \
+         0,                                                                                        \
+         0,                                                                                        \
+         "off",                                                                                    \
+         NONE,                                                                                     \
+         "A new version that a validator would not believe (a signature missing, wrong or not in " \
+         "force, a chain of NSEC or NSEC3 broken, no signatures any more) is quarantined: off, "   \
+         "if-signed or required. A first version is refused."},                                    \
+        {section,      "guard-dnssec-life",                                                        \
+         ITEM_SECONDS, 0,                                                                          \
+         366 * DAY,    "0",                                                                        \
+         NONE,         "For so long from now on its signatures must be good."},                    \
+        {section,                                                                                  \
+         "guard-dnssec-anchor",                                                                    \
+         ITEM_NAMES,                                                                               \
+         0,                                                                                        \
+         0,                                                                                        \
+         "",                                                                                       \
+         NONE,                                                                                     \
+         "What must vouch for its keys: DS or DNSKEY records, each as a line of a zone file. A "   \
+         "zone with one must be signed; those of other names are for other zones. Empty: its own " \
+         "keys do."},                                                                              \
     {                                                                                              \
         section, "guard-apex-ns", ITEM_TEXT, 0, 0, "ignore", NONE,                                 \
             "When the NS records of the zone's own name change: ignore, alert (a warning in the "  \

@@ -254,6 +254,7 @@ static enum err take_guards(struct config_guards *g, const struct config *c, cfg
 {
     const char *apex_ns = cfg_getstr(sec, "guard-apex-ns");
     const char *zonemd = cfg_getstr(sec, "guard-zonemd");
+    const char *dnssec = cfg_getstr(sec, "guard-dnssec");
 
     g->shrink_percent = config_number_of(sec, "guard-shrink-percent");
     g->shrink_records = config_number_of(sec, "guard-shrink-records");
@@ -272,6 +273,17 @@ static enum err take_guards(struct config_guards *g, const struct config *c, cfg
         g->zonemd = CONFIG_ZONEMD_REQUIRED;
     else if (strcmp(zonemd, "off") != 0)
         return config_fail_at(c, sec, e, "guard-zonemd should be off, if-present or required");
+    g->dnssec_life_s = config_number_of(sec, "guard-dnssec-life");
+    config_take_texts(&g->anchors, &g->anchor_count, sec, "guard-dnssec-anchor");
+    if (strcmp(dnssec, "if-signed") == 0)
+        g->dnssec = CONFIG_DNSSEC_IF_SIGNED;
+    else if (strcmp(dnssec, "required") == 0)
+        g->dnssec = CONFIG_DNSSEC_REQUIRED;
+    else if (strcmp(dnssec, "off") != 0)
+        return config_fail_at(c, sec, e, "guard-dnssec should be off, if-signed or required");
+    if (g->dnssec == CONFIG_DNSSEC_OFF && (g->anchor_count || g->dnssec_life_s))
+        return config_fail_at(c, sec, e,
+                              "guard-dnssec-life and guard-dnssec-anchor need guard-dnssec");
     return OK;
 }
 
@@ -426,6 +438,7 @@ void config_zone_done(struct config_zone *z)
     free(z->updates);
     free(z->catalog_group);
     config_command_done(&z->command);
+    config_free_texts(z->guards.anchors, z->guards.anchor_count);
 }
 
 void config_free_texts(char **texts, size_t n)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/dns/anchor.h"
 #include "lib/dns/rr.h"
 #include "lib/dns/tsig.h"
 
@@ -140,6 +141,47 @@ static enum err check_producers(const struct config *c, struct errinfo *e)
     return OK;
 }
 
+/* `own`: the name of a section for one zone; NULL: for many. */
+static enum err check_anchors(const struct config *c, const char *section, const char *title,
+                              const struct config_zone *z, const char *own, struct errinfo *e)
+{
+    for (size_t i = 0; i < z->guards.anchor_count; i++) {
+        uint8_t owner[NAME_MAX_OCTETS], name[NAME_MAX_OCTETS];
+        struct buf rdata = BUF_INIT;
+        uint16_t type;
+        enum err rc = anchor_from_text(owner, &type, &rdata, z->guards.anchors[i], e);
+
+        buf_free(&rdata);
+        if (rc == OK && own && name_from_text(name, own, strlen(own), NULL, NULL) == OK &&
+            !name_eq(owner, name))
+            rc = err_set(ERR_FORMAT, e, "it is another zone's");
+        if (rc)
+            return err_wrap(rc, e, "%s:%d: %s '%s': guard-dnssec-anchor '%s'", c->path, z->line,
+                            section, title, z->guards.anchors[i]);
+    }
+    return OK;
+}
+
+static enum err check_all_anchors(const struct config *c, struct errinfo *e)
+{
+    enum err rc = OK;
+
+    for (size_t i = 0; rc == OK && i < c->zone_count; i++) {
+        const struct config_zone *z = &c->zones[i];
+
+        rc = check_anchors(c, z->catalog ? "catalog" : "zone", z->name, z,
+                           z->catalog ? NULL : z->name, e);
+    }
+    for (size_t i = 0; rc == OK && i < c->template_count; i++)
+        rc = check_anchors(c, "template", c->templates[i].name, &c->templates[i].zone, NULL, e);
+    for (size_t i = 0; rc == OK && i < c->catalog_count; i++)
+        rc = check_anchors(c, "catalog", c->catalogs[i].name, &c->catalogs[i].zone, NULL, e);
+    for (size_t i = 0; rc == OK && i < c->autoprimary_count; i++)
+        rc = check_anchors(c, "autoprimary", c->autoprimaries[i].account, &c->autoprimaries[i].zone,
+                           NULL, e);
+    return rc;
+}
+
 enum err config_check(const struct config *c, struct errinfo *e)
 {
     struct seen *seen = xcalloc(c->zone_count, sizeof(*seen));
@@ -147,7 +189,7 @@ enum err config_check(const struct config *c, struct errinfo *e)
 
     if (!(rc = check_keys(c, e)) && !(rc = check_autoprimaries(c, e)) &&
         !(rc = check_catalogs(c, e)) && !(rc = check_producers(c, e)) &&
-        !(rc = check_update_policies(c, e)))
+        !(rc = check_update_policies(c, e)) && !(rc = check_all_anchors(c, e)))
         rc = check_zones(c, seen, e);
     free(seen);
     return rc;
