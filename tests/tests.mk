@@ -62,7 +62,7 @@ tsan:
 bench:
 	@tests/deps.sh build demo check bench
 	@$(BUILD) all bench-bins test-bins
-	@tests/bench/run.py build/release $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS))
+	@tests/bench/run.py build/release $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(if $(LIMIT),--limit $(LIMIT))
 
 FUZZ_SECONDS ?= 60
 fuzz:

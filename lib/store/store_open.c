@@ -139,6 +139,10 @@ static enum err config_set(struct store *s, int option, int on, struct errinfo *
     return OK;
 }
 
+/* Whatever is read is in the system's cache of files too, and a connection forgets its own whenever
+ * another one has written: a large one would only be memory, once for each thread that reads. */
+#define CACHE_KIB "-4096"
+
 /* What every connection has. No checkpoint ever starts by itself: not after a commit, not when the
  * connection closes. The -wal and -shm files therefore stay, which readers need. */
 static enum err settings_common(struct store *s, struct errinfo *e)
@@ -159,7 +163,7 @@ static enum err settings_common(struct store *s, struct errinfo *e)
                     "PRAGMA cell_size_check = ON;"
                     "PRAGMA foreign_keys = ON;"
                     "PRAGMA temp_store = MEMORY;"
-                    "PRAGMA cache_size = -16384",
+                    "PRAGMA cache_size = " CACHE_KIB,
                     e);
 }
 

@@ -239,6 +239,16 @@ static enum err put_node(struct zone_builder *b, struct build_rr **rrs, size_t n
     return rc ? fault_at(rc, e, b, rrs[n - 1]) : OK;
 }
 
+static void drop_records(struct zone_builder *b)
+{
+    page_run_done(&b->run);
+    arena_done(&b->arena);
+    free(b->rrs);
+    b->rrs = NULL;
+    b->n = b->cap = 0;
+    b->last_owner = NULL;
+}
+
 enum err zone_builder_finish(struct zone **out, struct zone_builder *b,
                              struct zone_build_report *report, struct errinfo *e)
 {
@@ -261,6 +271,7 @@ enum err zone_builder_finish(struct zone **out, struct zone_builder *b,
     }
     page_run_cut_last(&b->run, &b->table);
     table_finish(&table, &b->table);
+    drop_records(b); /* what comes next needs memory too */
     if ((rc = zone_from_table(out, b->apex, &table, &b->limits, e)))
         return rc;
     if (report)

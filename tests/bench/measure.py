@@ -114,6 +114,12 @@ def peak_mib(pid):
     return _kilobytes(f'/proc/{pid}/status', 'VmHWM') / 1024
 
 
+def forget_peaks(pids):
+    """From now on, peak_mib is that of what follows."""
+    for pid in pids:
+        pathlib.Path(f'/proc/{pid}/clear_refs').write_text('5')
+
+
 def memory_mib(pids):
     """What processes hold now, a shared page counted once."""
     total = 0

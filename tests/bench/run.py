@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Measurements (make bench): our rooms by themselves, then the daemons beside other servers, on loopback.
 
-    tests/bench/run.py BUILD [--only PART,...] [--records N] [--servers zoneledger,nsd] [--brief]
+    tests/bench/run.py BUILD [--only PART,...] [--records N] [--servers zoneledger,nsd]
+                       [--limit SECONDS] [--brief]
 """
 import argparse
 import functools
@@ -39,6 +40,7 @@ class Bench:
 
     def __init__(self, build, path, args):
         self.build, self.path, self.records, self.servers = build, path, args.records, args.servers
+        self.limit = args.limit  # of a server for a step of a fleet; None: the part's own
         self.brief = args.brief  # small and short, to see that all of it works: figures mean nothing
 
     @functools.cached_property
@@ -107,6 +109,7 @@ def main():
     ap.add_argument('--only', type=parts, default=list(PARTS), metavar='PART,...')
     ap.add_argument('--records', type=int, default=1000000, help='of the big zone')
     ap.add_argument('--servers', type=lambda names: names.split(','), help='only these')
+    ap.add_argument('--limit', type=float, metavar='SECONDS', help='that a server has for a step of catalog and catalog_large')
     ap.add_argument('--brief', action='store_true', help='only to see that everything works')
     args = ap.parse_args()
     build = args.build.resolve()

@@ -33,21 +33,25 @@ class Run:
         self.pause = 0 if bench.brief else 1
         self.seconds, self.cpu = {}, {}
         self.memory = self.journal = None
-        self.peaks = []
+        self.peaks = {}  # MiB of each process, largest first
 
     def step(self, s, asker, what, serial, records, begin):
         before = measure.cpu(s.pids())
+        measure.forget_peaks(s.pids())
         start = time.monotonic()
         begin()
         served = measure.wait_served(asker, bigzone.ORIGIN, serial, records, PATIENCE)
         if served is None:
             raise AssertionError(f'{s.name}: {what}: not served within {PATIENCE} s')
         self.seconds[what] = time.monotonic() - start
-        if what == 'notify' and isinstance(s, peers.Ours):
+        if isinstance(s, peers.Ours):  # its history is part of it
             while s.journal_behind():
                 time.sleep(0.01)
-            self.journal = time.monotonic() - start
+            if what == 'notify':
+                self.journal = time.monotonic() - start
         self.cpu[what] = measure.cpu(s.pids()) - before
+        time.sleep(self.pause)  # what a server does after it answers: NSD still gives up its old processes
+        self.peaks[what] = sorted((measure.peak_mib(pid) for pid in s.pids()), reverse=True)
 
     def steps(self):
         p, zone = self.primary, self.primary.zone
@@ -62,11 +66,8 @@ class Run:
 
             serial = p.serve(zone.big)
             self.step(s, asker, 'notify', serial, zone.last(), lambda: asker.notify(bigzone.ORIGIN))
-            time.sleep(self.pause)  # what a server does after it answers: NSD still gives up its old processes
-            serial = p.serve(zone.big, 2)
+            serial = p.serve(zone.big, 2)  # by AXFR again: the primary keeps no changes
             self.step(s, asker, 'change', serial, [], lambda: asker.notify(bigzone.ORIGIN))
-            time.sleep(self.pause)
-            self.peaks = [(measure.comm(pid), measure.peak_mib(pid)) for pid in s.pids()]
             self.memory = measure.memory_mib(s.pids())
         finally:
             asker.close()
@@ -92,9 +93,13 @@ def row(r, ours, records):
         if what not in r.seconds:
             return ['-', '-']
         return [f'{r.seconds[what]:.2f}', f'{r.seconds[what] / ours.seconds[what]:.1f}']
-    peaks = sorted((mib for _, mib in r.peaks), reverse=True)
     return [r.cls.name, *pair('notify'), f'{r.cpu["notify"]:.2f}', *pair('first'), *pair('change'),
-            ' + '.join(f'{mib:.0f}' for mib in peaks[:3]), f'{r.memory:.0f}', f'{r.memory * 2**20 / records:.0f}']
+            *peak(r, ours, 'notify'), *peak(r, ours, 'change'), f'{r.memory:.0f}', f'{r.memory * 2**20 / records:.0f}']
+
+
+def peak(r, ours, what):
+    """Of its processes, and all together beside ours."""
+    return [' + '.join(f'{mib:.0f}' for mib in r.peaks[what][:3]), f'{sum(r.peaks[what]) / sum(ours.peaks[what]):.1f}']
 
 
 def run(bench):
@@ -109,6 +114,6 @@ def run(bench):
             print(e, flush=True)
     ours = next(r for r in runs if r.cls is peers.Ours)
     measure.table(f'A zone of {zone.records:,} records by AXFR from knot; seconds until it is served',
-                  ['secondary', 'NOTIFY', 'ratio', 'CPU s', 'first', 'ratio', 'one change', 'ratio',
-                   'peak MiB', 'then MiB', 'octets/record'], [row(r, ours, zone.records) for r in runs])
+                  ['secondary', 'NOTIFY', 'ratio', 'CPU s', 'first', 'ratio', 'again', 'ratio',
+                   'peak MiB', 'ratio', 'peak again', 'ratio', 'then MiB', 'octets/record'], [row(r, ours, zone.records) for r in runs])
     print(f'NOTIFY to the commit in the journal being durable: {ours.journal:.2f} s\n', flush=True)
