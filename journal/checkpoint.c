@@ -66,9 +66,9 @@ struct each {
     const uint8_t *only; /* NULL: all */
 };
 
-static enum err each_text(void *ctx, const char *text, size_t len, struct errinfo *e)
+enum err checkpoint_lines(const char *text, size_t len, const uint8_t *only, journal_tip_fn *f,
+                          void *ctx, struct errinfo *e)
 {
-    const struct each *each = ctx;
     struct line_rr line = {.rdata = BUF_INIT};
     const char *pos = text;
     struct journal_tip tip;
@@ -76,13 +76,20 @@ static enum err each_text(void *ctx, const char *text, size_t len, struct errinf
     enum err rc = OK;
 
     while (rc == OK && line_next(&l, &pos, text + len)) {
-        if ((rc = line_parse(&line, &l, e)) || (each->only && !name_eq(line.rr.owner, each->only)))
+        if ((rc = line_parse(&line, &l, e)) || (only && !name_eq(line.rr.owner, only)))
             continue;
         if ((rc = tip_of_rr(&tip, &line.rr, e)) == OK)
-            rc = each->f(each->ctx, &tip, e);
+            rc = f(ctx, &tip, e);
     }
     buf_free(&line.rdata);
     return rc;
+}
+
+static enum err each_text(void *ctx, const char *text, size_t len, struct errinfo *e)
+{
+    const struct each *each = ctx;
+
+    return checkpoint_lines(text, len, each->only, each->f, each->ctx, e);
 }
 
 enum err journal_checkpoint_each(struct journal *j, const struct journal_checkpoint *c,
@@ -263,11 +270,12 @@ static bool take_subject(struct journal_checkpoint *c, const char *text)
     return true;
 }
 
-static enum err decode(struct journal_checkpoint *c, const struct object *o, struct errinfo *e)
+enum err checkpoint_decode(struct journal_checkpoint *c, const uint8_t *data, size_t len,
+                           struct errinfo *e)
 {
     struct journal_commit header = {.seq = 0};
-    const char *pos = (const char *)o->data;
-    const char *end = pos + o->len;
+    const char *pos = (const char *)data;
+    const char *end = pos + len;
     struct buf text = BUF_INIT, message = BUF_INIT;
     enum err rc = commit_take_header(&header, &pos, end, e);
 
@@ -295,7 +303,7 @@ enum err journal_checkpoint_get(struct journal_checkpoint *out, struct journal *
     enum err rc = object_get(j, NULL, commit, OBJ_COMMIT, &o, e);
 
     if (rc == OK)
-        rc = decode(&c, &o, e);
+        rc = checkpoint_decode(&c, o.data, o.len, e);
     object_done(&o);
     if (rc == OK) {
         *out = c;

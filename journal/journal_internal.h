@@ -19,6 +19,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "journal/checkpoint.h"
 #include "journal/journal.h"
 #include "journal/sign.h"
 #include "lib/base/file.h"
@@ -362,6 +363,15 @@ void commit_put_ident(struct buf *out, const char *field, const char *node, cons
 /* Only the tree, for walking. */
 MUST_USE enum err commit_tree(struct journal_oid *tree, const uint8_t *data, size_t len,
                               struct errinfo *e);
+
+/* ---- Checkpoints (checkpoint.c) ---- */
+
+/* From a commit's octets. ERR_CORRUPT. */
+MUST_USE enum err checkpoint_decode(struct journal_checkpoint *c, const uint8_t *data, size_t len,
+                                    struct errinfo *e);
+/* Calls f for each line, or for those of one zone. ERR_CORRUPT. */
+MUST_USE enum err checkpoint_lines(const char *text, size_t len, const uint8_t *only,
+                                   journal_tip_fn *f, void *ctx, struct errinfo *e);
 
 /* ---- Keys and signatures (sshsig.c) ---- */
 

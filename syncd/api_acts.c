@@ -41,6 +41,7 @@ static const struct {
     {EVHTTP_REQ_DELETE, BASE "/autoprimaries/{*}/{*}", "autoprimary remove"},
     {EVHTTP_REQ_POST, BASE "/rollback/plan", NULL},
     {EVHTTP_REQ_POST, BASE "/verify", NULL},
+    {EVHTTP_REQ_POST, BASE "/remotes/verify", NULL},
 };
 
 static const char *method_name(enum evhttp_cmd_type method)

@@ -109,6 +109,9 @@ api_handler api_get_log, api_get_diff, api_get_export, api_post_rollback, api_po
 api_handler api_get_autoprimaries, api_post_autoprimary, api_after_post_autoprimary,
     api_delete_autoprimary, api_after_delete_autoprimary, api_get_why, api_after_why;
 api_handler api_post_verify, api_after_verify;
+/* *worst: the exit code that they make. */
+json_t *api_json_faults(const struct verify_report *report, int *worst);
+api_handler api_post_remotes_verify, api_after_remotes_verify; /* api_verify_remote.c */
 api_handler api_get_stats, api_get_metrics;
 api_handler api_get_primaries;
 api_handler api_after_zone;

@@ -57,6 +57,8 @@ static const struct api_route routes[] = {
      "Where the history is pushed to, and how far each remote is."},
     {EVHTTP_REQ_POST, BASE "/remotes/push", API_LOOP, false, api_post_remotes_push, NULL,
      "Push now, whatever the interval. Body: remote (default: all)."},
+    {EVHTTP_REQ_POST, BASE "/remotes/verify", API_LOOP, false, api_post_remotes_verify,
+     api_after_remotes_verify, "Is all that a remote has in the history here? Body: remote."},
     {EVHTTP_REQ_GET, BASE "/journal/keys", API_POOL, false, api_get_keys, NULL,
      "The keys that sign the history, and the file of allowed signers."},
     {EVHTTP_REQ_POST, BASE "/journal/keys", API_POOL, false, api_post_keys, NULL,

@@ -51,23 +51,31 @@ void api_post_verify(struct api_request *r)
     free(l.keys);
 }
 
-static void finish(struct api_request *r)
+json_t *api_json_faults(const struct verify_report *report, int *worst)
 {
-    enum verify_level worst = VERIFY_CLEAN;
     json_t *faults = json_array();
 
-    for (size_t i = 0; i < r->verify.fault_count; i++) {
-        const struct verify_fault *f = &r->verify.faults[i];
+    *worst = VERIFY_CLEAN;
+    for (size_t i = 0; i < report->fault_count; i++) {
+        const struct verify_fault *f = &report->faults[i];
 
-        if (f->level > worst)
-            worst = f->level;
+        if ((int)f->level > *worst)
+            *worst = (int)f->level;
         (void)json_array_append_new(faults,
                                     json_pack("{s:s, s:s, s:o}", "zone", f->zone, "level",
                                               f->level == VERIFY_LOST ? "lost" : "repairable",
                                               "text", api_json_text(f->text)));
     }
+    return faults;
+}
+
+static void finish(struct api_request *r)
+{
+    int worst = 0;
+    json_t *faults = api_json_faults(&r->verify, &worst);
+
     r->result = json_pack(
-        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", (int)worst, "zones",
+        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", worst, "zones",
         (json_int_t)r->verify.zone_count, "versions", (json_int_t)r->verify.versions, "signatures",
         (json_int_t)r->verify.signatures, "checkpoints", (json_int_t)r->verify.checkpoints,
         "vouched", (json_int_t)r->verify.vouched, "unvouched", (json_int_t)r->verify.unvouched,

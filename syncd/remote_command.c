@@ -79,12 +79,14 @@ static void add_environment(struct remote_command *c, const struct config_remote
 void remote_command_make(struct remote_command *out, const struct config_remote *r,
                          enum remote_part part, const char *dir, const char *path)
 {
-    static const char *const common[] = {"git",         "push",        "--porcelain",
-                                         "--no-verify", "--no-signed", "--recurse-submodules=no"};
+    static const char *const push[] = {"git",         "push",        "--porcelain",
+                                       "--no-verify", "--no-signed", "--recurse-submodules=no",
+                                       NULL};
+    static const char *const list[] = {"git", "ls-remote", "--quiet", "--refs", NULL};
 
     *out = (struct remote_command){.args = {NULL}};
-    for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
-        add_arg(out, common[i]);
+    for (const char *const *arg = part == REMOTE_REFS ? list : push; *arg; arg++)
+        add_arg(out, *arg);
     if (part == REMOTE_POINTERS)
         add_arg(out, "--prune");
     add_arg(out, "--");
@@ -92,7 +94,7 @@ void remote_command_make(struct remote_command *out, const struct config_remote 
     if (part == REMOTE_HISTORY) {
         add_arg(out, "refs/heads/*:refs/heads/*");
         add_arg(out, "refs/zoneledger/*:refs/zoneledger/*");
-    } else {
+    } else if (part == REMOTE_POINTERS) {
         add_arg(out, "+refs/waiting/*:refs/waiting/*");
         add_arg(out, "+refs/quarantine/*:refs/quarantine/*");
     }
@@ -177,5 +179,5 @@ void remote_result_read(struct remote_result *out, int exit_code, const char *te
     if (diverged)
         out->outcome = REMOTE_DIVERGED;
     if (!out->text[0])
-        (void)snprintf(out->text, sizeof(out->text), "git push ended with %d", exit_code);
+        (void)snprintf(out->text, sizeof(out->text), "git ended with %d", exit_code);
 }

@@ -19,17 +19,39 @@
 
 #define OUTPUT_MAX 65536 /* octets of git's output that are kept */
 
-/* ---- One push: the runner ---- */
+/* ---- One push, or one list of refs: the runner ---- */
 
 struct runner {
+    enum remote_op op;
     const struct config_remote *remote;
     const char *dir;
     const char *path; /* where programs are */
     struct mono deadline;
 };
 
+static void send_result(enum remote_op op, struct remote_result *r)
+{
+    r->kind = REMOTE_RESULT;
+    r->op = op;
+    (void)send(HELPER_SOCKET, r, sizeof(*r), MSG_NOSIGNAL);
+}
+
+static void send_pieces(const char *name, const struct buf *text)
+{
+    struct remote_piece p = {.kind = REMOTE_PIECE};
+
+    (void)snprintf(p.name, sizeof(p.name), "%s", name);
+    for (size_t at = 0; at < text->len; at += p.len) {
+        p.len = (uint32_t)(text->len - at < sizeof(p.data) ? text->len - at : sizeof(p.data));
+        memcpy(p.data, text->data + at, p.len);
+        if (send(HELPER_SOCKET, &p, sizeof(p), MSG_NOSIGNAL) < 0)
+            return;
+    }
+}
+
 static void run_git(struct remote_result *out, const struct runner *r, enum remote_part part)
 {
+    size_t max = part == REMOTE_REFS ? REMOTE_REFS_MAX : OUTPUT_MAX;
     struct remote_command c;
     struct buf text = BUF_INIT;
     struct helper_outcome end;
@@ -40,7 +62,7 @@ static void run_git(struct remote_result *out, const struct runner *r, enum remo
                                         .env = c.env,
                                         .dir = r->dir,
                                         .deadline = r->deadline,
-                                        .output_max = OUTPUT_MAX});
+                                        .output_max = max});
     if (end.kind == HELPER_TIMED_OUT) {
         out->outcome = REMOTE_TIMED_OUT;
         (void)snprintf(out->text, sizeof(out->text), "took longer than %u s and was ended",
@@ -50,6 +72,12 @@ static void run_git(struct remote_result *out, const struct runner *r, enum remo
 
         remote_result_read(out, end.kind == HELPER_NOT_STARTED && !code ? 1 : code,
                            buf_cstr(&text));
+    }
+    if (part == REMOTE_REFS && out->outcome == REMOTE_DONE && text.len >= max) {
+        out->outcome = REMOTE_FAILED;
+        (void)snprintf(out->text, sizeof(out->text), "its list of refs is too long");
+    } else if (part == REMOTE_REFS && out->outcome == REMOTE_DONE) {
+        send_pieces(r->remote->name, &text);
     }
     buf_free(&text);
     remote_command_free(&c);
@@ -63,12 +91,14 @@ static _Noreturn void runner_main(const struct runner *r)
     (void)snprintf(result.name, sizeof(result.name), "%s", r->remote->name);
     if (helper_drop(r->remote->user, &e) != OK) {
         (void)snprintf(result.text, sizeof(result.text), "%.300s", e.text);
+    } else if (r->op == REMOTE_LIST) {
+        run_git(&result, r, REMOTE_REFS);
     } else {
         run_git(&result, r, REMOTE_HISTORY);
         if (result.outcome == REMOTE_DONE)
             run_git(&result, r, REMOTE_POINTERS);
     }
-    (void)send(HELPER_SOCKET, &result, sizeof(result), MSG_NOSIGNAL);
+    send_result(r->op, &result);
     _exit(0);
 }
 
@@ -76,6 +106,7 @@ static _Noreturn void runner_main(const struct runner *r)
 
 struct running {
     pid_t pid;
+    enum remote_op op;
     char name[REMOTE_NAME_MAX];
 };
 
@@ -145,13 +176,13 @@ static void remove_repository(const struct helper *h)
     (void)rmdir(h->dir);
 }
 
-static void answer_failure(const char *name, const char *text)
+static void answer_failure(enum remote_op op, const char *name, const char *text)
 {
     struct remote_result r = {.outcome = REMOTE_FAILED};
 
     (void)snprintf(r.name, sizeof(r.name), "%s", name);
     (void)snprintf(r.text, sizeof(r.text), "%.300s", text);
-    (void)send(HELPER_SOCKET, &r, sizeof(r), MSG_NOSIGNAL);
+    send_result(op, &r);
 }
 
 static const struct config_remote *find_remote(const struct config *c, const char *name)
@@ -163,16 +194,17 @@ static const struct config_remote *find_remote(const struct config *c, const cha
     return NULL;
 }
 
-static void start_push(struct helper *h, const char *name)
+static void start_runner(struct helper *h, enum remote_op op, const char *name)
 {
     const char *path = getenv("PATH");
-    struct runner r = {.remote = find_remote(h->config, name),
+    struct runner r = {.op = op,
+                       .remote = find_remote(h->config, name),
                        .dir = h->dir,
                        .path = path && path[0] ? path : HELPER_PATH};
     pid_t pid;
 
     if (!r.remote) {
-        answer_failure(name, "the configuration has no such remote");
+        answer_failure(op, name, "the configuration has no such remote");
         return;
     }
     r.deadline = mono_add_ms(clock_mono(clock_real()), (int64_t)r.remote->time_limit_s * 1000);
@@ -180,11 +212,12 @@ static void start_push(struct helper *h, const char *name)
     if (pid == 0)
         runner_main(&r);
     if (pid < 0) {
-        answer_failure(name, strerror(errno));
+        answer_failure(op, name, strerror(errno));
         return;
     }
     h->runners = xgrow(h->runners, &h->cap, h->n + 1, sizeof(*h->runners));
     h->runners[h->n].pid = pid;
+    h->runners[h->n].op = op;
     (void)snprintf(h->runners[h->n].name, sizeof(h->runners[h->n].name), "%s", r.remote->name);
     h->n++;
 }
@@ -214,7 +247,7 @@ static void reap(struct helper *h)
             continue;
         }
         if (status != 0)
-            answer_failure(h->runners[i].name, "the push was killed");
+            answer_failure(h->runners[i].op, h->runners[i].name, "git was killed");
         h->runners[i] = h->runners[--h->n];
     }
 }
@@ -237,8 +270,8 @@ static void serve(struct helper *h)
         if (n != sizeof(q))
             continue;
         q.name[sizeof(q.name) - 1] = 0;
-        if (q.op == REMOTE_PUSH)
-            start_push(h, q.name);
+        if (q.op == REMOTE_PUSH || q.op == REMOTE_LIST)
+            start_runner(h, (enum remote_op)q.op, q.name);
         else if (q.op == REMOTE_RELOAD)
             read_config(h);
     }

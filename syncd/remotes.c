@@ -42,6 +42,7 @@ struct remotes {
     struct remote *list;
     size_t n;
     struct event *tick, *answers;
+    struct remote_lists lists;
     struct mono count_at;
     struct count *count; /* under way */
 };
@@ -331,6 +332,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 static void lose_helper(struct remotes *r)
 {
     log_error(say("the helper for remotes ended: nothing is pushed until syncd is restarted"));
+    remote_lists_fail(&r->lists, NULL, "the helper for remotes ended: restart syncd");
     event_free(r->answers);
     r->answers = NULL;
     (void)close(r->env.helper);
@@ -341,24 +343,63 @@ static void lose_helper(struct remotes *r)
     }
 }
 
+static void take_result(struct remotes *r, struct remote_result *result)
+{
+    struct remote *m;
+
+    result->name[sizeof(result->name) - 1] = 0;
+    result->text[sizeof(result->text) - 1] = 0;
+    m = find(r, result->name);
+    if (result->op == REMOTE_LIST)
+        remote_lists_end(&r->lists, result);
+    else if (m && m->pushing)
+        ended(r, m, result);
+}
+
 static void on_answer(evutil_socket_t fd, short what, void *ctx)
 {
     struct remotes *r = ctx;
-    struct remote_result result;
+    union {
+        uint32_t kind;
+        struct remote_result result;
+        struct remote_piece piece;
+    } answer;
     ssize_t n;
 
     (void)what;
-    while ((n = recv(fd, &result, sizeof(result), MSG_DONTWAIT)) == sizeof(result)) {
-        struct remote *m;
-
-        result.name[sizeof(result.name) - 1] = 0;
-        result.text[sizeof(result.text) - 1] = 0;
-        m = find(r, result.name);
-        if (m && m->pushing)
-            ended(r, m, &result);
+    while ((n = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
+        if (n == sizeof(answer.result) && answer.kind == REMOTE_RESULT) {
+            take_result(r, &answer.result);
+        } else if (n == sizeof(answer.piece) && answer.kind == REMOTE_PIECE) {
+            answer.piece.name[sizeof(answer.piece.name) - 1] = 0;
+            remote_lists_piece(&r->lists, &answer.piece);
+        }
     }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         lose_helper(r);
+}
+
+enum err remotes_list(struct remotes *r, const char *name, remote_list_fn *f, void *ctx,
+                      struct errinfo *e)
+{
+    enum err rc;
+
+    if (!find(r, name))
+        return err_set(ERR_NOT_FOUND, e, "the configuration has no remote '%s'", name);
+    if (r->env.helper < 0)
+        return err_set(ERR_CLOSED, e, "the helper for remotes does not run: restart syncd");
+    if ((rc = remote_lists_add(&r->lists, name, f, ctx, e)))
+        return rc;
+    if (!ask_helper(r, REMOTE_LIST, name))
+        remote_lists_fail(&r->lists, name, "the helper for remotes does not listen");
+    return OK;
+}
+
+uint64_t remotes_seq(struct remotes *r, const char *name)
+{
+    const struct remote *m = find(r, name);
+
+    return m ? m->seq : 0;
 }
 
 enum err remotes_push(struct remotes *r, const char *name, struct errinfo *e)
@@ -490,6 +531,7 @@ void remotes_stop(struct remotes *r)
         (void)close(r->env.helper);
     r->tick = r->answers = NULL;
     r->env.helper = -1;
+    remote_lists_fail(&r->lists, NULL, "syncd stops");
 }
 
 void remotes_free(struct remotes *r)

@@ -14,7 +14,7 @@
 #include "lib/store/store_readers.h"
 #include "syncd/commit.h"
 #include "syncd/journaler.h"
-#include "syncd/remote_helper.h"
+#include "syncd/remote_lists.h"
 
 struct remotes;
 
@@ -34,6 +34,13 @@ void remotes_reload(struct remotes *r, const struct config *config);
 /* Pushes to this remote now, or to all of them (NULL), also after a failure. ERR_NOT_FOUND,
  * ERR_CLOSED (there is no helper). */
 MUST_USE enum err remotes_push(struct remotes *r, const char *name, struct errinfo *e);
+
+/* Asks a remote what it has; f is called once, also if there is no answer. ERR_NOT_FOUND,
+ * ERR_CLOSED, ERR_BUSY. */
+MUST_USE enum err remotes_list(struct remotes *r, const char *name, remote_list_fn *f, void *ctx,
+                               struct errinfo *e);
+/* All versions by changes up to this one were pushed to it, as far as is known; 0: none. */
+uint64_t remotes_seq(struct remotes *r, const char *name);
 
 enum remote_state {
     REMOTE_STARTING, /* not tried yet */

@@ -21,9 +21,11 @@ static enum tint tint_of(const char *line)
 
 static void print_text(const struct call *c, const struct buf *body)
 {
-    char *text = xmemdup(body->len ? (const void *)body->data : "", body->len + 1);
+    char *text = xmalloc(body->len + 1);
     char *rest = text, *line;
 
+    if (body->len)
+        memcpy(text, body->data, body->len);
     text[body->len] = 0;
     while ((line = strsep(&rest, "\n")) && (rest || *line)) {
         print_tinted(c->opt, tint_of(line), line);

@@ -42,6 +42,7 @@ enum {
     OPT_USER,
     OPT_NAME,
     OPT_TYPE,
+    OPT_REMOTE,
     OPT_GIT,
     OPT_ACTIONS,
     OPT_ACTION
@@ -80,6 +81,7 @@ static const struct option long_options[] = {
     {"user", required_argument, NULL, OPT_USER},
     {"name", required_argument, NULL, OPT_NAME},
     {"type", required_argument, NULL, OPT_TYPE},
+    {"remote", required_argument, NULL, OPT_REMOTE},
     {"git", no_argument, NULL, OPT_GIT},
     {"actions", no_argument, NULL, OPT_ACTIONS},
     {"action", required_argument, NULL, OPT_ACTION},
@@ -134,6 +136,7 @@ static const struct {
         {OPT_USER, offsetof(struct options, user)},
         {OPT_NAME, offsetof(struct options, name)},
         {OPT_TYPE, offsetof(struct options, type)},
+        {OPT_REMOTE, offsetof(struct options, remote)},
         {OPT_ACTION, offsetof(struct options, action)},
 },
   flags[] = {

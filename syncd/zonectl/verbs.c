@@ -379,60 +379,6 @@ static int run_import(const struct call *c)
     return EXIT_DONE;
 }
 
-static void print_faults(const struct call *c, const json_t *faults)
-{
-    static const char *const titles[] = {"ZONE", "WHAT", "FAULT"};
-    struct table t = {.titles = titles, .columns = 3};
-    const json_t *f;
-    size_t i;
-
-    json_array_foreach(faults, i, f)
-    {
-        bool lost = strcmp(verb_text(f, "level"), "lost") == 0;
-
-        table_add(&t, verb_text(f, "zone"), TINT_NONE);
-        table_add(&t, verb_text(f, "level"), lost ? TINT_BAD : TINT_WARN);
-        table_add(&t, verb_text(f, "text"), TINT_NONE);
-    }
-    table_print(&t, c->opt);
-}
-
-static int run_verify(const struct call *c)
-{
-    struct reply r;
-    json_t *body = c->opt->since ? json_pack("{s:s}", "since", c->opt->since) : NULL;
-    int code = verb_request(&r, c, "POST", xstrdup("/verify"), body);
-
-    if (code != EXIT_DONE)
-        return code;
-    code = (int)json_integer_value(json_object_get(r.json, "exit"));
-    if (!verb_print_json(c, &r)) {
-        const json_t *faults = json_object_get(r.json, "faults");
-
-        if (json_array_size(faults))
-            print_faults(c, faults);
-        (void)printf("%lld zones and %lld versions checked; %zu faults",
-                     (long long)json_integer_value(json_object_get(r.json, "zones")),
-                     (long long)json_integer_value(json_object_get(r.json, "versions")),
-                     json_array_size(faults));
-        if (json_integer_value(json_object_get(r.json, "signatures")))
-            (void)printf("; %lld signatures hold",
-                         (long long)json_integer_value(json_object_get(r.json, "signatures")));
-        if (json_integer_value(json_object_get(r.json, "checkpoints")))
-            (void)printf("; %lld checkpoints hold",
-                         (long long)json_integer_value(json_object_get(r.json, "checkpoints")));
-        if (json_integer_value(json_object_get(r.json, "unvouched")))
-            (void)printf("; %lld versions not yet vouched for",
-                         (long long)json_integer_value(json_object_get(r.json, "unvouched")));
-        if (json_integer_value(json_object_get(r.json, "unjournaled")))
-            (void)printf("; %lld changes are on their way into the journal",
-                         (long long)json_integer_value(json_object_get(r.json, "unjournaled")));
-        (void)putchar('\n');
-    }
-    reply_free(&r);
-    return code;
-}
-
 static const struct verb table[] = {
     {"status", "[ZONE]", 0, 1, "this node at a glance, with zones that need a look; or one zone",
      run_status},
@@ -511,9 +457,9 @@ static const struct verb table[] = {
      run_journal_key_export},
     {"journal reindex", "[ZONE...] [--dry-run]", 0, 1000000,
      "make the index behind log and blame anew from the history", run_journal_reindex},
-    {"journal verify", "[--since TIME]", 0, 0, "as verify", run_verify},
-    {"verify", "[--since TIME]", 0, 0, "check that store, journal, signatures and authd agree",
-     run_verify},
+    {"journal verify", "[--since TIME] [--remote NAME]", 0, 0, "as verify", run_verify},
+    {"verify", "[--since TIME] [--remote NAME]", 0, 0,
+     "check that store, journal, signatures and authd agree", run_verify},
 };
 
 const struct verb *verbs(size_t *n)

@@ -36,6 +36,7 @@ struct options {
     bool all, yes; /* of a fleet rollback, as the next line's */
     const char *catalog, *match, *pace;
     const char *since, *until, *origin, *user, *name, *type; /* of a log */
+    const char *remote;                                      /* of a verify */
     bool git;                                                /* of a diff */
     bool actions;                                            /* ... of what operators did */
     const char *action;
@@ -135,6 +136,10 @@ int run_quarantine_list(const struct call *c);
 int run_quarantine_show(const struct call *c);
 int run_quarantine_approve(const struct call *c);
 int run_quarantine_reject(const struct call *c);
+
+/* ---- verify.c ---- */
+
+int run_verify(const struct call *c);
 
 /* ---- diff.c ---- */
 

@@ -102,7 +102,7 @@ static const struct said says[] = {
     {128, "fatal: '/b' does not appear to be a git repository\n", REMOTE_FAILED, 0,
      "does not appear"},
     {128, "fatal: \x1b[31mred\xff\n", REMOTE_FAILED, 0, "fatal:  [31mred "},
-    {137, "", REMOTE_FAILED, 0, "git push ended with 137"},
+    {137, "", REMOTE_FAILED, 0, "git ended with 137"},
 };
 
 static void what_git_says_is_understood(void **state)
