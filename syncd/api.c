@@ -190,7 +190,7 @@ static void on_committed(void *ctx, struct commit_job *job)
                  kv_str("reason", job->origin.reason));
         journaler_wake(r->api->env.journaler);
         if (r->result)
-            (void)json_object_set_new(r->result, "zone", api_json_one_zone(&job->row, r->config));
+            (void)json_object_set_new(r->result, "zone", api_json_one_zone(&job->row, r));
     } else if (job->rc == ERR_CONFLICT) {
         (void)err_set(job->rc, &r->error, "zone %s changed at the same moment; try again", zone);
     } else {

@@ -14,6 +14,7 @@
 #include "syncd/notify_out.h"
 #include "syncd/remotes.h"
 #include "syncd/replicate.h"
+#include "syncd/signature_ends.h"
 #include "syncd/signing.h"
 #include "syncd/watch.h"
 #include "syncd/xfrout.h"
@@ -30,6 +31,7 @@ struct api_env {
     struct watch *watch;
     struct remotes *remotes;
     struct guard_commands *guards;
+    struct signature_ends *ends;
     struct signing *signing;
     struct config *config;
     struct store_readers *readers; /* lent */

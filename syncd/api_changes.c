@@ -166,7 +166,7 @@ static enum err on_quarantined(void *ctx, const struct store_zone *z, struct err
 
     (void)e;
     if (!z->removed && z->quarantine_version > z->version)
-        (void)json_array_append_new(r->result, api_json_one_zone(z, r->config));
+        (void)json_array_append_new(r->result, api_json_one_zone(z, r));
     return OK;
 }
 

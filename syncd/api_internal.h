@@ -84,16 +84,17 @@ json_t *api_json_name(const uint8_t *name);
  */
 struct api_sections {
     const struct config *config;
+    struct signature_ends *ends; /* lent */
     struct arena names;
     struct namemap map;
 };
-void api_sections_init(struct api_sections *s, const struct config *c, const uint8_t *only);
+void api_sections_init(struct api_sections *s, const struct api_request *r, const uint8_t *only);
 void api_sections_done(struct api_sections *s);
 
 /* The one word an operator looks for, worst first. */
 const char *api_zone_state(const struct store_zone *z);
 json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sections);
-json_t *api_json_one_zone(const struct store_zone *z, const struct config *c);
+json_t *api_json_one_zone(const struct store_zone *z, const struct api_request *r);
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v);
 json_t *api_json_records(const struct rr_list *list);
 

@@ -257,6 +257,19 @@ static void put_zones(struct buf *out, const struct zone_metrics *m)
     buf_printf(out, "zoneledger_expires_in_seconds %lld\n", (long long)m->expires_in);
 }
 
+static void put_signatures(struct buf *out, const struct api_request *r)
+{
+    struct wall end;
+
+    if (!signature_ends_first(r->api->env.ends, &end))
+        return;
+    put_head(out, "signatures_end_in_seconds",
+             "Until the first signatures end of what a zone serves that is held, or has a "
+             "quarantined version.",
+             "gauge");
+    buf_printf(out, "zoneledger_signatures_end_in_seconds %lld\n", (long long)(end.s - r->now.s));
+}
+
 void api_put_replication(struct buf *out, const struct api_request *r)
 {
     struct replicator *rep = r->api->env.replicator;
@@ -274,4 +287,5 @@ void api_put_replication(struct buf *out, const struct api_request *r)
     replicator_each_primary(rep, put_primary, out);
     replicator_each(rep, on_zone, &zones);
     put_zones(out, &zones);
+    put_signatures(out, r);
 }

@@ -91,11 +91,13 @@ static json_t *json_quarantine(const struct store_zone *z)
 
 /* ---- The sections of the configuration, by name ---- */
 
-void api_sections_init(struct api_sections *s, const struct config *c, const uint8_t *only)
+void api_sections_init(struct api_sections *s, const struct api_request *r, const uint8_t *only)
 {
+    const struct config *c = r->config;
     uint8_t name[NAME_MAX_OCTETS];
 
     s->config = c;
+    s->ends = r->api->env.ends;
     arena_init(&s->names, 0);
     namemap_init(&s->map, clock_real());
     for (size_t i = 0; i < c->zone_count; i++) {
@@ -154,13 +156,23 @@ static json_t *json_primaries(const struct store_zone *z, const struct api_secti
     return list;
 }
 
+/* Of what is served, where it waits for an operator; null: it does not, has none, or is not known
+ * yet. */
+static json_t *json_signatures(const struct store_zone *z, const struct api_sections *sections)
+{
+    struct wall end;
+
+    return sections->ends && signature_ends_find(sections->ends, z, &end) ? api_json_time(end)
+                                                                          : json_null();
+}
+
 json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sections)
 {
     bool waits = z->held && z->last_version > z->version;
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", api_zone_state(z), "masters", json_primaries(z, sections), "serial",
@@ -174,15 +186,16 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
         name_is_root(z->catalog) || z->source != SOURCE_CATALOG ? json_null()
                                                                 : api_json_name(z->catalog),
         "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since), "file",
-        z->file[0] ? api_json_text(z->file) : json_null(), "quarantine", json_quarantine(z));
+        z->file[0] ? api_json_text(z->file) : json_null(), "quarantine", json_quarantine(z),
+        "signatures_until", json_signatures(z, sections));
 }
 
-json_t *api_json_one_zone(const struct store_zone *z, const struct config *c)
+json_t *api_json_one_zone(const struct store_zone *z, const struct api_request *r)
 {
     struct api_sections sections;
     json_t *zone;
 
-    api_sections_init(&sections, c, z->name);
+    api_sections_init(&sections, r, z->name);
     zone = api_json_zone(z, &sections);
     api_sections_done(&sections);
     return zone;
@@ -224,7 +237,7 @@ void api_get_zones(struct api_request *r)
     struct history h = {0};
     struct zone_list l = {.array = json_array()};
 
-    api_sections_init(&l.sections, r->config, NULL);
+    api_sections_init(&l.sections, r, NULL);
     if ((r->rc = api_history(&h, NULL, r)) == OK)
         r->rc = store_zone_each(h.store, on_zone, &l, &r->error);
     r->result = l.array;
@@ -238,7 +251,7 @@ void api_get_zone(struct api_request *r)
     struct store_zone row;
 
     if ((r->rc = api_history(&h, &row, r)) == OK)
-        r->result = api_json_one_zone(&row, r->config);
+        r->result = api_json_one_zone(&row, r);
     history_close(&h);
 }
 
@@ -307,7 +320,7 @@ void api_get_status(struct api_request *r)
     uint64_t first = 0;
     uint64_t behind = 0;
 
-    api_sections_init(&c.sections, r->config, NULL);
+    api_sections_init(&c.sections, r, NULL);
     for (size_t i = 0; i < STATES_BAD; i++)
         c.trouble[i] = json_array();
     if (!(r->rc = api_history(&h, NULL, r)) &&

@@ -25,6 +25,7 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     remotes_reload(s->remotes, config);
     journaler_configure(s->journaler, config);
     guard_commands_reload(s->guards, config);
+    signature_ends_reload(s->ends, config);
     replicator_each(s->replicator, daemon_watch_row, s);
     watch_start(s->watch);
     api_set_config(s->api, config);
@@ -119,6 +120,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .watch = s->watch,
                           .remotes = s->remotes,
                           .guards = s->guards,
+                          .ends = s->ends,
                           .signing = s->signing,
                           .config = s->config,
                           .readers = s->readers,
@@ -199,6 +201,7 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
     s->producer = daemon_producer(s);
     s->watch = daemon_watch(s);
     start_remotes(s);
+    s->ends = signature_ends_new(s->loop, s->readers, s->config);
     replicator_each(s->replicator, daemon_watch_row, s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &daemon_front_events, s, e)) ||
         (rc = start_api(s, e)))
@@ -223,6 +226,7 @@ static void stop_parts(struct syncd *s)
     if (s->remote_helper >= 0)
         (void)close(s->remote_helper);
     guard_commands_stop(s->guards);
+    signature_ends_stop(s->ends);
     if (s->guard_helper >= 0)
         (void)close(s->guard_helper);
     updates_free(s->updates);
@@ -245,6 +249,7 @@ static void stop_parts(struct syncd *s)
     loop_free(s->loop);
     remotes_free(s->remotes);
     guard_commands_free(s->guards);
+    signature_ends_free(s->ends);
     signing_free(s->signing);
     zone_cache_free(s->cache); /* threads of the loop have used these */
     store_readers_free(s->readers);

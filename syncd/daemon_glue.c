@@ -45,6 +45,8 @@ void daemon_committed(void *ctx, uint64_t seq, const struct commit_job *jobs)
         tell_secondaries(s, j);
     if (s->producer)
         producer_committed(s->producer, jobs);
+    if (s->ends)
+        signature_ends_committed(s->ends, jobs);
     if (s->journaler)
         journaler_wake(s->journaler);
 }

@@ -9,6 +9,7 @@
 #include "syncd/notify_out.h"
 #include "syncd/producer.h"
 #include "syncd/remotes.h"
+#include "syncd/signature_ends.h"
 #include "syncd/updates.h"
 #include "syncd/watch.h"
 #include "syncd/xfrout.h"
@@ -41,6 +42,7 @@ struct syncd {
     int guard_helper;  /* the same for `guards` */
     struct guard_commands *guards;
     struct remotes *remotes;
+    struct signature_ends *ends;
     struct api *api;
     struct event *signals[3];
 };

@@ -339,10 +339,11 @@ struct config {
     uint32_t probe_rate_per_primary; /* of those, to one address; 0: any number */
     struct addr *resolvers;          /* for the addresses of nameservers; none: the system's */
     size_t resolver_count;
-    uint32_t notify_ns_port; /* where nameservers are told of changes */
-    char *guard_user;        /* that guard commands run as, if syncd is root; "": its own */
-    uint32_t guard_commands; /* at the same time */
-    char *socket_group;      /* group that may use zonectl; "": the daemon's own */
+    uint32_t notify_ns_port;      /* where nameservers are told of changes */
+    char *guard_user;             /* that guard commands run as, if syncd is root; "": its own */
+    uint32_t guard_commands;      /* at the same time */
+    uint32_t signature_warning_s; /* before those of zones end that wait for an operator */
+    char *socket_group;           /* group that may use zonectl; "": the daemon's own */
 
     struct config_key *keys;
     size_t key_count;

@@ -303,6 +303,9 @@ static const struct config_item items[] = {
     {"syncd", "guard-user", ITEM_TEXT, 0, 0, "", AT(guard_user),
      "User that guard commands run as, if syncd runs as root; its groups must have the one that "
      "the data directory belongs to. Empty: syncd's own, without privileges."},
+    {"syncd", "signature-warning", ITEM_SECONDS, 0, 366 * DAY, "3d", AT(signature_warning_s),
+     "So long before the signatures end of what a zone serves that is held, or has a quarantined "
+     "version, the log says so."},
     {"syncd", "transfers-out", ITEM_U32, 1, 100000, "100", AT(transfers_out),
      "Connections at the same time on which secondaries transfer zones from us."},
     {"syncd", "transfers-per-client", ITEM_U32, 1, 100000, "10", AT(transfers_per_client),

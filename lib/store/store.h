@@ -201,6 +201,10 @@ MUST_USE enum err store_zone_get_id(struct store *s, int64_t id, struct store_zo
                                     struct errinfo *e);
 typedef enum err store_zone_fn(void *ctx, const struct store_zone *z, struct errinfo *e);
 MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e);
+/* In order of id those that serve an old version: held, or with a newer one that is quarantined,
+ * rejected or not. */
+MUST_USE enum err store_zone_each_aside(struct store *s, store_zone_fn *f, void *ctx,
+                                        struct errinfo *e);
 
 /* The zones with a renewal > after, in that order, at most `max`: what a reader must look at who
  * knows of all zones when each may expire. No zone has the number of another. */

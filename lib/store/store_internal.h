@@ -30,6 +30,7 @@ enum stmt_id {
     ST_ZONE_BY_NAME,
     ST_ZONE_BY_ID,
     ST_ZONE_EACH,
+    ST_ZONE_ASIDE,
     ST_ZONE_RENEWED,
     ST_ZONE_INSERT,
     ST_ZONE_UPDATE,

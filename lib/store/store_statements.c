@@ -46,6 +46,8 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_ZONE_BY_NAME] = SELECT_ZONE "WHERE name = ?1",
     [ST_ZONE_BY_ID] = SELECT_ZONE "WHERE id = ?1",
     [ST_ZONE_EACH] = SELECT_ZONE "ORDER BY id",
+    [ST_ZONE_ASIDE] = SELECT_ZONE
+    "WHERE removed = 0 AND (held_version IS NOT NULL OR quarantine_version > version) ORDER BY id",
     [ST_ZONE_RENEWED] = SELECT_ZONE "WHERE renewal > ?1 ORDER BY renewal LIMIT ?2",
     /* Parameters 1 to 11 are the same in the next three. */
     [ST_ZONE_INSERT] =

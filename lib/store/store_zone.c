@@ -136,16 +136,27 @@ static enum err zones_read(struct store *s, sqlite3_stmt *st, store_zone_fn *f, 
     return rc;
 }
 
-enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e)
+static enum err zones_each(struct store *s, enum stmt_id which, store_zone_fn *f, void *ctx,
+                           struct errinfo *e)
 {
     sqlite3_stmt *st = NULL;
-    enum err rc = stmt_start(&st, s, ST_ZONE_EACH, e);
+    enum err rc = stmt_start(&st, s, which, e);
 
     if (rc)
         return rc;
     rc = zones_read(s, st, f, ctx, e);
-    stmt_end(s, ST_ZONE_EACH, st);
+    stmt_end(s, which, st);
     return rc;
+}
+
+enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e)
+{
+    return zones_each(s, ST_ZONE_EACH, f, ctx, e);
+}
+
+enum err store_zone_each_aside(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e)
+{
+    return zones_each(s, ST_ZONE_ASIDE, f, ctx, e);
 }
 
 enum err store_renewal_each(struct store *s, uint64_t after, uint32_t max, store_zone_fn *f,

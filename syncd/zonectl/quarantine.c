@@ -15,9 +15,15 @@ static void add_number(struct table *t, const json_t *v, enum tint tint)
 
 static void print_list(const struct call *c, const json_t *zones)
 {
-    static const char *const titles[] = {
-        "ZONE", "STATE", "SERVED", "QUARANTINED", "SINCE", "SERVED AT MOST UNTIL", "WHY"};
-    struct table t = {.titles = titles, .columns = 7};
+    static const char *const titles[] = {"ZONE",
+                                         "STATE",
+                                         "SERVED",
+                                         "QUARANTINED",
+                                         "SINCE",
+                                         "SERVED AT MOST UNTIL",
+                                         "SIGNATURES UNTIL",
+                                         "WHY"};
+    struct table t = {.titles = titles, .columns = 8};
     const json_t *z;
     size_t i;
 
@@ -33,6 +39,7 @@ static void print_list(const struct call *c, const json_t *zones)
         add_number(&t, json_object_get(z, "primary_serial"), TINT_NONE);
         table_add(&t, verb_text(q, "since"), TINT_DIM);
         table_add(&t, json_string_value(json_object_get(z, "expires_at")), TINT_DIM);
+        table_add(&t, json_string_value(json_object_get(z, "signatures_until")), TINT_WARN);
         table_add(&t, verb_text(q, "reason"), TINT_WARN);
     }
     table_print(&t, c->opt);

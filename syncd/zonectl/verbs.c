@@ -212,6 +212,8 @@ static int run_zone_show(const struct call *c)
             print_field(c, i ? "" : "primaries", json_string_value(m));
         }
         print_hold(c, r.json);
+        if (json_is_string(json_object_get(r.json, "signatures_until")))
+            print_field(c, "signatures until", verb_text(r.json, "signatures_until"));
         if (strcmp(verb_text(r.json, "kind"), "Secondary") == 0) {
             print_number_field(c, "at primary", r.json, "primary_serial");
             print_field(c, "last check", verb_text(r.json, "last_check"));

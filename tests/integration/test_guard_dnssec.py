@@ -132,3 +132,30 @@ def test_what_is_wrong_in_the_configuration_is_said_with_its_place(node, peer, i
     r = subprocess.run([zl.BIN / 'syncd', '-c', n.conf], capture_output=True, text=True)
     line = next(i for i, s in enumerate(n.conf.read_text().splitlines(), 1) if s.startswith('zone '))
     assert r.returncode != 0 and text in r.stderr and f'zl.conf:{line}:' in r.stderr
+
+
+def test_what_is_served_ends_while_a_version_waits(node, peer, signer):
+    """The old version stays, but its signatures do not: who has not looked is told well before."""
+    p = peer('knot')
+    end = zl.time.gmtime(zl.time.time() + 2 * 86400)
+    n = node(syncd='signature-warning = 60h').secondary_of(ZONE, p, guard_dnssec='if-signed')
+    p.write(ZONE, signer.sign(1, '-e', zl.time.strftime('%Y%m%d%H%M%S', end)))
+    p.start()
+    n.start()
+    n.wait_serial(ZONE, 1)
+    assert n.zone(ZONE)['signatures_until'] is None  # it follows its primary
+    send(p, n, zl.small_zone(2))
+    wait_aside(n)
+    until = zl.wait_for(lambda: n.zone(ZONE)['signatures_until'], 'the end to be known')
+    assert until == zl.time.strftime('%Y-%m-%dT%H:%M:%SZ', end)
+    assert until in n.zonectl('quarantine', 'list').stdout and until in n.zonectl('status', ZONE).stdout
+    left = re.search(r'^zoneledger_signatures_end_in_seconds (\d+)$', n.zonectl('metrics').stdout, re.M)
+    assert 86400 < int(left.group(1)) <= 2 * 86400
+    zl.wait_for(lambda: 'signatures of what is served end soon' in n.syncd.text(), 'the warning')
+    n.zonectl('quarantine', 'approve', ZONE, '--reason', 'unsigned from now on')
+    zl.wait_for(lambda: n.zone(ZONE)['signatures_until'] is None and 'signatures_end_in' not in n.zonectl('metrics').stdout, 'the end')
+    n.zonectl('rollback', ZONE, '--to', 'v1')  # held: nobody signs it anew
+    zl.wait_for(lambda: n.zone(ZONE)['signatures_until'] == until, 'the end to be known again')
+    n.syncd.kill()
+    n.restart()
+    zl.wait_for(lambda: n.zone(ZONE)['signatures_until'] == until, 'the end to be known after a restart')
