@@ -109,6 +109,14 @@ static enum err move_aside(const char *dir, const char *stem, const char *end, s
     return rc;
 }
 
+enum err pack_aside(const char *dir, const char *stem, struct errinfo *e)
+{
+    /* The index first: a pack without one is looked at again. */
+    enum err rc = move_aside(dir, stem, ".idx", e);
+
+    return rc ? rc : move_aside(dir, stem, ".pack", e);
+}
+
 static enum err feed_file(void *ctx, git_indexer *ix, git_indexer_progress *st, struct errinfo *e)
 {
     const char *path = ctx;
@@ -146,8 +154,7 @@ static enum err index_again(const char *dir, const char *stem, struct errinfo *e
     }
     if (rc) {
         log_error(say("journal: a pack is damaged"), kv_str("pack", path), kv_err(&why));
-        if ((rc = move_aside(dir, stem, ".idx", e)) == OK)
-            rc = move_aside(dir, stem, ".pack", e);
+        rc = pack_aside(dir, stem, e);
         goto out;
     }
     log_warning(say("journal: the index of a pack is made again"), kv_str("pack", path));
@@ -158,7 +165,7 @@ out:
     return rc;
 }
 
-static enum err heal_pack(const char *dir, const char *stem, struct errinfo *e)
+static enum err heal_pack(const char *dir, const char *stem, bool *damage, struct errinfo *e)
 {
     struct packfile p;
     struct errinfo why = {0};
@@ -170,6 +177,7 @@ static enum err heal_pack(const char *dir, const char *stem, struct errinfo *e)
     }
     if (rc == ERR_IO)
         return err_set(rc, e, "%s", why.text);
+    *damage = true;
     if (rc == ERR_CORRUPT) {
         log_warning(say("journal: pack and index don't fit"), kv_str("pack", stem), kv_err(&why));
         if ((rc = move_aside(dir, stem, ".idx", e)))
@@ -178,7 +186,7 @@ static enum err heal_pack(const char *dir, const char *stem, struct errinfo *e)
     return index_again(dir, stem, e);
 }
 
-static enum err heal_pack_file(const char *dir, const char *name, struct errinfo *e)
+static enum err heal_pack_file(const char *dir, const char *name, bool *damage, struct errinfo *e)
 {
     static const char *const companions[] = {".idx", ".keep", ".rev", ".bitmap", ".mtimes"};
     char stem[PACK_NAME_MAX];
@@ -198,22 +206,24 @@ static enum err heal_pack_file(const char *dir, const char *name, struct errinfo
     for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
         size_t n = strlen(name) - strlen(companions[i]);
 
-        if (ends_with(name, companions[i]) && !is_there(dir, name, n, ".pack"))
+        if (ends_with(name, companions[i]) && !is_there(dir, name, n, ".pack")) {
+            *damage = *damage || i == 0; /* or a crash between the two; a look will tell */
             return sweep(dir, name, "its pack is not there", e);
+        }
     }
     if (!ends_with(name, ".pack"))
         return OK;
     (void)snprintf(stem, sizeof(stem), "%.*s", (int)(strlen(name) - 5), name);
-    return heal_pack(dir, stem, e);
+    return heal_pack(dir, stem, damage, e);
 }
 
-static enum err heal_packs(const char *dir, struct errinfo *e)
+enum err packs_heal(const char *dir, bool *damage, struct errinfo *e)
 {
     struct names s = {0};
     enum err rc = names_of(&s, dir, e);
 
     for (size_t i = 0; i < s.n && rc == OK; i++)
-        rc = heal_pack_file(dir, s.list[i], e);
+        rc = heal_pack_file(dir, s.list[i], damage, e);
     names_free(&s);
     return rc;
 }
@@ -294,13 +304,13 @@ static enum err heal_packed_refs(const char *path, struct errinfo *e)
     return rc;
 }
 
-enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e)
+enum err journal_heal(const char *path, const char *pack_dir, bool *damage, struct errinfo *e)
 {
     char *refs = xasprintf("%s/refs", path);
     enum err rc;
 
     if ((rc = sweep_ref_locks(refs, e)) == OK && (rc = heal_packed_refs(path, e)) == OK &&
-        (rc = heal_packs(pack_dir, e)) == OK)
+        (rc = packs_heal(pack_dir, damage, e)) == OK)
         /* A process killed behind the rename of a pack left its name in the cache only; objects
          * that are there are not written again, so make the names durable now. */
         rc = dir_sync(pack_dir, e);

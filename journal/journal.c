@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "lib/base/mem.h"
 
 #define CACHE_BYTES (32 * 1024 * 1024)
+#define LOCK_NAME "zoneledger.pid"
 #define HEAD_TEXT "ref: refs/heads/%2E\n"
 
 /* ---- Small things ---- */
@@ -276,10 +278,38 @@ static enum err lay_out(const char *path, struct errinfo *e)
     return rc;
 }
 
+/* Whoever writes holds this; a directory that two stores lead to would get two histories. */
+static enum err take_lock(struct journal *j, struct errinfo *e)
+{
+    char *path = xasprintf("%s/" LOCK_NAME, j->path);
+    char pid[24] = "";
+    ssize_t n;
+    enum err rc = OK;
+
+    j->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (j->lock < 0) {
+        rc = err_sys(errno, e, "opening %s", path);
+    } else if (flock(j->lock, LOCK_EX | LOCK_NB) < 0) {
+        n = pread(j->lock, pid, sizeof(pid) - 1, 0);
+        pid[n > 0 ? n : 0] = 0;
+        pid[strcspn(pid, "\n")] = 0;
+        rc = err_set(ERR_BUSY, e, "%s is written by another process, pid %s", j->path,
+                     pid[0] ? pid : "unknown");
+    } else {
+        n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+        if (ftruncate(j->lock, 0) < 0 || pwrite(j->lock, pid, (size_t)n, 0) != n) {
+            /* whose it is would not be told; it is held all the same */
+        }
+    }
+    free(path);
+    return rc;
+}
+
 enum err journal_open(struct journal **out, const char *path, const char *node, bool writer,
                       struct errinfo *e)
 {
     struct journal *j = xcalloc(1, sizeof(*j));
+    bool damage = false;
     enum err rc;
     int g;
 
@@ -287,15 +317,18 @@ enum err journal_open(struct journal **out, const char *path, const char *node, 
     j->pack_dir = xasprintf("%s/objects/pack", path);
     j->node = xstrdup(node);
     j->writer = writer;
+    j->lock = -1;
     if (!writer && access(path, F_OK) < 0 && errno == ENOENT) {
         rc = err_set(ERR_NOT_FOUND, e, "%s is not there", path);
         goto out;
     }
     if ((rc = library_ready(e)))
         goto out;
-    if (writer && ((rc = journal_heal_locks(path, e)) || (rc = lay_out(path, e)) ||
-                   (rc = journal_heal(path, j->pack_dir, e))))
+    if (writer && ((rc = make_dirs(path, e)) || (rc = take_lock(j, e)) ||
+                   (rc = journal_heal_locks(path, e)) || (rc = lay_out(path, e)) ||
+                   (rc = journal_heal(path, j->pack_dir, &damage, e))))
         goto out;
+    j->vanished = damage;
     if ((g = git_repository_open_bare(&j->repo, path)) < 0) {
         rc = err_git(g, e, "opening %s", path);
         goto out;
@@ -315,10 +348,31 @@ void journal_close(struct journal *j)
         return;
     git_repository_free(j->repo);
     odb_close(j);
+    if (j->lock >= 0)
+        (void)close(j->lock);
     free(j->path);
     free(j->pack_dir);
     free(j->node);
     free(j);
+}
+
+enum journal_look journal_look(struct journal *j)
+{
+    static const char *const parts[] = {"HEAD", "config", "objects", "refs/heads", LOCK_NAME};
+    bool there = true;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && there; i++) {
+        char *path = xasprintf("%s/%s", j->path, parts[i]);
+
+        there = access(path, F_OK) == 0 || errno != ENOENT;
+        free(path);
+    }
+    if (!there || (access(j->pack_dir, F_OK) < 0 && errno == ENOENT))
+        return JOURNAL_GONE;
+    if (odb_refresh(j, NULL) != OK || j->vanished == j->vanished_told)
+        return JOURNAL_SAME;
+    j->vanished_told = j->vanished;
+    return JOURNAL_CHANGED;
 }
 
 enum err journal_stats(struct journal *j, struct journal_stats *out, struct errinfo *e)

@@ -38,10 +38,20 @@ bool journal_oid_is_none(const struct journal_oid *oid);
 /* Creates (bare, gc.auto=0) or opens the repository at `path`. A writer also sweeps temporary
  * files, stale locks and indexes without packs, and every handle checks the trailer of each pack
  * index before it is used. `node` is the committer's name. User and system git configuration is
- * ignored. Errors: ERR_IO, ERR_CORRUPT. */
+ * ignored. Errors: ERR_IO, ERR_CORRUPT; ERR_BUSY if another process writes to it (its pid in the
+ * text), whatever its store is. */
 MUST_USE enum err journal_open(struct journal **out, const char *path, const char *node,
                                bool writer, struct errinfo *e);
 void journal_close(struct journal *j);
+
+/* Is the repository as the writer left it? Cost: a few looks at the file system. */
+enum journal_look {
+    JOURNAL_SAME,
+    JOURNAL_CHANGED, /* packs went, or are not what they were, by nobody of ours: have a closer look
+                      */
+    JOURNAL_GONE,    /* it, or what makes it a repository: close it, and open it anew */
+};
+enum journal_look journal_look(struct journal *j);
 
 /* The full ref name of a zone, "refs/heads/...", escaped as docs/journal-format.md says. */
 void journal_ref_name(char out[JOURNAL_REF_MAX], const uint8_t *zone);
@@ -77,10 +87,11 @@ struct journal_entry {
 /* Writes all entries as one pack. The same entry always makes the same ids, and objects that are
  * there already are not written again, so that a replay after a crash is harmless. No ref moves.
  * An entry with `content` never fails for its parent: if that is damaged, the version is written as
- * a whole; if its commit is missing, as the root of a new history (logged). Cost: in proportion to
- * the changes. Errors: ERR_LIMIT (the disk is full: try later), ERR_IO (do not retry), ERR_CORRUPT
- * (a parent is damaged or missing; names the zone), ERR_CONFLICT (a change set doesn't fit its
- * parent), ERR_CHECK (libgit2 takes an object for a SHA-1 collision attack). */
+ * a whole; if its commit is missing, history is cut there (logged, and told to git). Cost: in
+ * proportion to the changes. Errors: ERR_LIMIT (the disk is full: try later), ERR_BUSY (the
+ * directory is gone, or cannot be written: the same), ERR_IO (do not retry), ERR_CORRUPT (a parent
+ * is damaged or missing; names the zone), ERR_CONFLICT (a change set doesn't fit its parent),
+ * ERR_CHECK (libgit2 takes an object for a SHA-1 collision attack). */
 MUST_USE enum err journal_write(struct journal *j, struct journal_entry *entries, size_t n,
                                 struct errinfo *e);
 

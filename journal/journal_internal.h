@@ -11,6 +11,8 @@
  *   repack.c  merging packs                   journal.c opening and closing
  *   sign.c    signatures of commits           sshsig.c  keys and signatures as OpenSSH has them
  *   checkpoint.c  signed lists of what is newest
+ *   check.c   is all there, and whole?        repair.c  what is damaged, made again
+ *   salvage.c objects of damaged packs        cuts.c    where history is missing
  */
 #ifndef ZL_JOURNAL_INTERNAL_H
 #define ZL_JOURNAL_INTERNAL_H
@@ -92,6 +94,7 @@ struct packer {
 };
 
 void packer_init(struct packer *p, struct journal *j, bool hash_only);
+bool packer_has(const struct packer *p, const struct journal_oid *oid);
 void packer_done(struct packer *p);
 /* ERR_LIMIT, ERR_CHECK (libgit2 takes it for a SHA-1 collision attack). */
 MUST_USE enum err packer_put(struct packer *p, enum obj_type type, const void *data, size_t len,
@@ -157,7 +160,10 @@ struct packfile {
     git_odb_backend *backend; /* libgit2's, for this pack alone; NULL until it is read from */
     bool sound;               /* the index was checked and is in use */
     bool seen;                /* in the last listing */
+    bool going;               /* we take it away ourselves */
 };
+
+struct oidmap;
 
 struct journal {
     char *path;
@@ -172,6 +178,12 @@ struct journal {
     struct packfile *packs;
     size_t pack_count;
     size_t pack_cap;
+
+    int lock;                 /* the writer's, held as long as it is open; -1: none */
+    uint64_t vanished;        /* packs in use that went, or changed, by nobody of ours ... */
+    uint64_t vanished_told;   /* ... of which journal_look has told */
+    const struct oidmap *bad; /* lent; ids whose objects are known to be damaged, so that they
+                                 count as missing; NULL: none */
 };
 
 /* Checks a pack's index (its trailer, its tables, and that pack and index belong together) and maps
@@ -183,6 +195,14 @@ const uint8_t *pack_ids(const struct packfile *p); /* sorted, 20 octets each */
 uint32_t pack_crc(const struct packfile *p, uint32_t i);
 uint64_t pack_offset(const struct packfile *p, uint32_t i); /* behind the header, before the end */
 bool pack_has(const struct packfile *p, const uint8_t id[JOURNAL_OID_BYTES]);
+
+/* What an index says, in the order of ids, on the heap; its pack is not looked at. ERR_CORRUPT,
+ * ERR_IO, ERR_NOT_FOUND. */
+struct idx_entry {
+    struct journal_oid oid;
+    uint64_t offset;
+};
+MUST_USE enum err idx_entries(struct idx_entry **out, size_t *n, const char *idx_path);
 
 MUST_USE enum err odb_open(struct journal *j, struct errinfo *e);
 void odb_close(struct journal *j);
@@ -239,7 +259,13 @@ MUST_USE enum err merged_write(struct packer *out, struct journal *j, struct pac
 /* What the writer does before the repository is opened (heal.c): first the locks of the files at
  * the top, which it rewrites, then the rest. */
 MUST_USE enum err journal_heal_locks(const char *path, struct errinfo *e);
-MUST_USE enum err journal_heal(const char *path, const char *pack_dir, struct errinfo *e);
+MUST_USE enum err journal_heal(const char *path, const char *pack_dir, bool *damage,
+                               struct errinfo *e);
+/* Only the packs: indexes without packs go, packs without a good index get one, or go aside.
+ * *damage becomes true if something may be lost. Nobody else may be writing a pack. */
+MUST_USE enum err packs_heal(const char *dir, bool *damage, struct errinfo *e);
+/* Moves a pack's files to bad/; for heal.c and repair.c. */
+MUST_USE enum err pack_aside(const char *dir, const char *stem, struct errinfo *e);
 
 /* ---- Lines (line.c) ---- */
 

@@ -22,6 +22,8 @@
 #include <git2/sys/repository.h>
 
 #include "journal/journal_internal.h"
+#include "journal/oidmap.h"
+#include "lib/base/bus.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -98,23 +100,32 @@ static enum err idx_tables(struct idx *x, const char *path, struct errinfo *e)
     return OK;
 }
 
-static enum err idx_offsets(const struct idx *x, uint64_t pack_bytes, const char *path,
-                            struct errinfo *e)
+/* False if there is no such long offset. */
+static bool idx_offset(const struct idx *x, size_t i, uint64_t *at)
 {
     const uint8_t *offs = x->data + IDX_HEADER_BYTES + IDX_FANOUT_BYTES + (size_t)x->n * 24;
     const uint8_t *longs = offs + (size_t)x->n * 4;
     size_t long_count = (size_t)(x->data + x->len - IDX_TRAILER_BYTES - longs) / 8;
+    size_t k;
 
+    *at = get_u32(offs + 4 * i);
+    if (!(*at & LONG_OFFSET))
+        return true;
+    k = *at & ~LONG_OFFSET;
+    if (k >= long_count)
+        return false;
+    *at = (uint64_t)get_u32(longs + 8 * k) << 32 | get_u32(longs + 8 * k + 4);
+    return true;
+}
+
+static enum err idx_offsets(const struct idx *x, uint64_t pack_bytes, const char *path,
+                            struct errinfo *e)
+{
     for (size_t i = 0; i < x->n; i++) {
-        uint64_t at = get_u32(offs + 4 * i);
+        uint64_t at = 0;
 
-        if (at & LONG_OFFSET) {
-            size_t k = at & ~LONG_OFFSET;
-
-            if (k >= long_count)
-                return err_set(ERR_CORRUPT, e, "%s: no such long offset", path);
-            at = (uint64_t)get_u32(longs + 8 * k) << 32 | get_u32(longs + 8 * k + 4);
-        }
+        if (!idx_offset(x, i, &at))
+            return err_set(ERR_CORRUPT, e, "%s: no such long offset", path);
         if (at < 12 || at >= pack_bytes - JOURNAL_OID_BYTES)
             return err_set(ERR_CORRUPT, e, "%s: an offset behind the pack's end", path);
     }
@@ -153,6 +164,35 @@ static enum err check_files(int idx_fd, const char *idx_path, uint64_t idx_bytes
         (rc = pack_fits_idx(pack_fd, p->bytes, pack_path, &x, e)) == OK &&
         (rc = idx_offsets(&x, p->bytes, idx_path, e)) == OK)
         p->objects = x.n;
+    free(x.data);
+    return rc;
+}
+
+enum err idx_entries(struct idx_entry **out, size_t *n, const char *idx_path)
+{
+    struct idx x = {.data = NULL};
+    struct idx_entry *list = NULL;
+    uint64_t bytes = 0;
+    int fd = -1;
+    enum err rc;
+
+    if ((rc = open_file(&fd, &bytes, idx_path, NULL)))
+        goto out;
+    x = (struct idx){.data = xmalloc(bytes), .len = (size_t)bytes};
+    if ((rc = read_at(fd, idx_path, 0, x.data, x.len, NULL)) ||
+        (rc = idx_tables(&x, idx_path, NULL)))
+        goto out;
+    list = xcalloc(x.n, sizeof(*list));
+    for (size_t i = 0; i < x.n; i++) {
+        memcpy(list[i].oid.id, x.data + IDX_HEADER_BYTES + IDX_FANOUT_BYTES + i * JOURNAL_OID_BYTES,
+               JOURNAL_OID_BYTES);
+        (void)idx_offset(&x, i, &list[i].offset);
+    }
+    *out = list;
+    *n = x.n;
+out:
+    if (fd >= 0)
+        (void)close(fd);
     free(x.data);
     return rc;
 }
@@ -224,21 +264,25 @@ bool pack_has(const struct packfile *p, const uint8_t id[JOURNAL_OID_BYTES])
 {
     const uint8_t *fan = p->idx + IDX_HEADER_BYTES;
     const uint8_t *ids = pack_ids(p);
-    size_t lo = id[0] ? get_u32(fan + 4 * ((size_t)id[0] - 1)) : 0;
-    size_t hi = get_u32(fan + 4 * (size_t)id[0]);
+    bool found = false;
+    size_t lo, hi;
 
-    while (lo < hi) {
+    bus_guard_begin();
+    lo = id[0] ? get_u32(fan + 4 * ((size_t)id[0] - 1)) : 0;
+    hi = get_u32(fan + 4 * (size_t)id[0]);
+    hi = hi < p->objects ? hi : (size_t)p->objects; /* pages of a cut file read as zeros */
+    while (lo < hi && !found) {
         size_t mid = lo + (hi - lo) / 2;
         int order = memcmp(id, ids + mid * JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
 
-        if (order == 0)
-            return true;
+        found = order == 0;
         if (order < 0)
             hi = mid;
         else
             lo = mid + 1;
     }
-    return false;
+    bus_guard_end();
+    return found;
 }
 
 /* ---- Our backend ---- */
@@ -248,36 +292,50 @@ struct backend {
     struct journal *j;
 };
 
-/* The newest first: it is asked for most. */
-static git_odb_backend *backend_of(git_odb_backend *b, const git_oid *id)
-{
-    const struct journal *j = ((struct backend *)b)->j;
-
-    for (size_t i = j->pack_count; i-- > 0;)
-        if (j->packs[i].sound && pack_has(&j->packs[i], id->id))
-            return j->packs[i].backend;
-    return NULL;
-}
-
+/* The newest first: it is asked for most. A pack that cannot give the object, though it has it, is
+ * no reason not to ask another one. */
 static int backend_read(void **data, size_t *len, git_object_t *type, git_odb_backend *b,
                         const git_oid *id)
 {
-    git_odb_backend *in = backend_of(b, id);
+    const struct journal *j = ((struct backend *)b)->j;
+    int g = GIT_ENOTFOUND;
 
-    return in ? in->read(data, len, type, in, id) : GIT_ENOTFOUND;
+    bus_guard_begin();
+    for (size_t i = j->pack_count; i-- > 0 && g < 0;) {
+        git_odb_backend *in = j->packs[i].backend;
+
+        if (j->packs[i].sound && pack_has(&j->packs[i], id->id))
+            g = in->read(data, len, type, in, id);
+    }
+    bus_guard_end();
+    return g;
 }
 
 static int backend_read_header(size_t *len, git_object_t *type, git_odb_backend *b,
                                const git_oid *id)
 {
-    git_odb_backend *in = backend_of(b, id);
+    const struct journal *j = ((struct backend *)b)->j;
+    int g = GIT_ENOTFOUND;
 
-    return in ? in->read_header(len, type, in, id) : GIT_ENOTFOUND;
+    bus_guard_begin();
+    for (size_t i = j->pack_count; i-- > 0 && g < 0;) {
+        git_odb_backend *in = j->packs[i].backend;
+
+        if (j->packs[i].sound && pack_has(&j->packs[i], id->id))
+            g = in->read_header(len, type, in, id);
+    }
+    bus_guard_end();
+    return g;
 }
 
 static int backend_exists(git_odb_backend *b, const git_oid *id)
 {
-    return backend_of(b, id) != NULL;
+    const struct journal *j = ((struct backend *)b)->j;
+
+    for (size_t i = j->pack_count; i-- > 0;)
+        if (j->packs[i].sound && pack_has(&j->packs[i], id->id))
+            return 1;
+    return 0;
 }
 
 static void backend_free(git_odb_backend *b)
@@ -330,6 +388,20 @@ void odb_close(struct journal *j)
 }
 
 /* ---- The list of packs ---- */
+
+/* A pack in use that is not as long as it was is looked at again, as if it were new. */
+static bool has_shrunk(const struct journal *j, const struct packfile *p)
+{
+    char *path = xasprintf("%s/%s.pack", j->pack_dir, p->name);
+    char *idx = xasprintf("%s/%s.idx", j->pack_dir, p->name);
+    struct stat st, idx_st;
+    bool other = stat(path, &st) == 0 && stat(idx, &idx_st) == 0 &&
+                 ((uint64_t)st.st_size != p->bytes || (size_t)idx_st.st_size != p->idx_len);
+
+    free(path);
+    free(idx);
+    return other;
+}
 
 static struct packfile *find_pack(struct journal *j, const char *name)
 {
@@ -416,6 +488,13 @@ enum err odb_refresh(struct journal *j, struct errinfo *e)
             continue;
         if ((p = find_pack(j, name)))
             p->seen = true;
+        if (p && p->sound && has_shrunk(j, p)) {
+            log_error(say("journal: a pack changed its length while it was in use"),
+                      kv_str("pack", name));
+            pack_close(p);
+            p->sound = false;
+            j->vanished++;
+        }
         if (!p || !p->sound)
             rc = look_at_pack(j, p, name, e);
     }
@@ -425,8 +504,10 @@ enum err odb_refresh(struct journal *j, struct errinfo *e)
     for (size_t i = 0; i < j->pack_count; i++) {
         if (j->packs[i].seen)
             j->packs[kept++] = j->packs[i];
-        else
+        else {
+            j->vanished += !j->packs[i].going;
             pack_close(&j->packs[i]);
+        }
     }
     j->pack_count = kept;
     return OK;
@@ -443,6 +524,8 @@ void object_done(struct object *o)
 
 bool odb_has(const struct journal *j, const struct journal_oid *oid)
 {
+    if (j->bad && oidmap_get(j->bad, oid))
+        return false;
     for (size_t i = j->pack_count; i-- > 0;)
         if (j->packs[i].sound && pack_has(&j->packs[i], oid->id))
             return true;

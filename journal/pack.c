@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "lib/base/bus.h"
 #include "lib/base/fault.h"
 #include "lib/base/mem.h"
 
@@ -347,6 +348,11 @@ enum err packer_put(struct packer *p, enum obj_type type, const void *data, size
     return packer_put_after(p, type, data, len, NULL, out, e);
 }
 
+bool packer_has(const struct packer *p, const struct journal_oid *oid)
+{
+    return p && !p->hash_only && find_object(p, oid);
+}
+
 /* From the pack; not for a delta. */
 static void inflate_again(const struct packer *p, const struct packer_object *o, uint8_t *to)
 {
@@ -400,6 +406,7 @@ enum err pack_index(const char *dir, char name[PACK_NAME_MAX], pack_feed_fn *fee
 
     if ((g = git_indexer_new(&ix, dir, 0, NULL, NULL)) < 0)
         return err_git(g, e, "starting a pack in %s", dir);
+    bus_guard_begin(); /* it maps what it has written */
     if ((rc = feed(ctx, ix, &st, e)) == OK) {
         FAULT("journal:before_commit");
         if ((g = git_indexer_commit(ix, &st)) < 0)
@@ -407,6 +414,7 @@ enum err pack_index(const char *dir, char name[PACK_NAME_MAX], pack_feed_fn *fee
         else
             (void)snprintf(name, PACK_NAME_MAX, "pack-%s", git_indexer_name(ix));
     }
+    bus_guard_end();
     git_indexer_free(ix); /* and the temporary file with it, if the pack was not finished */
     return rc;
 }

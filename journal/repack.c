@@ -205,6 +205,14 @@ static enum err drop_some(const struct journal *j, struct journal_merge *m, size
     return rc;
 }
 
+static void expect_to_go(struct journal *j, const struct journal_merge *m)
+{
+    for (size_t i = 0; i < j->pack_count; i++) {
+        for (size_t k = 0; k < m->old_count; k++)
+            j->packs[i].going |= strcmp(j->packs[i].name, m->old[k]) == 0;
+    }
+}
+
 static bool is_in_use(const struct journal *j, const char *name)
 {
     for (size_t i = 0; i < j->pack_count; i++) {
@@ -222,6 +230,7 @@ static enum err some(struct journal *j, struct journal_merge *m, size_t max, boo
     *done = false;
     if (m->gone == 0 && (rc = odb_refresh(j, e)))
         return rc;
+    expect_to_go(j, m);
     if (!is_in_use(j, m->name)) /* somebody took it away meanwhile: nothing may go */
         return err_set(ERR_NOT_FOUND, e, "the merged pack %s is not there", m->name);
     if ((rc = drop_some(j, m, max, e)) || m->gone < m->old_count)

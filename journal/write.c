@@ -1,7 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "journal/repair.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -35,10 +37,11 @@ static bool is_big_change(const struct journal_entry *entry)
     return entry->content && n > zone_records(entry->content) / BIG_CHANGE_PARTS;
 }
 
-/* `parent` becomes none if its commit cannot be read and the content is at hand: then a new root is
- * better than a history with a hole that no git command gets past. */
+/* *cut: the parent's commit cannot be read, and the content is at hand. Then the commit names its
+ * parent as ever, and git is told that history is cut there. */
 static enum err entry_tree(struct packer *p, const struct journal_entry *entry,
-                           struct journal_oid *parent, struct journal_oid *out, struct errinfo *e)
+                           const struct journal_oid *parent, bool *cut, struct journal_oid *out,
+                           struct errinfo *e)
 {
     struct journal_oid base;
     enum err rc = OK;
@@ -46,11 +49,11 @@ static enum err entry_tree(struct packer *p, const struct journal_entry *entry,
     if (!journal_oid_is_none(parent) && (rc = parent_tree(p, parent, &base, e))) {
         if (rc != ERR_CORRUPT || !entry->content)
             return rc;
-        log_error(say("journal: a parent is lost; history starts anew with this version"),
+        log_error(say("journal: the version before is lost; history is cut here"),
                   kv_u64("version", entry->version), kv_err(e));
-        *parent = (struct journal_oid){{0}};
+        *cut = true;
     }
-    if (journal_oid_is_none(parent) || !entry->changes || is_big_change(entry)) {
+    if (journal_oid_is_none(parent) || *cut || !entry->changes || is_big_change(entry)) {
         if (!entry->content)
             return err_set(ERR_CORRUPT, e, "a version has neither a change set nor content");
         return tree_of_zone(p, entry->content, out, e);
@@ -69,13 +72,14 @@ static enum err entry_tree(struct packer *p, const struct journal_entry *entry,
 struct written {
     struct journal_oid commit;
     struct journal_oid tree;
+    bool cut; /* its parent is not here */
 };
 
 static enum err write_entry(struct packer *p, const struct journal_entry *entry,
                             struct journal_oid parent, struct written *out, struct errinfo *e)
 {
     struct buf b = BUF_INIT;
-    enum err rc = entry_tree(p, entry, &parent, &out->tree, e);
+    enum err rc = entry_tree(p, entry, &parent, &out->cut, &out->tree, e);
 
     if (rc == OK) {
         commit_encode(&b, entry, p->j->node, &parent, &out->tree);
@@ -86,6 +90,23 @@ static enum err write_entry(struct packer *p, const struct journal_entry *entry,
         rc = packer_put_after(p, OBJ_COMMIT, b.data, b.len, &parent, &out->commit, e);
     }
     buf_free(&b);
+    return rc;
+}
+
+static enum err tell_cuts(struct journal *j, const struct written *w, size_t n, struct errinfo *e)
+{
+    struct journal_oid *list = xcalloc(n, sizeof(*list));
+    size_t count = 0;
+    size_t all;
+    enum err rc = OK;
+
+    for (size_t i = 0; i < n; i++) {
+        if (w[i].cut)
+            list[count++] = w[i].commit;
+    }
+    if (count)
+        rc = journal_cuts_set(j, list, count, &all, e);
+    free(list);
     return rc;
 }
 
@@ -108,6 +129,11 @@ enum err journal_write(struct journal *j, struct journal_entry *entries, size_t 
     }
     if (rc == OK && (rc = packer_install(&p, e)))
         rc = err_wrap(rc, e, "journal");
+    if (rc == OK)
+        rc = tell_cuts(j, w, n, e);
+    /* Nothing was written by a disk that cannot be written, or to a directory that is gone. */
+    if (rc == ERR_IO && access(j->pack_dir, W_OK | X_OK) < 0)
+        rc = ERR_BUSY;
     for (size_t i = 0; i < n && rc == OK; i++) {
         entries[i].commit = w[i].commit;
         entries[i].content_id = w[i].tree;

@@ -69,6 +69,10 @@ static const struct api_route routes[] = {
      api_after_reindex,
      "Make some of the version index anew from the journal, and say what differed. Body: check "
      "(true: say it only), at (`next` of the answer before)."},
+    {EVHTTP_REQ_POST, BASE "/journal/repair", API_LOOP, false, api_post_repair, api_after_repair,
+     "Make again what the journal lost and the store knows. Body: zone, dry_run, fetched (true: "
+     "also "
+     "copy from what syncd --fetch brought)."},
     {EVHTTP_REQ_GET, BASE "/catalogs", API_LOOP, false, api_get_catalogs, NULL,
      "The catalog zones that this node follows."},
     {EVHTTP_REQ_GET, BASE "/catalogs/{}", API_LOOP, false, api_get_catalog, NULL,

@@ -319,13 +319,15 @@ void api_get_status(struct api_request *r)
     uint64_t last = 0;
     uint64_t first = 0;
     uint64_t behind = 0;
+    uint64_t lost = 0;
 
     api_sections_init(&c.sections, r, NULL);
     for (size_t i = 0; i < STATES_BAD; i++)
         c.trouble[i] = json_array();
     if (!(r->rc = api_history(&h, NULL, r)) &&
         !(r->rc = store_seq(h.store, &last, &first, &r->error)) &&
-        !(r->rc = store_unjournaled_count(h.store, &behind, &r->error)))
+        !(r->rc = store_unjournaled_count(h.store, &behind, &r->error)) &&
+        !(r->rc = store_lost_count(h.store, &lost, &r->error)))
         r->rc = store_zone_each(h.store, on_count, &c, &r->error);
     attention = attention_of(&c);
     if (r->rc) {
@@ -333,12 +335,12 @@ void api_get_status(struct api_request *r)
         goto out;
     }
     r->result =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:o}}",
+        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:b, s:o}}",
                   "node", r->config->node, "version", ZL_VERSION, "sandbox", r->api->env.sandbox,
                   "authd_connected", (int)r->authd_connected, "seq", (json_int_t)last, "zones",
                   c.zones, "states", states_of(&c), "attention", attention, "journal", "behind",
-                  (json_int_t)behind, "written", (json_int_t)js->written, "packs",
-                  (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
+                  (json_int_t)behind, "lost", (json_int_t)lost, "written", (json_int_t)js->written,
+                  "packs", (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
                   (int)js->failing, "last_error", api_json_text(js->last_error));
 out:
     api_sections_done(&c.sections);

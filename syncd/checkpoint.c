@@ -239,7 +239,7 @@ int64_t checkpointer_due_ms(struct checkpointer *c)
     int64_t due = 0;
     int64_t wait = c->not_before.ms - now().ms;
 
-    if (!c->pending || !key_of(c) || (!r.on && !c->has_last))
+    if (!c->journal || !c->pending || !key_of(c) || (!r.on && !c->has_last))
         return -1;
     if (r.on && c->pending < r.commits)
         due = c->since.ms + (int64_t)r.time_s * 1000 - now().ms;
@@ -304,21 +304,32 @@ enum err checkpointer_new(struct checkpointer **out, struct journal *j, struct s
     uint64_t first = 0;
     enum err rc;
 
-    c->journal = j;
     c->store = reader;
     c->committer = committer;
     c->signing = signing;
     pthread_mutex_init(&c->lock, NULL);
     if (config)
         checkpointer_configure(c, config);
-    if ((rc = find_last(c, e)) || (rc = store_seq(reader, &c->seq, &first, e))) {
+    if ((rc = store_seq(reader, &c->seq, &first, e)) || (rc = checkpointer_journal(c, j, e))) {
         checkpointer_free(c);
         return rc;
     }
+    *out = c;
+    return OK;
+}
+
+enum err checkpointer_journal(struct checkpointer *c, struct journal *j, struct errinfo *e)
+{
+    enum err rc;
+
+    c->journal = j;
+    if (!j)
+        return OK;
+    if ((rc = find_last(c, e)))
+        return rc;
     /* What was not journaled yet is noted when it is. */
     if (c->seq > (c->has_last ? c->last.seq : 0))
         note_pending(c, 1);
-    *out = c;
     return OK;
 }
 

@@ -18,13 +18,16 @@ struct checkpointer;
 
 #define CHECKPOINT_META "checkpoint.tip" /* in the store's metadata: a commit id in hex */
 
-/* All lent until checkpointer_free; `config` only for the call, NULL: without checkpoints. A ref
+/* All lent until checkpointer_free, `j` until checkpointer_journal (NULL: there is none now); `config` only for the call, NULL: without checkpoints. A ref
  * that is not what the store knows is set again. Errors: of the store. */
 MUST_USE enum err checkpointer_new(struct checkpointer **out, struct journal *j,
                                    struct store *reader, struct committer *committer,
                                    struct signing *signing, const struct config *config,
                                    struct errinfo *e);
 void checkpointer_free(struct checkpointer *c);
+/* The journal was opened anew, or is not there (NULL). */
+MUST_USE enum err checkpointer_journal(struct checkpointer *c, struct journal *j,
+                                       struct errinfo *e);
 
 /* After a reload. Any thread. */
 void checkpointer_configure(struct checkpointer *c, const struct config *config);

@@ -1,39 +1,19 @@
-#include "syncd/journaler.h"
+#include "syncd/journaler_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/journal.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "syncd/checkpoint.h"
-#include "syncd/packmerge.h"
 
 #define BATCH_MAX 512          /* versions in one pack */
 #define BATCH_RECORDS 1000000u /* once so many are in it, a batch takes no further version */
 #define PACE_MS 100
 #define RETRY_SECONDS 5  /* after a failure */
 #define REPACK_WRITES 64 /* packs written before merging is asked for */
-
-struct journaler {
-    struct committer *committer;
-    struct journal *journal; /* journal thread, after the start */
-    struct store *store;     /* likewise; a reader */
-    struct checkpointer *checkpoints;
-    struct packmerge *merge;
-    pthread_t thread;
-    unsigned writes_since_repack;
-
-    /* Guards all below; no other lock is taken while it is held. */
-    pthread_mutex_t lock;
-    pthread_cond_t there;
-    bool awake;
-    bool closing;
-    struct journaler_status status;
-};
+#define LOOK_SECONDS 5   /* between looks whether the journal is still what it was */
 
 /* One drain: the changes as read from the log, and the entries made of them. */
 struct batch {
@@ -222,6 +202,7 @@ static enum err write_one_by_one(struct journaler *j, struct batch *b, size_t *w
         }
         rc = journal_write(j->journal, en, 1, e);
         if (rc == ERR_CORRUPT || rc == ERR_CONFLICT) {
+            j->damaged = true;
             log_warning(say("journal: a version is written anew from the store"), kv_err(e));
             if ((rc = load_content(j, b, i, e)) == OK)
                 rc = journal_write(j->journal, en, 1, e);
@@ -317,8 +298,10 @@ static enum err batch_write(struct journaler *j, struct batch *b, size_t *writte
     /* Durable objects first, then their ids in the store, then the refs, which are derived. */
     if (batch_store_ids(j, b, *written, rc ? &later : e) != OK && rc == OK)
         rc = ERR_BUSY;
-    else if (set_refs(j, b, *written, rc ? &later : e) != OK && rc == OK)
-        rc = ERR_BUSY;
+    else if (set_refs(j, b, *written, rc ? &later : e) != OK) {
+        j->refs_owed = true;
+        rc = rc ? rc : ERR_BUSY;
+    }
     return rc;
 }
 
@@ -338,7 +321,7 @@ static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
     enum err rc;
 
     *n = 0;
-    if ((rc = store_read_begin(j->store, e)))
+    if ((rc = journaler_heal(j, e)) || (rc = store_read_begin(j->store, e)))
         goto out;
     if ((rc = store_seq(j->store, &last, &first, e)) == OK)
         rc = store_unjournaled_each(j->store, BATCH_MAX, on_change, b, e);
@@ -368,7 +351,8 @@ static void note_packs(struct journaler *j)
 {
     struct journal_stats stats = {0};
 
-    (void)!journal_stats(j->journal, &stats, NULL);
+    if (j->journal)
+        (void)!journal_stats(j->journal, &stats, NULL);
     pthread_mutex_lock(&j->lock);
     j->status.packs = stats.packs;
     j->status.pack_bytes = stats.pack_bytes;
@@ -399,7 +383,9 @@ static void merge_packs(struct journaler *j, bool written)
     struct journal_merge *made = packmerge_take(j->merge);
     struct errinfo e = {0};
 
-    if (made) {
+    if (made && !j->journal) {
+        journal_merge_free(made);
+    } else if (made) {
         if (journal_merge_finish(j->journal, made, &e))
             log_warning(say("journal: a merged pack could not take the place of the old ones, all "
                             "stays readable"),
@@ -423,19 +409,20 @@ static void run_checkpoints(struct journaler *j, bool at_once)
         log_error(say("journal: no checkpoint could be made; it tries again"), kv_err(&e));
 }
 
-/* Waits until woken, for the retry, or until a checkpoint is due; false when it is time to stop. */
+/* Waits until woken, for the retry, for the next look, or until a checkpoint is due; false when it
+ * is time to stop. */
 static bool wait_awake(struct journaler *j, bool failing)
 {
-    int64_t wait_ms = failing ? RETRY_SECONDS * 1000 : checkpointer_due_ms(j->checkpoints);
-    struct mono until = mono_add_ms(clock_mono(clock_real()), wait_ms);
+    int64_t due_ms = checkpointer_due_ms(j->checkpoints);
+    int64_t wait_ms = (failing ? RETRY_SECONDS : LOOK_SECONDS) * 1000;
+    struct mono until = mono_add_ms(clock_mono(clock_real()),
+                                    !failing && due_ms >= 0 && due_ms < wait_ms ? due_ms : wait_ms);
     struct timespec ts = {.tv_sec = until.ms / 1000, .tv_nsec = (until.ms % 1000) * 1000000};
     bool go_on;
 
     pthread_mutex_lock(&j->lock);
-    while (!j->closing && (failing || !j->awake)) {
-        if (wait_ms < 0)
-            pthread_cond_wait(&j->there, &j->lock);
-        else if (pthread_cond_timedwait(&j->there, &j->lock, &ts) == ETIMEDOUT)
+    while (!j->closing && !j->asked && (failing || !j->awake)) {
+        if (pthread_cond_timedwait(&j->there, &j->lock, &ts) == ETIMEDOUT)
             break;
     }
     j->awake = false;
@@ -468,8 +455,9 @@ static void *journaler_main(void *ctx)
         enum err rc;
 
         do {
+            journaler_answer(j, false);
             rc = drain(j, &written, &e);
-            if (rc || written)
+            if (rc || written || j->status.failing) /* which only this thread changes */
                 note(j, rc, &e, written);
             merge_packs(j, written > 0);
             run_checkpoints(j, false);
@@ -478,95 +466,9 @@ static void *journaler_main(void *ctx)
         } while (rc == OK && written);
         go_on = wait_awake(j, rc != OK);
     }
+    journaler_answer(j, true);
     run_checkpoints(j, true); /* what is left at rest is vouched for */
     return NULL;
-}
-
-/* ---- Refs from the store, at the start ---- */
-
-struct mend {
-    struct journaler *j;
-    uint64_t mended;
-};
-
-struct tips {
-    struct store_version served, waiting, quarantined;
-    bool has_served, has_waiting, has_quarantined;
-};
-
-static enum err on_tip(void *ctx, const struct store_version *v, struct errinfo *e)
-{
-    struct tips *t = ctx;
-
-    (void)e;
-    if (v->journaled && !v->waiting && !t->has_served) {
-        t->served = *v;
-        t->has_served = true;
-    }
-    if (v->journaled && v->quarantined && !t->has_quarantined) {
-        t->quarantined = *v;
-        t->has_quarantined = true;
-    }
-    if (v->journaled && v->waiting && !v->quarantined && !t->has_waiting) {
-        t->waiting = *v;
-        t->has_waiting = true;
-    }
-    return OK;
-}
-
-static enum err mend_ref(struct mend *m, enum journal_line line, const uint8_t *zone,
-                         const struct store_version *tip, struct errinfo *e)
-{
-    struct journal_oid want;
-    struct journal_oid is = {{0}};
-    enum err rc;
-
-    memcpy(want.id, tip->oid, sizeof(want.id));
-    rc = journal_ref_get(m->j->journal, line, zone, &is, e);
-    if (rc == OK && memcmp(is.id, want.id, sizeof(is.id)) == 0)
-        return OK;
-    if (!journal_has(m->j->journal, &want)) {
-        char text[NAME_TEXT_MAX];
-        (void)name_to_text(text, zone);
-        log_error(say("journal: the newest commit of a zone is missing; zonectl verify tells more"),
-                  kv_str("zone", text), kv_u64("version", tip->version));
-        return OK;
-    }
-    m->mended++;
-    return journal_ref_set(m->j->journal, line, zone, &want, e);
-}
-
-static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e)
-{
-    struct mend *m = ctx;
-    struct tips tips = {.has_served = false};
-    uint64_t before = 0;
-    enum err rc;
-
-    /* Waiting versions can stand above the newest served one, and there may be many of them. */
-    for (uint64_t left = z->last_version; left && !tips.has_served; left = before - 1) {
-        uint32_t step = 64;
-
-        rc = store_version_each(m->j->store, z->id, before, step, on_tip, &tips, e);
-        if (rc)
-            return rc;
-        before = left > step ? left - step + 1 : 1;
-    }
-    if (tips.has_served && (rc = mend_ref(m, LINE_SERVED, z->name, &tips.served, e)))
-        return rc;
-    if (tips.has_quarantined && (rc = mend_ref(m, LINE_QUARANTINE, z->name, &tips.quarantined, e)))
-        return rc;
-    return tips.has_waiting ? mend_ref(m, LINE_WAITING, z->name, &tips.waiting, e) : OK;
-}
-
-static enum err mend_refs(struct journaler *j, struct errinfo *e)
-{
-    struct mend m = {.j = j};
-    enum err rc = store_zone_each(j->store, on_zone, &m, e);
-
-    if (rc == OK && m.mended)
-        log_warning(say("journal: refs were set again from the store"), kv_u64("refs", m.mended));
-    return rc;
 }
 
 /* ---- Start and stop ---- */
@@ -585,6 +487,8 @@ static void journaler_free(struct journaler *j)
     store_close(j->store);
     pthread_cond_destroy(&j->there);
     pthread_mutex_destroy(&j->lock);
+    free(j->path);
+    free(j->node);
     free(j);
 }
 
@@ -593,30 +497,32 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
                          struct errinfo *e)
 {
     struct journaler *j = xcalloc(1, sizeof(*j));
-    char *path = xasprintf("%s/journal.git", data_dir);
     pthread_condattr_t attr;
     enum err rc;
     int failed;
 
     j->committer = committer;
+    j->path = xasprintf("%s/journal.git", data_dir);
+    j->node = xstrdup(node);
+    j->signing = signing;
     j->awake = true;
     pthread_mutex_init(&j->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&j->there, &attr);
     pthread_condattr_destroy(&attr);
-    if ((rc = journal_open(&j->journal, path, node, true, e)) ||
-        (rc = store_open_reader(&j->store, data_dir, e)) || (rc = mend_refs(j, e)) ||
+    if ((rc = journaler_open(j, e)) || (rc = store_open_reader(&j->store, data_dir, e)))
+        goto out;
+    if ((j->journal && (rc = journaler_heal_refs(j, e))) ||
         (rc = checkpointer_new(&j->checkpoints, j->journal, j->store, committer, signing, config,
                                e)))
         goto out;
-    if ((rc = packmerge_start(&j->merge, path, merge_made, j, e)))
+    if ((rc = packmerge_start(&j->merge, j->path, merge_made, j, e)))
         goto out;
     failed = pthread_create(&j->thread, NULL, journaler_main, j);
     if (failed)
         rc = err_sys(failed, e, "starting the journal thread");
 out:
-    free(path);
     if (rc)
         journaler_free(j);
     else

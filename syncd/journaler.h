@@ -9,11 +9,15 @@
 
 #include "lib/base/config.h"
 #include "syncd/commit.h"
+#include "syncd/repair.h"
 #include "syncd/signing.h"
 
 struct journaler;
 
 /* Opens DATA_DIR/journal.git, mends refs from the store, starts the thread, which drains at once.
+ * A journal that cannot be opened, is removed while it runs, or turns out to be damaged is not the
+ * end: it is tried again, made anew, or repaired from the store. ERR_BUSY if another process writes
+ * to it.
  * `signing` (NULL: none) is lent until journaler_stop. `config` (NULL: defaults) says how the
  * history is signed, and so does journaler_configure after a reload (any thread). */
 MUST_USE enum err journaler_start(struct journaler **out, struct committer *committer,
@@ -25,6 +29,21 @@ void journaler_stop(struct journaler *j);
 
 /* There may be something to drain. Any thread. */
 void journaler_wake(struct journaler *j);
+
+/* A repair that an operator has asked for (repair.h): done by the journal thread, in its turn. */
+struct journaler_repair {
+    struct repair_wish wish;                  /* what it points to lives until `done` */
+    void (*done)(struct journaler_repair *q); /* in the journal thread; `q` is the caller's again */
+    void *ctx;
+
+    enum err rc; /* out */
+    struct errinfo error;
+    struct repair_report report;
+
+    struct journaler_repair *next;
+};
+/* Any thread. */
+void journaler_repair(struct journaler *j, struct journaler_repair *q);
 
 struct journaler_status {
     uint64_t written; /* commits since the start */

@@ -5,12 +5,14 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "lib/base/bus.h"
 #include "lib/base/descriptors.h"
 #include "lib/base/log.h"
 #include "syncd/daemon.h"
 #include "syncd/guard_helper.h"
 #include "syncd/options.h"
 #include "syncd/remote_helper.h"
+#include "syncd/repair_fetch.h"
 #include "syncd/restore.h"
 #include "syncd/settings.h"
 
@@ -31,6 +33,16 @@ static int restore(const struct config *config, const char *from)
     if (r.missing)
         (void)printf("%llu versions are not in that repository\n", (unsigned long long)r.missing);
     return 0;
+}
+
+static int fetch(const struct config *config, const char *from)
+{
+    struct errinfo e = {0};
+
+    if (repair_fetch(config, from, &e) == OK)
+        return 0;
+    (void)fprintf(stderr, "syncd: nothing is fetched: %s\n", e.text);
+    return 1;
 }
 
 static int check(const char *path, const struct config *c)
@@ -60,18 +72,21 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "syncd: %s\n", e.text);
         return 1;
     }
-    if (o.check || o.restore) {
-        if (o.restore) {
+    if (o.check || o.restore || o.fetch_from) {
+        if (!o.check) {
             (void)umask(0027);
             log_init("syncd", config->log_level, config->log_format);
         }
-        code = o.check ? check(o.config_path, config) : restore(config, o.restore_from);
+        code = o.check     ? check(o.config_path, config)
+               : o.restore ? restore(config, o.restore_from)
+                           : fetch(config, o.fetch_from);
         keyring_unref(keys);
         config_unref(config);
         return code;
     }
     (void)umask(0027);
     (void)signal(SIGPIPE, SIG_IGN);
+    bus_guard_install();
     (void)prctl(PR_SET_DUMPABLE, 0); /* secrets stay out of core dumps */
     descriptors_raise();
     log_init("syncd", config->log_level, config->log_format);

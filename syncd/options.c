@@ -13,6 +13,7 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {"restore", optional_argument, NULL, 'R'},
+    {"fetch", required_argument, NULL, 'F'},
     {NULL, 0, NULL, 0},
 };
 
@@ -24,6 +25,7 @@ static void usage(FILE *to)
                 "      --check-config  read and check it, say what is wrong, and exit\n"
                 "      --help-config   all configuration items\n"
                 "      --restore[=REPOSITORY]  make the store anew from the history, and exit\n"
+                "      --fetch=REPOSITORY  get a history for zonectl journal repair, and exit\n"
                 "      --version, -h, --help\n",
                 to);
 }
@@ -52,6 +54,9 @@ int options_parse(struct options *o, int argc, char **argv)
         case 'R':
             o->restore = true;
             o->restore_from = optarg;
+            break;
+        case 'F':
+            o->fetch_from = optarg;
             break;
         case 'H':
             help_config();

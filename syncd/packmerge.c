@@ -18,6 +18,7 @@ struct packmerge {
     pthread_cond_t there;
     bool wanted;
     bool closing;
+    bool held, working;
     struct journal_merge *made;
 };
 
@@ -27,7 +28,7 @@ static bool is_closing(void *ctx)
     bool closing;
 
     pthread_mutex_lock(&m->lock);
-    closing = m->closing;
+    closing = m->closing || m->held;
     pthread_mutex_unlock(&m->lock);
     return closing;
 }
@@ -56,9 +57,12 @@ static bool wait_wanted(struct packmerge *m)
     bool go_on;
 
     pthread_mutex_lock(&m->lock);
-    while (!m->closing && (!m->wanted || m->made))
+    m->working = false;
+    pthread_cond_broadcast(&m->there);
+    while (!m->closing && (!m->wanted || m->made || m->held))
         pthread_cond_wait(&m->there, &m->lock);
     m->wanted = false;
+    m->working = true;
     go_on = !m->closing;
     pthread_mutex_unlock(&m->lock);
     return go_on;
@@ -108,7 +112,7 @@ void packmerge_stop(struct packmerge *m)
         return;
     pthread_mutex_lock(&m->lock);
     m->closing = true;
-    pthread_cond_signal(&m->there);
+    pthread_cond_broadcast(&m->there);
     pthread_mutex_unlock(&m->lock);
     if (m->started)
         pthread_join(m->thread, NULL);
@@ -123,7 +127,7 @@ void packmerge_want(struct packmerge *m)
 {
     pthread_mutex_lock(&m->lock);
     m->wanted = true;
-    pthread_cond_signal(&m->there);
+    pthread_cond_broadcast(&m->there);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -138,4 +142,21 @@ struct journal_merge *packmerge_take(struct packmerge *m)
         m->wanted = false;
     pthread_mutex_unlock(&m->lock);
     return made;
+}
+
+void packmerge_hold(struct packmerge *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->held = true;
+    while (m->working && !m->closing)
+        pthread_cond_wait(&m->there, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void packmerge_release(struct packmerge *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->held = false;
+    pthread_cond_broadcast(&m->there);
+    pthread_mutex_unlock(&m->lock);
 }

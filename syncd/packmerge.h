@@ -23,4 +23,9 @@ void packmerge_want(struct packmerge *m);
  * packmerge_want, before which it must be finished. */
 struct journal_merge *packmerge_take(struct packmerge *m);
 
+/* What is being made is given up, and nothing else begun until the release: no pack comes by this
+ * thread meanwhile. Waits until it is so. */
+void packmerge_hold(struct packmerge *m);
+void packmerge_release(struct packmerge *m);
+
 #endif

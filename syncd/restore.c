@@ -6,72 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/store_restore.h"
-
-/* ---- Stock git: gets the objects, and judges them ---- */
-
-static enum err run_git(const char *const *args, const char *what, struct errinfo *e)
-{
-    int status = 0;
-    pid_t pid = fork();
-
-    if (pid < 0)
-        return err_sys(errno, e, "starting git");
-    if (pid == 0) {
-        (void)dup2(STDERR_FILENO, STDOUT_FILENO);
-        (void)setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
-        (void)setenv("GIT_NO_REPLACE_OBJECTS", "1", 1);
-        (void)setenv("GIT_ALLOW_PROTOCOL", "file:ssh:https", 1);
-        (void)execvp("git", (char *const *)(uintptr_t)args);
-        (void)fprintf(stderr, "git: %s\n", strerror(errno));
-        _exit(127);
-    }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return err_set(ERR_CORRUPT, e, "%s failed; git has said why", what);
-    return OK;
-}
-
-static enum err fetch(const char *repository, const char *from, struct errinfo *e)
-{
-    const char *const args[] = {"git",
-                                "--git-dir",
-                                repository,
-                                "-c",
-                                "fetch.fsckObjects=true",
-                                "-c",
-                                "fetch.unpackLimit=1",
-                                "-c",
-                                "core.fsync=all",
-                                "fetch",
-                                "--quiet",
-                                "--no-write-fetch-head",
-                                "--no-tags",
-                                "--no-auto-maintenance",
-                                "--",
-                                from,
-                                "refs/heads/*:refs/heads/*",
-                                "+refs/waiting/*:refs/waiting/*",
-                                "+refs/quarantine/*:refs/quarantine/*",
-                                "refs/zoneledger/*:refs/zoneledger/*",
-                                NULL};
-
-    return run_git(args, "git fetch", e);
-}
-
-static enum err fsck(const char *repository, struct errinfo *e)
-{
-    const char *const args[] = {"git",    "--git-dir", repository,      "fsck",
-                                "--full", "--strict",  "--no-dangling", NULL};
-
-    return run_git(args, "git fsck", e);
-}
+#include "syncd/stock_git.h"
 
 /* ---- The journal ---- */
 
@@ -107,7 +47,8 @@ static enum err bring(const char *path, const char *node, const char *from, stru
     enum err rc = journal_open(&j, fresh, node, true, e);
 
     journal_close(j);
-    if (rc == OK && (rc = fetch(fresh, from, e)) == OK && (rc = fsck(fresh, e)) == OK) {
+    if (rc == OK && (rc = stock_git_fetch(fresh, from, e)) == OK &&
+        (rc = stock_git_fsck(fresh, e)) == OK) {
         if (rename(path, aside) != 0 && errno != ENOENT)
             rc = err_sys(errno, e, "moving %s aside", path);
         else if (rename(fresh, path) != 0)
@@ -135,7 +76,7 @@ static enum err get_journal(struct restore *r, const char *from, struct errinfo 
         rc =
             err_set(ERR_NOT_FOUND, e, "%s has no history: name a repository to restore from", path);
     else
-        rc = from ? bring(path, r->config->node, from, e) : fsck(path, e);
+        rc = from ? bring(path, r->config->node, from, e) : stock_git_fsck(path, e);
     if (rc == OK && (rc = journal_open(&r->journal, path, r->config->node, true, e)) == OK)
         rc = journal_adopt_packs(r->journal, e);
 out:
@@ -204,8 +145,7 @@ out:
     return rc;
 }
 
-/* Files that root makes could not be written by syncd's own user. */
-static enum err become_owner(const char *dir, struct errinfo *e)
+enum err restore_become_owner(const char *dir, struct errinfo *e)
 {
     struct stat st;
 
@@ -223,7 +163,7 @@ enum err restore_run(struct restore_report *out, const struct config *c, const c
     struct restore r = {.config = c, .now = clock_wall(clock_real())};
     enum err rc;
 
-    if ((rc = become_owner(c->data_dir, e)))
+    if ((rc = restore_become_owner(c->data_dir, e)))
         return rc;
     if (mkdir(c->data_dir, 0750) != 0 && errno != EEXIST)
         return err_sys(errno, e, "directory %s", c->data_dir);

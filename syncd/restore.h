@@ -24,6 +24,10 @@ struct restore_report {
 MUST_USE enum err restore_run(struct restore_report *out, const struct config *c, const char *from,
                               struct errinfo *e);
 
+/* Files that root makes could not be written by syncd's own user: who is root becomes the owner of
+ * the directory. */
+MUST_USE enum err restore_become_owner(const char *dir, struct errinfo *e);
+
 /* ---- restore_zone.c ---- */
 
 struct restore {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/repair.h"
 #include "lib/base/mem.h"
 #include "lib/store/store_restore.h"
 #include "syncd/commit_version.h"
@@ -142,6 +143,7 @@ static enum err check_order(const struct store_version *child, const struct stor
 static enum err restore_served(struct one *z, struct errinfo *e)
 {
     struct journal_oid at = z->tip;
+    struct journal_oid before = {{0}};
     struct store_version child = {.version = UINT64_MAX, .seq = UINT64_MAX};
     uint64_t records = zone_records(z->content);
 
@@ -150,6 +152,11 @@ static enum err restore_served(struct one *z, struct errinfo *e)
         struct store_version v;
         enum err rc = commit_of(z, &at, &c, e);
 
+        if (rc && journal_is_cut(z->r->journal, &before)) {
+            if (journal_before_loss_get(z->r->journal, z->row.name, child.version, &at, NULL) != OK)
+                return OK; /* nothing older is left */
+            rc = commit_of(z, &at, &c, e);
+        }
         if (rc)
             return rc;
         version_of_commit(&v, &c);
@@ -163,6 +170,7 @@ static enum err restore_served(struct one *z, struct errinfo *e)
         records += v.removed;
         records = records > v.added ? records - v.added : 0;
         child = v;
+        before = c.commit;
         at = c.parent;
     }
     return OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "journal/repair.h"
 #include "lib/base/mem.h"
 #include "syncd/verify_checkpoints.h"
 
@@ -14,6 +15,7 @@ struct verify {
     struct verify_report *report;
     struct history *history;
     struct journal *journal;
+    struct journal_check *check;
     const struct verify_wish *wish;
     struct journal_signer *signers; /* of its keys, in the same order */
     struct vouched vouched;
@@ -68,6 +70,12 @@ static void fault(struct verify *v, const uint8_t *zone, enum verify_level level
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     verify_fault_add(v->report, zone, level, text);
+}
+
+static void on_pack_fault(void *ctx, const char *text)
+{
+    fault(ctx, NULL, VERIFY_REPAIRABLE, "journal: %s; zonectl journal repair saves what is good",
+          text);
 }
 
 static void on_store_fault(void *ctx, const uint8_t *zone, bool data_lost, const char *text)
@@ -188,16 +196,18 @@ static void check_commit(struct version_walk *w, const struct store_version *sv)
 
     memcpy(oid.id, sv->oid, sizeof(oid.id));
     w->v->report->versions++;
-    if (!journal_has(w->v->journal, &oid) ||
+    if (journal_check_commit(w->v->check, &oid, &why) != OK ||
         journal_commit_get(w->v->journal, &oid, &c, &why) != OK) {
-        char hex[JOURNAL_HEX_MAX];
-        journal_oid_hex(hex, &oid);
-        fault(w->v, w->zone->name, VERIFY_LOST,
-              "version %llu (serial %u): commit %s is missing%s%s", (unsigned long long)sv->version,
-              sv->serial.v, hex, why.text[0] ? ": " : "", why.text);
+        fault(w->v, w->zone->name, VERIFY_LOST, "version %llu (serial %u)%s: %s",
+              (unsigned long long)sv->version, sv->serial.v,
+              sv->lost ? " is lost" : ": see zonectl journal repair", why.text);
         w->has_child_served = w->has_child_served && sv->waiting;
         return;
     }
+    if (sv->lost)
+        fault(w->v, w->zone->name, VERIFY_REPAIRABLE,
+              "version %llu is marked as lost, but is there: zonectl journal repair",
+              (unsigned long long)sv->version);
     check_trailers(w, sv, &c);
     check_parent(w, sv, &c);
     check_signature(w, sv, &oid);
@@ -264,7 +274,9 @@ static void check_ref(struct verify *v, const struct store_zone *z, enum journal
         (void)nanosleep(&pause, NULL);
     }
     fault(v, z->name, VERIFY_REPAIRABLE,
-          "its ref does not lead to the newest version (%s); a restart sets it again", why.text);
+          "its ref does not lead to the newest version (%s); a restart, or zonectl journal repair, "
+          "sets it again",
+          why.text);
 }
 
 static void check_content(struct verify *v, const struct store_zone *z, const struct zone *content,
@@ -362,6 +374,9 @@ enum err verify_run(struct verify_report *r, struct history *h, const struct ver
 
     if ((rc = history_journal(&v.journal, h, e)))
         goto out;
+    v.check = journal_check_new(v.journal);
+    if ((rc = journal_check_packs(v.check, on_pack_fault, &v, e)))
+        goto out;
     if (journal_checkpoint_tip(v.journal, &checkpoint, NULL) != OK)
         checkpoint = (struct journal_oid){{0}}; /* none, or verify_checkpoints says why */
     if ((rc = store_read_begin(h->store, e)))
@@ -375,6 +390,7 @@ enum err verify_run(struct verify_report *r, struct history *h, const struct ver
 end:
     store_read_end(h->store);
 out:
+    journal_check_free(v.check);
     free(v.signers);
     return rc;
 }

@@ -172,6 +172,7 @@ struct store_version {
     bool waiting;            /* was not served when it came ... */
     bool quarantined;        /* ... since a guard did not let it through */
     bool journaled;
+    bool lost; /* the journal has its commit or its content no more */
     uint8_t oid[STORE_OID_BYTES];
     uint8_t content_oid[STORE_OID_BYTES]; /* the tree: the content id */
 };
@@ -285,6 +286,9 @@ MUST_USE enum err store_version_by_time(struct store *s, int64_t zone_id, struct
 MUST_USE enum err store_version_by_oid(struct store *s, int64_t zone_id, const char *hex,
                                        struct store_version *out, struct errinfo *e);
 
+/* How many versions are marked as lost. */
+MUST_USE enum err store_lost_count(struct store *s, uint64_t *n, struct errinfo *e);
+
 /* How many versions were made by changes behind this one, and when the first of them was made (0 if
  * there is none). */
 MUST_USE enum err store_versions_behind(struct store *s, uint64_t seq, uint64_t *n,
@@ -345,6 +349,10 @@ MUST_USE enum err store_journaled_put(struct store *s, uint64_t seq,
                                       const uint8_t oid[STORE_OID_BYTES],
                                       const uint8_t content_oid[STORE_OID_BYTES],
                                       struct errinfo *e);
+
+/* Marks a version as one that the journal has lost, or has again. */
+MUST_USE enum err store_lost_put(struct store *s, int64_t zone_id, uint64_t version, bool lost,
+                                 struct errinfo *e);
 
 /* Drops the oldest change rows until what stays weighs at most max_bytes (each row its change set
  * and 64 octets); never one that is not journaled. What a waiting version needs is kept, but counts

@@ -63,6 +63,8 @@ enum stmt_id {
     ST_VERSION_NEWEST_WAITING,
     ST_VERSION_SERVED_BEFORE,
     ST_VERSION_SET_OID,
+    ST_VERSION_SET_LOST,
+    ST_VERSION_COUNT_LOST,
     ST_VERSION_BEHIND,
     ST_VERSION_ALL,
     ST_TOUCHED_INSERT,
@@ -184,8 +186,8 @@ MUST_USE enum err pages_put(struct store *s, int64_t zone_id, const struct zone 
     "v.version, v.seq, v.from_serial, v.serial, v.at, v.origin, v.who, v.source, v.key_name, "     \
     "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid, "      \
     "v.act, "                                                                                      \
-    "v.quarantined"
-#define VERSION_COLUMN_COUNT 19
+    "v.quarantined, v.lost"
+#define VERSION_COLUMN_COUNT 20
 MUST_USE enum err version_read(sqlite3_stmt *st, int first, struct store_version *out,
                                struct errinfo *e);
 MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,

@@ -214,8 +214,15 @@ static const char *const step_9[] = {
     NULL,
 };
 
+/* Versions whose commit or content the journal has lost. */
+static const char *const step_10[] = {
+    "ALTER TABLE version ADD COLUMN lost INTEGER NOT NULL DEFAULT 0 CHECK (lost IN (0, 1))",
+    "CREATE INDEX version_lost ON version (seq) WHERE lost = 1",
+    NULL,
+};
+
 const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}, {step_5},
-                                           {step_6}, {step_7}, {step_8}, {step_9}};
+                                           {step_6}, {step_7}, {step_8}, {step_9}, {step_10}};
 
 unsigned schema_count(void)
 {

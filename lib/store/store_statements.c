@@ -139,6 +139,9 @@ const char *const statement_texts[ST_COUNT] = {
     "WHERE v.zone_id = ?1 AND v.version < ?2 AND v.waiting = 0 ORDER BY v.version DESC LIMIT 1",
     [ST_VERSION_SET_OID] = "UPDATE version SET oid = ?3, content_oid = ?4"
                            " WHERE zone_id = ?1 AND version = ?2",
+    [ST_VERSION_SET_LOST] = "UPDATE version SET lost = ?3 WHERE zone_id = ?1 AND version = ?2",
+    [ST_VERSION_COUNT_LOST] =
+        "SELECT count(*) FROM version v INDEXED BY version_lost WHERE v.lost = 1",
     [ST_VERSION_ALL] = "SELECT v.zone_id, " VERSION_COLUMNS
                        " FROM version v WHERE v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2",
     [ST_TOUCHED_INSERT] = "INSERT OR IGNORE INTO touched (zone_id, owner, version, kind)"

@@ -72,6 +72,7 @@ enum err version_read(sqlite3_stmt *st, int first, struct store_version *out, st
     out->records = col_u64(st, first + 13);
     out->waiting = sqlite3_column_int(st, first + 14) != 0;
     out->quarantined = sqlite3_column_int(st, first + 18) != 0;
+    out->lost = sqlite3_column_int(st, first + 19) != 0;
     out->journaled = col_oid(st, first + 15, out->oid, &bad);
     (void)col_oid(st, first + 16, out->content_oid, &bad);
     out->origin.kind =
@@ -293,5 +294,36 @@ enum err store_version_by_oid(struct store *s, int64_t zone_id, const char *hex,
     stmt_end(s, ST_VERSION_BY_OID, st);
     if (!rc)
         *out = v;
+    return rc;
+}
+
+enum err store_lost_put(struct store *s, int64_t zone_id, uint64_t version, bool lost,
+                        struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    enum err rc;
+
+    if ((rc = write_check(s, e)) || (rc = stmt_start(&st, s, ST_VERSION_SET_LOST, e)))
+        return rc;
+    bind_i64(st, 1, zone_id);
+    bind_u64(st, 2, version);
+    bind_i64(st, 3, lost);
+    rc = stmt_run(s, st, NULL, e);
+    stmt_end(s, ST_VERSION_SET_LOST, st);
+    return rc;
+}
+
+enum err store_lost_count(struct store *s, uint64_t *n, struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    enum err rc;
+
+    if ((rc = stmt_start(&st, s, ST_VERSION_COUNT_LOST, e)))
+        return rc;
+    rc = stmt_row(s, st, &row, e);
+    if (!rc && row)
+        *n = col_u64(st, 0);
+    stmt_end(s, ST_VERSION_COUNT_LOST, st);
     return rc;
 }

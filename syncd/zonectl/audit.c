@@ -27,6 +27,7 @@ static void print_versions(const struct call *c, const json_t *versions, bool wi
     {
         bool current = json_is_true(json_object_get(v, "current"));
         bool waiting = json_is_true(json_object_get(v, "waiting"));
+        bool lost;
         char *text =
             xasprintf("v%lld", (long long)json_integer_value(json_object_get(v, "version")));
 
@@ -46,13 +47,15 @@ static void print_versions(const struct call *c, const json_t *versions, bool wi
         text = xasprintf("%.10s", verb_text(v, "commit"));
         table_add(&t, text, TINT_DIM);
         free(text);
-        text = xasprintf("%s%s%s",
+        lost = json_is_true(json_object_get(v, "lost"));
+        text = xasprintf("%s%s%s%s",
                          current   ? "served"
                          : waiting ? "waiting"
                                    : "",
-                         (current || waiting) && *verb_text(v, "reason") ? ", " : "",
+                         lost ? (current || waiting ? ", lost" : "lost") : "",
+                         (current || waiting || lost) && *verb_text(v, "reason") ? ", " : "",
                          verb_text(v, "reason"));
-        table_add(&t, text, current ? TINT_GOOD : TINT_NONE);
+        table_add(&t, text, lost ? TINT_BAD : current ? TINT_GOOD : TINT_NONE);
         free(text);
     }
     table_print(&t, c->opt);

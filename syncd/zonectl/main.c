@@ -16,6 +16,7 @@ enum {
     OPT_VERSION,
     FIRST_OF_VERBS, /* those above are for all */
     OPT_TO = FIRST_OF_VERBS,
+    OPT_FROM,
     OPT_REASON,
     OPT_DRY_RUN,
     OPT_LIMIT,
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"no-color", no_argument, NULL, OPT_NO_COLOR},
     {"to", required_argument, NULL, OPT_TO},
+    {"from", required_argument, NULL, OPT_FROM},
     {"reason", required_argument, NULL, OPT_REASON},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"limit", required_argument, NULL, OPT_LIMIT},
@@ -118,6 +120,7 @@ static const struct {
 } texts[] =
     {
         {OPT_TO, offsetof(struct options, to)},
+        {OPT_FROM, offsetof(struct options, from)},
         {OPT_REASON, offsetof(struct options, reason)},
         {OPT_LIMIT, offsetof(struct options, limit)},
         {OPT_BEFORE, offsetof(struct options, before)},

@@ -10,7 +10,7 @@
 #include "syncd/zonectl/zonectl.h"
 
 /* The syncd that came with this zonectl: beside it, or in the sbin beside its bin; or in PATH. */
-static char *find_syncd(void)
+char *find_syncd(void)
 {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);

@@ -106,6 +106,20 @@ static void print_directories(const struct call *c, const json_t *list)
     }
 }
 
+static void print_lost(const struct call *c, const json_t *journal)
+{
+    long long n = (long long)json_integer_value(json_object_get(journal, "lost"));
+    char *text;
+
+    if (!n)
+        return;
+    text = xasprintf("%lld versions are LOST here; 'zonectl journal repair --from REPOSITORY' "
+                     "brings back what another one has",
+                     n);
+    print_field(c, "", text);
+    free(text);
+}
+
 static int run_node_status(const struct call *c)
 {
     struct reply r;
@@ -147,6 +161,7 @@ static int run_node_status(const struct call *c)
                      json_is_true(json_object_get(journal, "failing")) ? ", FAILING:" : "");
         if (json_is_true(json_object_get(journal, "failing")))
             print_field(c, "", verb_text(journal, "last_error"));
+        print_lost(c, journal);
         print_remotes_short(c, json_object_get(r.json, "remotes"));
         print_directories(c, json_object_get(r.json, "directories"));
         if (json_array_size(json_object_get(r.json, "attention"))) {
@@ -448,6 +463,8 @@ static const struct verb table[] = {
      run_journal_remotes},
     {"journal restore", "[REPOSITORY]", 0, 1,
      "make the store anew from the history (syncd does not run)", run_journal_restore},
+    {"journal repair", "[ZONE] [--dry-run] [--from REPOSITORY]", 0, 1,
+     "make again what the journal lost, of the store or of another repository", run_journal_repair},
     {"journal push", "[REMOTE] [--reason TEXT]", 0, 1, "push it now, to this one or to all",
      run_journal_push},
     {"journal key create", "[--reason TEXT]", 0, 0, "from now on the history is signed",

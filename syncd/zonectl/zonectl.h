@@ -21,6 +21,7 @@ struct options {
     bool color;
     bool dry_run;
     const char *to;
+    const char *from; /* a repository */
     const char *reason;
     const char *limit;
     const char *before;
@@ -126,8 +127,10 @@ int run_catalog_approve(const struct call *c);
 
 int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
-int run_journal_reindex(const struct call *c);                      /* reindex.c */
-int run_journal_restore(const struct call *c);                      /* restore.c */
+int run_journal_restore(const struct call *c); /* restore.c */
+char *find_syncd(void);                        /* that came with this zonectl; heap memory */
+int run_journal_reindex(const struct call *c); /* reindex.c */
+int run_journal_repair(const struct call *c);  /* repair.c */
 void print_remotes_short(const struct call *c, const json_t *list); /* for status */
 
 /* ---- quarantine.c ---- */

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "journal/journal.h"
+#include "journal/repair.h"
 #include "lib/base/mem.h"
 #include "tests/tools/journal_fixture.h"
 
@@ -344,10 +344,11 @@ static void test_wrong_parents(void **state)
     assert_int_equal(journal_write(j, &en, 1, &e), ERR_CORRUPT);
     assert_non_null(strstr(e.text, "zone " APEX));
 
-    en.content = c.zones[5]; /* with the content at hand history starts anew */
+    en.content = c.zones[5]; /* with the content at hand history is cut, as in a shallow clone */
     must(journal_write(j, &en, 1, &e), &e);
     must(journal_commit_get(j, &en.commit, &got, &e), &e);
-    assert_true(journal_oid_is_none(&got.parent));
+    assert_memory_equal(&got.parent, &en.parent, sizeof(got.parent));
+    assert_true(journal_is_cut(j, &en.commit));
     assert_memory_equal(&en.content_id, &c.entries[5].content_id, sizeof(en.content_id));
 
     en = c.entries[5]; /* not the version that the change set was made from */
