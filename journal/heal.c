@@ -177,8 +177,8 @@ static enum err heal_pack(const char *dir, const char *stem, bool *damage, struc
     }
     if (rc == ERR_IO)
         return err_set(rc, e, "%s", why.text);
-    *damage = true;
     if (rc == ERR_CORRUPT) {
+        *damage = true;
         log_warning(say("journal: pack and index don't fit"), kv_str("pack", stem), kv_err(&why));
         if ((rc = move_aside(dir, stem, ".idx", e)))
             return rc;

@@ -109,8 +109,8 @@ static enum err rename_to(const char *from, const char *to, struct errinfo *e)
 static enum err write_both(const char *dir, const char *name, const struct buf *pack,
                            const struct buf *idx, struct errinfo *e)
 {
-    char *tmp_pack = xasprintf("%s/pack_git2_%s.pack", dir, name);
-    char *tmp_idx = xasprintf("%s/pack_git2_%s.idx", dir, name);
+    char *tmp_pack = xasprintf("%s/pack_git2_%s.p", dir, name);
+    char *tmp_idx = xasprintf("%s/pack_git2_%s.i", dir, name);
     char *pack_path = xasprintf("%s/%s.pack", dir, name);
     char *idx_path = xasprintf("%s/%s.idx", dir, name);
     enum err rc;
