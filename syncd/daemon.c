@@ -13,6 +13,8 @@
 #include "syncd/daemon_internal.h"
 #include "syncd/settings.h"
 
+#define STOP_PATIENCE_S 3 /* for updates that are being committed */
+
 /* Puts a configuration and its keys in force; takes the references over. */
 static void put_in_force(struct syncd *s, struct config *config, struct keyring *keys)
 {
@@ -76,8 +78,23 @@ static void reload(struct syncd *s)
              kv_u64("zones", config->zone_count));
 }
 
+static void on_updates_over(void *ctx)
+{
+    struct syncd *s = ctx;
+
+    loop_stop(s->loop);
+}
+
+static void on_patience_over(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    on_updates_over(ctx);
+}
+
 static void on_signal(evutil_socket_t number, short what, void *ctx)
 {
+    static const struct timeval patience = {.tv_sec = STOP_PATIENCE_S};
     struct syncd *s = ctx;
 
     (void)what;
@@ -85,8 +102,15 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
         reload(s);
         return;
     }
+    if (s->stopping) { /* it is meant at once, then */
+        loop_stop(s->loop);
+        return;
+    }
+    s->stopping = true;
     log_info(say("stopping"), kv_str("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
-    loop_stop(s->loop);
+    if (updates_close(s->updates, on_updates_over, s) ||
+        event_base_once(loop_base(s->loop), -1, EV_TIMEOUT, on_patience_over, s, &patience) != 0)
+        loop_stop(s->loop);
 }
 
 static enum err make_dir(const char *path, mode_t mode, struct errinfo *e)

@@ -45,6 +45,7 @@ struct syncd {
     struct signature_ends *ends;
     struct api *api;
     struct event *signals[3];
+    bool stopping;
 };
 
 /* ---- daemon_glue.c: callbacks of the parts; ctx is the struct syncd ---- */

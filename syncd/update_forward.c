@@ -61,6 +61,12 @@ static void finish(struct forward *w, const uint8_t *wire, size_t len)
     free(w);
 }
 
+void forwarder_close(struct forwarder *f)
+{
+    while (f->list)
+        finish(f->list, f->list->servfail, f->list->servfail_len);
+}
+
 void forwarder_free(struct forwarder *f)
 {
     if (!f)

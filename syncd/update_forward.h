@@ -16,6 +16,8 @@
 struct forwarder;
 
 struct forwarder *forwarder_new(struct loop *loop);
+/* Gives up what is on its way: SERVFAIL, as if no primary could be reached. */
+void forwarder_close(struct forwarder *f);
 void forwarder_free(struct forwarder *f); /* what is on its way gets no answer */
 
 /* True if there is room for one more. */

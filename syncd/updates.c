@@ -33,6 +33,8 @@ struct updates {
     unsigned count;
     struct token_bucket denials; /* lines of the log */
     struct forwarder *forwarder;
+    loop_fn *over; /* once it is closed; NULL: it is open */
+    void *over_ctx;
 };
 
 struct job {
@@ -170,6 +172,19 @@ static void log_done(const struct job *j, const struct changeset *cs)
 
 static void start_work(struct job *j);
 
+static void answer(struct job *j, uint16_t rcode)
+{
+    struct updates *u = j->owner;
+    struct buf reply = BUF_INIT;
+
+    tsig_query_reply(&j->tsig, &j->q, rcode, 0, u->config->udp_payload,
+                     clock_wall(loop_clock(u->ops.loop)), &reply);
+    front_answer(j->later, reply.data, reply.len);
+    buf_free(&reply);
+    u->count--;
+    j->queue->count--;
+}
+
 static void queue_end(struct updates *u, struct queue *q)
 {
     namemap_remove(&u->zones, q->zone);
@@ -184,20 +199,41 @@ static void finish(struct job *j, uint16_t rcode)
 {
     struct updates *u = j->owner;
     struct queue *q = j->queue;
-    struct buf reply = BUF_INIT;
 
-    tsig_query_reply(&j->tsig, &j->q, rcode, 0, u->config->udp_payload,
-                     clock_wall(loop_clock(u->ops.loop)), &reply);
-    front_answer(j->later, reply.data, reply.len);
-    buf_free(&reply);
-    u->count--;
-    q->count--;
+    answer(j, rcode);
     q->first = j->next;
     job_free(j);
     if (q->first)
         start_work(q->first);
     else
         queue_end(u, q);
+    if (u->over && u->count == 0)
+        u->over(u->over_ctx);
+}
+
+/* ---- The end ---- */
+
+/* All of a queue but the first one, which is at work. */
+static void turn_away_waiting(struct queue *q)
+{
+    while (q->first->next) {
+        struct job *j = q->first->next;
+
+        q->first->next = j->next;
+        answer(j, RCODE_SERVFAIL);
+        job_free(j);
+    }
+    q->last = q->first;
+}
+
+bool updates_close(struct updates *u, loop_fn *over, void *ctx)
+{
+    u->over = over;
+    u->over_ctx = ctx;
+    for (struct queue *q = u->queues; q; q = q->next)
+        turn_away_waiting(q);
+    forwarder_close(u->forwarder);
+    return u->count == 0;
 }
 
 /* ---- The work ---- */
@@ -263,7 +299,7 @@ static void on_committed(void *ctx, struct commit_job *commit)
         job_free(j);
         return;
     }
-    if (commit->rc == ERR_CONFLICT && ++j->tries < TRIES_MAX) {
+    if (commit->rc == ERR_CONFLICT && ++j->tries < TRIES_MAX && !j->owner->over) {
         start_work(j);
         return;
     }
@@ -311,6 +347,8 @@ static void worked(void *ctx)
         finish(j, j->result.rcode);
     } else if (!j->result.next) {
         finish(j, RCODE_NOERROR);
+    } else if (j->owner->over) {
+        finish(j, RCODE_SERVFAIL);
     } else {
         commit(j);
     }
@@ -392,6 +430,10 @@ static uint16_t first_look(struct updates *u, struct job *j)
     if (j->q.qclass != CLASS_IN || j->q.qtype != RR_SOA) {
         (void)err_set(ERR_FORMAT, &j->error, "the zone section is not one SOA of class IN");
         return RCODE_FORMERR; /* RFC 2136 3.1.1 */
+    }
+    if (u->over) {
+        (void)err_set(ERR_BUSY, &j->error, "the service is stopping");
+        return RCODE_SERVFAIL;
     }
     j->section = u->ops.section(u->ops.ctx, j->q.qname);
     if (!u->ops.row(u->ops.ctx, j->q.qname, &row) || row.removed) {

@@ -14,6 +14,7 @@
 #include "syncd/commit.h"
 #include "syncd/front.h"
 #include "syncd/keyring.h"
+#include "syncd/loop.h"
 #include "syncd/zone_cache.h"
 
 #define UPDATES_MAX 1000 /* on their way; more are answered with SERVFAIL */
@@ -41,6 +42,10 @@ struct updates_ops {
 /* *ops is copied; takes references. */
 struct updates *updates_new(const struct updates_ops *ops, struct config *config,
                             struct keyring *keys);
+/* No more are taken: what waits, and what comes, is answered with SERVFAIL, and what is being
+ * committed with what comes of it; so nobody is told that a change failed which is there after the
+ * next start. True if there is none of these; else `over` is called when the last one is. */
+bool updates_close(struct updates *u, loop_fn *over, void *ctx);
 /* What is not committed yet is forgotten. Before the loop, after the front. */
 void updates_free(struct updates *u);
 void updates_reload(struct updates *u, struct config *config, struct keyring *keys);

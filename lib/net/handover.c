@@ -324,11 +324,17 @@ static bool fits(const struct ho_frame *f, bool passed)
 
 static enum err receive(struct msghdr *mh, int fd, size_t *len, struct errinfo *e)
 {
+    bool was_reset = false;
+    bool again;
     ssize_t n;
 
-    do
+    /* If the other side closes while something of ours is unread there, the kernel says so before
+     * it gives what was sent to us (unix(7)): once. Those answers count. */
+    do {
         n = recvmsg(fd, mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+        again = n < 0 && (errno == EINTR || (errno == ECONNRESET && !was_reset));
+        was_reset = was_reset || (n < 0 && errno == ECONNRESET);
+    } while (again);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return ERR_BUSY;
     if (n < 0) {

@@ -77,6 +77,32 @@ def test_a_record_is_there_when_the_answer_is(home):
     n.verify()
 
 
+def test_what_is_told_at_the_stop_is_so_after_the_next_start(home):
+    """Updates that wait are answered: done and there, or SERVFAIL and not there; none is left without an answer."""
+    n = home(FULL, '{"full"}')
+    answers, ready = {}, threading.Barrier(61)
+
+    def one(i):
+        ready.wait()
+        answers[i] = change(n, n.full, **{f'stop{i}': (60, 'A', '192.0.2.9')})
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(60)]
+    for t in threads:
+        t.start()
+    serial = n.serial(ZONE)
+    ready.wait()
+    zl.wait_for(lambda: n.serial(ZONE) > serial, 'the first of them', step=0)
+    n.syncd.stop()
+    for t in threads:
+        t.join()
+    assert set(answers) == set(range(60)) and set(answers.values()) <= {dns.rcode.NOERROR, dns.rcode.SERVFAIL}, answers
+    n.syncd.start()
+    zl.wait_for(n.ready, 'syncd to be ready again')
+    n.wait_serial(ZONE, serial + list(answers.values()).count(dns.rcode.NOERROR))
+    there = {i for i in range(60) if n.ask(f'stop{i}.{ZONE}', 'A').answer}
+    assert there == {i for i, rcode in answers.items() if rcode == dns.rcode.NOERROR}
+    n.verify()
+
+
 def test_secondaries_follow_an_update_at_once(home, place):
     n = home(FULL, '{"full"}')
     s = secondaries.SECONDARIES['knot'](place / 'knot', n)

@@ -289,6 +289,30 @@ static void a_connection_goes_with_a_stream_and_with_nothing_else(void **state)
     free(buf);
 }
 
+/* One side answers and ends while it has not read all that it was sent: the answer arrives. */
+static void an_answer_before_the_end_counts(void **state)
+{
+    struct ho_frame ask = {.type = HO_MESSAGE, .transport = HO_UDP, .wire = message, .wire_len = 5};
+    struct ho_frame answer = {.type = HO_REPLY, .id = 3, .wire = message, .wire_len = 5};
+    uint8_t *buf = malloc(HO_FRAME_MAX);
+    struct ho_frame got;
+    int pair[2];
+
+    (void)state;
+    assert_non_null(buf);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(ho_send(pair[0], &ask, NULL), OK);
+    assert_int_equal(ho_send(pair[0], &ask, NULL), OK);
+    assert_int_equal(ho_recv(&got, pair[1], buf, NULL, NULL), OK);
+    assert_int_equal(ho_send(pair[1], &answer, NULL), OK);
+    (void)close(pair[1]);
+    assert_int_equal(ho_recv(&got, pair[0], buf, NULL, NULL), OK);
+    assert_int_equal(got.id, 3);
+    assert_int_equal(ho_recv(&got, pair[0], buf, NULL, NULL), ERR_CLOSED);
+    (void)close(pair[0]);
+    free(buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_frame_cut_or_lengthened_is_refused),
         cmocka_unit_test(odd_values_are_refused),
         cmocka_unit_test(a_frame_crosses_a_socket),
+        cmocka_unit_test(an_answer_before_the_end_counts),
         cmocka_unit_test(a_connection_goes_with_a_stream_and_with_nothing_else),
     };
 
