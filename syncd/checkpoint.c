@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -166,6 +167,7 @@ static enum err remember(struct checkpointer *c, const struct journal_checkpoint
     enum err rc;
 
     journal_oid_hex(hex, &made->commit);
+    FAULT("checkpoint:before_meta");
     if ((rc = commit_meta(c->committer, CHECKPOINT_META, hex, e)))
         return rc;
     return journal_checkpoint_set(c->journal, &made->commit, e);
