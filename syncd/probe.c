@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/mem.h"
-#include "lib/dns/message_build.h"
+#include "syncd/question.h"
 #include "syncd/tcpconn.h"
 
 #define UDP_TRIES 2
@@ -173,16 +173,14 @@ static void fail(struct probe *p, enum probe_outcome o, const struct errinfo *e)
 /* A new query with an ID of its own. */
 static bool make_query(struct probe *p)
 {
-    static const uint8_t expire[] = {0, OPTION_EXPIRE, 0, 0};
-    struct edns_reply opt = {
-        .udp_size = EDNS_UDP_DEFAULT, .options = expire, .options_len = sizeof(expire)};
-    struct msg_query_spec q = {.qname = p->spec.zone, .qtype = RR_SOA, .opt = &opt};
+    struct question q = {.query = {.qname = p->spec.zone, .qtype = RR_SOA},
+                         .padded = p->spec.tls != NULL,
+                         .key = p->spec.key};
 
-    clock_random(loop_clock(p->loop), &q.id, sizeof(q.id));
-    p->query_len = msg_build_query(p->query, sizeof(p->query), &q);
-    return p->query_len &&
-           (!p->spec.key || tsig_sign_request(&p->tsig, p->spec.key, p->query, &p->query_len,
-                                              sizeof(p->query), clock_wall(loop_clock(p->loop))));
+    clock_random(loop_clock(p->loop), &q.query.id, sizeof(q.query.id));
+    p->query_len =
+        question_write(p->query, sizeof(p->query), &q, &p->tsig, clock_wall(loop_clock(p->loop)));
+    return p->query_len > 0;
 }
 
 /* Judges one message. False if it is none of ours, or cannot be believed; the report then says why

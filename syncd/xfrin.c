@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/base/mem.h"
-#include "lib/dns/message_build.h"
+#include "syncd/question.h"
 #include "syncd/tcpconn.h"
 #include "syncd/xfrin_apply.h"
 #include "syncd/xfrin_stream.h"
@@ -219,24 +219,22 @@ static void received_all(struct xfrin *x)
 
 static void make_query(struct xfrin *x)
 {
-    static const uint8_t expire[] = {0, OPTION_EXPIRE, 0, 0};
-    struct edns_reply opt = {
-        .udp_size = EDNS_UDP_DEFAULT, .options = expire, .options_len = sizeof(expire)};
     uint8_t soa[1 + 1 + 5 * 4] = {0}; /* of our SOA only the serial counts (RFC 1995 3) */
-    struct msg_query_spec q = {.qname = x->spec.zone, .qtype = RR_AXFR};
+    struct question q = {.query = {.qname = x->spec.zone, .qtype = RR_AXFR},
+                         .plain = x->plain,
+                         .padded = x->spec.tls != NULL,
+                         .key = x->spec.key};
 
-    if (!x->plain)
-        q.opt = &opt;
     if (x->spec.ixfr) {
-        q.qtype = RR_IXFR;
+        q.query.qtype = RR_IXFR;
         soa_set_serial(soa, sizeof(soa), x->spec.newest);
-        q.ixfr_soa = soa;
-        q.ixfr_soa_len = sizeof(soa);
+        q.query.ixfr_soa = soa;
+        q.query.ixfr_soa_len = sizeof(soa);
     }
-    clock_random(loop_clock(x->loop), &q.id, sizeof(q.id));
-    x->query_len = msg_build_query(x->query, sizeof(x->query), &q);
-    if (x->spec.key && !tsig_sign_request(&x->tsig, x->spec.key, x->query, &x->query_len,
-                                          sizeof(x->query), clock_wall(loop_clock(x->loop))))
+    clock_random(loop_clock(x->loop), &q.query.id, sizeof(q.query.id));
+    x->query_len =
+        question_write(x->query, sizeof(x->query), &q, &x->tsig, clock_wall(loop_clock(x->loop)));
+    if (!x->query_len)
         abort(); /* two names and a MAC always fit */
 }
 

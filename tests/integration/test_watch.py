@@ -4,7 +4,9 @@ import re
 import signal
 import subprocess
 
+import dns.message
 import dns.name
+import dns.opcode
 import dns.query
 import dns.rcode
 import dns.rdatatype
@@ -454,6 +456,40 @@ def test_a_zone_of_somebody_else_is_never_taken(node, zones, peer, place):
     reload(n)
     n.wait_serial('from-primary.test', 99)
     n.wait_serial('dynamic.test', 99)
+    n.verify()
+
+
+def test_a_zone_that_came_by_itself_is_never_taken(node, zones, place):
+    """From an autoprimary, from a catalog, or a catalog that we make: the file is refused by name, and nothing else changes."""
+    first = node('first', extra='producer "members.test" { transfer-from = {"127.0.0.1"} }')
+    for z in ('member.test', 'announced.test'):
+        first.zones[z] = []
+        first.zone_options[z] = {'transfer_from': '{"127.0.0.1"}'}
+    first.zone_options['member.test']['catalog'] = '"members.test"'
+    first.start()
+    for z in ('member.test', 'announced.test'):
+        (place / 'text').write_text(text(3, zone=z))
+        first.zonectl('import', z, place / 'text')
+    n = node('second', extra=zones.section() + 'producer "made.test" { } catalog "members.test" { primaries = {"first"} } '
+             'autoprimary "customer" { primaries = {"first"} nameservers = {"ns.announced.test", "ns1.announced.test"} }')
+    n.primaries['first'] = (f'127.0.0.1@{first.port}', None)
+    n.start()
+    n.wait_serial('member.test', 3)
+    m = dns.message.make_query('announced.test', 'SOA')
+    m.set_opcode(dns.opcode.NOTIFY)
+    dns.query.udp(m, '127.0.0.1', port=n.port, timeout=10, source='127.0.0.1')
+    n.wait_serial('announced.test', 3)
+
+    taken = {'member.test': 'the zone comes from the catalog members.test', 'announced.test': "the zone came from autoprimary 'customer'",
+             'made.test': 'the zone is a catalog that we make', 'members.test': None}
+    for z in taken:
+        zones.put(z, minimal(99))
+    zl.wait_for(lambda: n.status()['directories'][0]['wrong'] == len(taken), 'all to be refused')
+    errors = '\n'.join(e['error'] for e in n.status()['directories'][0]['errors'])
+    for z, why in taken.items():
+        assert (why or f'{z}.zone') in errors, errors
+    assert n.serial('member.test') == n.serial('announced.test') == 3
+    assert not n.zone('member.test')['last_error'], 'its own state is not touched'
     n.verify()
 
 

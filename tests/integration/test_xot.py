@@ -6,11 +6,13 @@ import ssl
 import threading
 
 import certs
+import dns.edns
 import dns.flags
 import dns.message
 import dns.opcode
 import dns.query
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import dns.update
 import pytest
@@ -33,6 +35,7 @@ class Front:
         self.udp.bind(('127.0.0.1', self.port))
         self.udp.setblocking(False)
         self.connections = self.asked = self.resumed = 0
+        self.octets = []  # of each connection, without TLS
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -53,9 +56,12 @@ class Front:
                 self.back(s, up)
 
     def carry(self, s, up):
+        said = bytearray()
+        self.octets.append(said)
         with contextlib.suppress(OSError):
             while data := s.recv(65536):
                 self.asked += 1
+                said += data
                 up.sendall(data)
             up.shutdown(socket.SHUT_WR)
 
@@ -177,6 +183,29 @@ def test_nothing_goes_in_the_clear(node, front, authority):
     assert f.connections < f.asked
     zl.wait_for(lambda: second.zonectl('refresh', ZONE) and f.resumed >= 1, 'a session to be resumed', step=4)
     assert not f.in_the_clear()
+
+
+def test_questions_are_padded(node, front, authority):
+    """RFC 9103 7.5, RFC 8467 4.1: probes and requests, signed ones too, are whole blocks; nothing is padded in the clear."""
+    key = zl.Key('xfr.test')
+    first = node('first', keys=[key], extra=f'zone "{ZONE}" {{ transfer-keys = {{"{key.name}"}} }}').start()
+    put(first, 1)
+    cert = authority.issue('ns1.example.test')
+    f = front(first.port, server_context(cert))
+    second = follow(node, Remote('first', f.port, key), cert.known())
+    second.wait_serial(ZONE, 1)
+    put(first, 2)
+    second.zonectl('refresh', ZONE)
+    second.wait_serial(ZONE, 2)
+    messages = []
+    for said in map(bytes, f.octets):
+        while said:
+            n = int.from_bytes(said[:2], 'big')
+            messages.append(dns.message.from_wire(said[2:2 + n], keyring=key.ring()))
+            assert n % 128 == 0, messages[-1]
+            said = said[2 + n:]
+    assert {dns.rdatatype.to_text(m.question[0].rdtype) for m in messages} >= {'AXFR', 'IXFR'}
+    assert all(any(o.otype == dns.edns.PADDING for o in m.options) for m in messages)
 
 
 @pytest.mark.parametrize('pins', ['one', 'of two', 'with a name'])
