@@ -36,6 +36,8 @@ static const struct {
     {EVHTTP_REQ_POST, BASE "/remotes/push", "journal push"},
     {EVHTTP_REQ_POST, BASE "/journal/keys", "journal key create"},
     {EVHTTP_REQ_POST, BASE "/journal/keys/rotate", "journal key rotate"},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/reindex", "journal reindex"},
+    {EVHTTP_REQ_POST, BASE "/journal/repair", "journal repair"},
     {EVHTTP_REQ_POST, BASE "/catalogs/{}/approve", "catalog approve"},
     {EVHTTP_REQ_POST, BASE "/autoprimaries", "autoprimary add"},
     {EVHTTP_REQ_DELETE, BASE "/autoprimaries/{*}/{*}", "autoprimary remove"},
@@ -132,11 +134,13 @@ static void log_act(const struct store_act *a)
              kv_str("detail", a->detail), kv_str("who", a->who), kv_str("reason", a->reason));
 }
 
+/* A request that goes on with an earlier one ('at') is part of that. */
 bool api_act_is_due(const struct api_request *r)
 {
     char name[sizeof(((struct store_act *)0)->action)];
+    bool looks_only = api_arg_true(r, "dry_run") || api_arg_true(r, "check");
 
-    return r->rc == OK && !r->acts_itself && !api_arg_true(r, "dry_run") &&
+    return r->rc == OK && !r->acts_itself && !looks_only && !api_arg(r, "at")[0] &&
            api_act_name(name, sizeof(name), r->route);
 }
 

@@ -1,4 +1,5 @@
 /* The keys that sign the history. */
+#include "journal/checkpoint.h"
 #include "syncd/api_internal.h"
 
 static void add_key(void *ctx, const struct signing_key *k)
@@ -14,6 +15,28 @@ static void add_key(void *ctx, const struct signing_key *k)
                                           "current", (int)k->current));
 }
 
+/* The newest checkpoint; null: there is none. */
+static json_t *json_checkpoint(struct api_request *r)
+{
+    struct history h = {0};
+    struct journal *j = NULL;
+    struct journal_checkpoint c;
+    struct journal_oid tip;
+    json_t *out = json_null();
+
+    if (api_history(&h, NULL, r) == OK && history_journal(&j, &h, NULL) == OK &&
+        journal_checkpoint_tip(j, &tip, NULL) == OK &&
+        journal_checkpoint_get(&c, j, &tip, NULL) == OK) {
+        char hex[JOURNAL_HEX_MAX];
+
+        journal_oid_hex(hex, &tip);
+        out = json_pack("{s:I, s:I, s:o, s:s}", "number", (json_int_t)c.number, "seq",
+                        (json_int_t)c.seq, "at", api_json_time(c.at), "commit", hex);
+    }
+    history_close(&h);
+    return out;
+}
+
 void api_get_keys(struct api_request *r)
 {
     struct signing *s = r->api->env.signing;
@@ -22,8 +45,9 @@ void api_get_keys(struct api_request *r)
 
     signing_each(s, add_key, list);
     signing_allowed(&allowed, s);
-    r->result = json_pack("{s:b, s:o, s:s}", "signing", signing_current(s) != NULL, "keys", list,
-                          "allowed_signers", buf_cstr(&allowed));
+    r->result = json_pack("{s:b, s:o, s:s, s:b, s:o}", "signing", signing_current(s) != NULL,
+                          "keys", list, "allowed_signers", buf_cstr(&allowed), "checkpoints",
+                          (int)r->config->checkpoints, "checkpoint", json_checkpoint(r));
     buf_free(&allowed);
 }
 

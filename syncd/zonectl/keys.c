@@ -21,17 +21,32 @@ static void print_keys(const struct call *c, const json_t *keys)
     table_print(&t, c->opt);
 }
 
+static void print_checkpoint(const json_t *reply)
+{
+    const json_t *cp = json_object_get(reply, "checkpoint");
+
+    if (json_is_object(cp))
+        (void)printf("Checkpoint %lld of %s vouches for all changes up to %lld.\n",
+                     (long long)json_integer_value(json_object_get(cp, "number")),
+                     verb_text(cp, "at"),
+                     (long long)json_integer_value(json_object_get(cp, "seq")));
+    else if (json_is_true(json_object_get(reply, "checkpoints")))
+        (void)puts("There is no checkpoint yet.");
+}
+
 static int ask(const struct call *c, const char *method, const char *path)
 {
     struct reply r = {0};
     int code = verb_request(&r, c, method, xstrdup(path), NULL);
 
     if (code == EXIT_DONE && !verb_print_json(c, &r)) {
-        if (json_array_size(json_object_get(r.json, "keys")))
+        if (json_array_size(json_object_get(r.json, "keys"))) {
             print_keys(c, json_object_get(r.json, "keys"));
-        else
+            print_checkpoint(r.json);
+        } else {
             (void)puts("There is no key: the history is not signed. "
                        "zonectl journal key create makes one.");
+        }
     }
     reply_free(&r);
     return code;

@@ -1,8 +1,10 @@
 """What operators did is written down with who and why, whether it made a version or not."""
 import getpass
+import os
 import sqlite3
 import subprocess
 
+import pytest
 import zl
 from test_quarantine import big, guarded, send, wait_aside
 
@@ -39,6 +41,8 @@ def test_each_action_with_its_reason(node, peer, tmp_path):
         (('retransfer', 'theirs.test'), 'retransfer', 'theirs.test.', '', None),
         (('journal', 'key', 'create'), 'journal key create', None, '', None),
         (('journal', 'key', 'rotate'), 'journal key rotate', None, '', None),
+        (('journal', 'reindex', ZONE), 'journal reindex', f'{ZONE}.', '', None),
+        (('journal', 'repair', ZONE), 'journal repair', f'{ZONE}.', '', None),
         (('journal', 'push', 'vault'), 'journal push', None, 'remote=vault', None),
         (('autoprimary', 'add', '192.0.2.1', 'ns1.test', '--account', 'acme'), 'autoprimary add', None,
          'ip=192.0.2.1 nameserver=ns1.test account=acme', None),
@@ -56,7 +60,7 @@ def test_each_action_with_its_reason(node, peer, tmp_path):
     assert 'journal key rotate' in table and 'ticket 8' in table
     for action in ('journal key create', 'refresh', 'autoprimary add'):
         assert [a['action'] for a in actions(n, '--action', action)] == [action]
-    assert [a['version'] for a in actions(n, ZONE)] == [5, 4, 3, 2, 1]
+    assert [a['version'] for a in actions(n, ZONE)] == [None, None, 5, 4, 3, 2, 1]
     assert actions(n, '--user', 'mallory') == [] and actions(n, '--until', '1h ago') == []
     assert [a['reason'] for a in actions(n, '--limit', 1, '--before', actions(n)[0]['id'])] == [f'ticket {len(steps) - 2}']
     # the log says the same, once an action
@@ -76,6 +80,23 @@ def test_what_changed_nothing_is_no_action(node):
     assert n.zonectl('journal', 'key', 'rotate', check=False).returncode == 1
     n.zonectl('verify', check=False)
     assert [a['action'] for a in actions(n)] == ['import', 'import']
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='skipped: only root can become another user')
+def test_who_it_was_is_what_the_system_says(node, place):
+    """Not what the caller says of itself."""
+    n = node(syncd='socket-group = "nogroup"').start(authd=False)
+    for path in (place, n.path):
+        path.chmod(0o755)
+    r = subprocess.run(['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups', zl.BIN / 'zonectl', '--run-dir', n.path,
+                        'import', ZONE, '-', '--reason', 'not me'], input=zl.small_zone(1), capture_output=True, text=True,
+                       env={**os.environ, 'USER': 'root', 'LOGNAME': 'root', 'SUDO_USER': 'anna'})
+    if r.returncode and 'Permission denied' in r.stderr:
+        pytest.skip('skipped: nobody may not run what was built here')
+    assert r.returncode == 0, r.stderr
+    assert [a['who'] for a in actions(n)] == ['nobody'] == [v['who'] for v in n.log(ZONE)]
+    n.journaled()
+    assert n.git('log', '-1', '--format=%an', ZONE).strip() == 'nobody'
 
 
 def test_they_outlive_a_kill_and_are_as_much_as_was_done(node):

@@ -63,6 +63,9 @@ def test_stock_git_verifies_the_branch_and_what_it_lists(node, tmp_path):
     assert listed(n) == {ZONE: (3, n.git('rev-parse', ZONE).strip()), OTHER: (1, n.git('rev-parse', OTHER).strip())}
     git(n, 'merge-base', '--is-ancestor', f'{ZONE}~2', listed(n)[ZONE][1])
     n.fsck()
+    newest = n.json('journal', 'key', 'list')['checkpoint']
+    assert newest['commit'] == n.git('rev-parse', REF).strip() and newest['seq'] == max(v['seq'] for v in n.json('log'))
+    assert f'Checkpoint {newest["number"]} of ' in n.zonectl('journal', 'key', 'list').stdout
     report = n.verify()
     assert report['vouched'] == 4 and report['unvouched'] == 0 and report['signatures'] == 0 and report['checkpoints'] >= 2
     assert 'checkpoints hold' in n.zonectl('journal', 'verify').stdout

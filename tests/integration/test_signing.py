@@ -46,6 +46,9 @@ def test_stock_git_verifies_what_was_signed(node, tmp_path):
     out = subprocess.run(['git', '--git-dir', n.journal, '-c', f'gpg.ssh.allowedSignersFile={allowed}', 'verify-commit', '-v', ZONE],
                          capture_output=True, text=True, check=True)
     assert 'Good "git" signature for test-node' in out.stderr and 'Serial: 3' in out.stdout
+    shown = subprocess.run(['git', '--git-dir', n.journal, '-c', f'gpg.ssh.allowedSignersFile={allowed}', 'log', '--show-signature', ZONE],
+                           capture_output=True, text=True, check=True)
+    assert (shown.stdout + shown.stderr).count('Good "git" signature for test-node') == 2
     clone = tmp_path / 'clone.git'
     subprocess.run(['git', 'clone', '-q', '--mirror', n.journal, clone], check=True)
     assert judged(clone, allowed) == ['G', 'G', 'N']
