@@ -154,7 +154,7 @@ api_handler api_post_reindex, api_after_reindex;
 /* api_keys.c */
 api_handler api_get_keys, api_post_keys, api_post_keys_rotate;
 api_handler api_post_repair, api_after_repair; /* api_repair.c */
-api_handler api_get_id, api_get_ids; /* api_ids.c */
+api_handler api_get_id, api_get_ids;           /* api_ids.c */
 api_handler api_get_catalogs, api_get_catalog, api_post_approve;
 
 #endif

@@ -18,8 +18,9 @@ struct checkpointer;
 
 #define CHECKPOINT_META "checkpoint.tip" /* in the store's metadata: a commit id in hex */
 
-/* All lent until checkpointer_free, `j` until checkpointer_journal (NULL: there is none now); `config` only for the call, NULL: without checkpoints. A ref
- * that is not what the store knows is set again. Errors: of the store. */
+/* All lent until checkpointer_free, `j` until checkpointer_journal (NULL: there is none now);
+ * `config` only for the call, NULL: without checkpoints. A ref that is not what the store knows is
+ * set again. Errors: of the store. */
 MUST_USE enum err checkpointer_new(struct checkpointer **out, struct journal *j,
                                    struct store *reader, struct committer *committer,
                                    struct signing *signing, const struct config *config,

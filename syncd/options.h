@@ -8,7 +8,7 @@ struct options {
     const char *config_path;
     bool check; /* read the configuration, and no more */
     bool restore;
-    const char *fetch_from; /* NULL: not asked for */
+    const char *fetch_from;   /* NULL: not asked for */
     const char *restore_from; /* NULL: the journal that is there */
 };
 
