@@ -6,6 +6,7 @@
 
 #define REFUSED_MIN_S 60 /* the same refused version is not fetched again before */
 #define CONFLICT_RETRY_MS 1000
+#define UNSTORED_RETRY_MS 15000 /* a disk that is full is seldom made room on within a second */
 
 const char *transfer_outcome_text(enum transfer_outcome o)
 {
@@ -24,6 +25,8 @@ const char *transfer_outcome_text(enum transfer_outcome o)
         return "increments of no use";
     case TRANSFER_CONFLICT:
         return "changed meanwhile";
+    case TRANSFER_UNSTORED:
+        return "not stored";
     }
     return "?";
 }
@@ -495,8 +498,9 @@ static struct refresh_plan got_version(struct refresh *r, const struct transfer_
     return round_end(r, now);
 }
 
-/* Our own store moved under the transfer; nobody is to blame, so nothing is counted. */
-static struct refresh_plan again_soon(struct refresh *r, struct mono now)
+/* Our own store moved under the transfer, or did not take it; no primary is to blame, so nothing is
+ * counted. */
+static struct refresh_plan again_soon(struct refresh *r, uint32_t wait_ms, struct mono now)
 {
     r->want_retransfer = r->want_retransfer || r->cause == CAUSE_RETRANSFER;
     r->want_refresh = r->want_refresh || r->cause == CAUSE_REFRESH;
@@ -505,7 +509,7 @@ static struct refresh_plan again_soon(struct refresh *r, struct mono now)
     r->step = REFRESH_WAIT;
     r->running = false;
     r->cause = CAUSE_TIMER;
-    r->due = mono_add_ms(now, CONFLICT_RETRY_MS);
+    r->due = mono_add_ms(now, wait_ms);
     return plan_now(r);
 }
 
@@ -523,7 +527,10 @@ struct refresh_plan refresh_transferred(struct refresh *r, const struct transfer
     case TRANSFER_SAME:
         return got_version(r, report, now);
     case TRANSFER_CONFLICT:
-        return again_soon(r, now);
+        return again_soon(r, CONFLICT_RETRY_MS, now);
+    case TRANSFER_UNSTORED:
+        primary_answered(r, now);
+        return again_soon(r, UNSTORED_RETRY_MS, now);
     case TRANSFER_OLDER:
         primary_answered(r, now);
         behind = primary_behind(r, report->serial);

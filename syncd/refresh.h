@@ -24,6 +24,8 @@
  *    until a wait of its own has passed, another serial is seen, or the operator asks.
  *  - Increments that cannot be used, for whatever reason, are followed by one transfer of the whole
  *    zone from the same primary; the next version is asked for by increments again.
+ *  - A version that our own store cannot take, since its disk is full, says nothing of its primary:
+ * it is neither called failed nor asked last, and the same version is fetched again soon.
  *  - A NOTIFY while work runs is kept, one for all, and looked at when the work is done. Its serial
  *    is only a hint: it makes us ask sooner or later, never fetch.
  *  - Expiry runs on monotonic time. At start the wall clock may say that a zone expired while we
@@ -89,8 +91,9 @@ enum transfer_outcome {
     TRANSFER_FAILED,          /* network, protocol, TSIG, the primary said no */
     TRANSFER_NOT_INCREMENTAL, /* the answer to IXFR cannot be used: ask for the whole zone */
     TRANSFER_CONFLICT,        /* the zone was changed by somebody else meanwhile: again */
+    TRANSFER_UNSTORED,        /* our own store could not take it (a full disk): again, soon */
 };
-#define TRANSFER_OUTCOMES (TRANSFER_CONFLICT + 1)
+#define TRANSFER_OUTCOMES (TRANSFER_UNSTORED + 1)
 
 struct transfer_report {
     enum transfer_outcome outcome;

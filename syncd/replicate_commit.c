@@ -226,7 +226,9 @@ static void on_version_done(void *ctx, struct commit_job *job)
             return;
         }
     } else {
-        w->report.outcome = job->rc == ERR_CONFLICT ? TRANSFER_CONFLICT : TRANSFER_FAILED;
+        w->report.outcome = job->rc == ERR_CONFLICT ? TRANSFER_CONFLICT
+                            : job->rc == ERR_LIMIT  ? TRANSFER_UNSTORED
+                                                    : TRANSFER_FAILED;
         w->facts.reason = xfrin_fault_text(XFRIN_FAULT_STORE);
     }
     version_over(w, job);

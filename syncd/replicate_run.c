@@ -373,6 +373,11 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
         log_failure(LOG_INFO, z, p, "a zone was changed by somebody else during its transfer",
                     facts, error);
         break;
+    case TRANSFER_UNSTORED:
+        log_failure(LOG_ERROR, z, p,
+                    "a version came, but the store cannot take it; it is fetched again", facts,
+                    error);
+        break;
     case TRANSFER_OLDER:
         if (z->plan.behind)
             log_behind(z, p, report->serial);

@@ -739,6 +739,31 @@ static void test_conflict_is_tried_again(void **state)
     done(&b);
 }
 
+/* A full disk of ours says nothing of the primary that the version came from. */
+static void test_our_disk_is_full(void **state)
+{
+    struct bench b = bench_of(2);
+
+    (void)state;
+    b.plan = refresh_asked(&b.r, true, true, b.now);
+    for (int i = 0; i < 3; i++) {
+        unsigned at = b.plan.primary;
+
+        transferred(&b, TRANSFER_UNSTORED, 11);
+        assert_int_equal(b.plan.step, REFRESH_WAIT);
+        assert_int_equal(until_alarm(&b), 15 * S);
+        assert_int_equal(b.r.failures, 0);
+        assert_int_equal(b.r.primaries[at].failures, 0);
+        assert_int_equal(b.r.primaries[at].bad_until.ms, 0);
+        wake(&b);
+        assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+        assert_int_equal(b.plan.primary, at);
+    }
+    transferred(&b, TRANSFER_NEW, 11);
+    assert_int_equal(b.r.failures, 0);
+    done(&b);
+}
+
 static void test_start_from_stored_timers(void **state)
 {
     struct refresh_start start = {.has_content = true,
@@ -931,6 +956,7 @@ int main(void)
         cmocka_unit_test(test_retransfer),
         cmocka_unit_test(test_increments_of_no_use_are_followed_by_the_whole_zone),
         cmocka_unit_test(test_conflict_is_tried_again),
+        cmocka_unit_test(test_our_disk_is_full),
         cmocka_unit_test(test_start_from_stored_timers),
     };
 
