@@ -511,7 +511,7 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&j->there, &attr);
     pthread_condattr_destroy(&attr);
-    if ((rc = journaler_open(j, e)) || (rc = store_open_reader(&j->store, data_dir, e)))
+    if ((rc = store_open_reader(&j->store, data_dir, e)) || (rc = journaler_open(j, e)))
         goto out;
     if ((j->journal && (rc = journaler_heal_refs(j, e))) ||
         (rc = checkpointer_new(&j->checkpoints, j->journal, j->store, committer, signing, config,

@@ -9,6 +9,33 @@
 
 #define HEAL_SECONDS 60 /* between repairs that nobody asked for */
 
+static enum err on_any_ref(void *ctx, const char *ref, const struct journal_oid *commit,
+                           struct errinfo *e)
+{
+    (void)commit;
+    *(bool *)ctx = true;
+    return err_set(ERR_EXISTS, e, "%s", ref);
+}
+
+/* A store without any change beside a journal with history is one that was lost. Beginning anew
+ * would put other versions in the place of those that are there. */
+static enum err check_store(struct journaler *j, struct errinfo *e)
+{
+    uint64_t last = 0, first = 0;
+    bool history = false;
+    enum err rc = store_seq(j->store, &last, &first, e);
+
+    if (rc || last)
+        return rc;
+    rc = journal_ref_each(j->journal, "refs/heads/", on_any_ref, &history, e);
+    if (!history)
+        return rc == ERR_IO || rc == ERR_CORRUPT ? OK : rc; /* it is looked at again */
+    return err_set(ERR_EXISTS, e,
+                   "the store is empty, but %s has history: 'zonectl journal restore' makes the "
+                   "store of it; to begin anew, move it aside",
+                   j->path);
+}
+
 /* A journal that cannot be opened is no reason not to replicate: it is tried again. But two must
  * never write to one. */
 enum err journaler_open(struct journaler *j, struct errinfo *e)
@@ -16,7 +43,9 @@ enum err journaler_open(struct journaler *j, struct errinfo *e)
     enum err rc = journal_open(&j->journal, j->path, j->node, true, e);
 
     j->refs_owed = true;
-    if (rc == OK || rc == ERR_BUSY)
+    if (rc == OK)
+        return check_store(j, e);
+    if (rc == ERR_BUSY)
         return rc;
     log_error(say("the journal cannot be opened; changes stay in the store until it can"),
               kv_err(e));

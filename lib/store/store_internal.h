@@ -96,6 +96,9 @@ struct store {
     enum err lost;                 /* why SQLite rolled the running transaction back by itself */
     bool ready;                    /* opened without an error */
     bool broken;                   /* an I/O error was seen: nothing is written any more */
+    struct {
+        uint64_t dev, ino; /* 0: not seen yet */
+    } files[2]; /* of the writer: the database and its log, by the names that they have */
 };
 
 /* ---- store_sql.c ---- */

@@ -1,6 +1,9 @@
 /* Transactions: read snapshots, group commit with parts that can fail alone, checkpoints. */
 #include <assert.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
+#include "lib/base/mem.h"
 #include "lib/store/store_internal.h"
 
 #define WAL_LARGE_BYTES (64 * 1024 * 1024)
@@ -46,6 +49,31 @@ enum err write_check(struct store *s, struct errinfo *e)
     return OK;
 }
 
+/* What was removed, or replaced by another file (a copy put back by hand), is not what we have
+ * open: whatever is written now, nobody would ever read. */
+static enum err files_are_ours(struct store *s, struct errinfo *e)
+{
+    static const char *const ends[] = {"", "-wal"};
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        char *path = xasprintf("%s%s", s->path, ends[i]);
+        struct stat st;
+        bool there = stat(path, &st) == 0;
+        bool known = s->files[i].ino != 0;
+
+        if (there && !known) {
+            s->files[i].dev = st.st_dev;
+            s->files[i].ino = st.st_ino;
+        } else if (known &&
+                   (!there || s->files[i].dev != st.st_dev || s->files[i].ino != st.st_ino)) {
+            s->broken = true;
+            (void)err_set(ERR_IO, e, "%s was removed or replaced while it was in use", path);
+        }
+        free(path);
+    }
+    return s->broken ? ERR_IO : OK;
+}
+
 enum err store_begin(struct store *s, struct errinfo *e)
 {
     enum err rc;
@@ -53,7 +81,7 @@ enum err store_begin(struct store *s, struct errinfo *e)
     assert(!s->writing && s->read_depth == 0);
     s->lost = OK;
     s->writing = true;
-    if (!(rc = write_check(s, e)))
+    if (!(rc = write_check(s, e)) && !(rc = files_are_ours(s, e)))
         rc = stmt_once(s, ST_BEGIN_WRITE, e);
     if (rc) {
         s->writing = false;
