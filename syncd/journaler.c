@@ -8,12 +8,13 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
-#define BATCH_MAX 512          /* versions in one pack */
+#define BATCH_MAX 1024         /* versions in one pack */
 #define BATCH_RECORDS 1000000u /* once so many are in it, a batch takes no further version */
 #define PACE_MS 100
 #define RETRY_SECONDS 5  /* after a failure */
 #define REPACK_WRITES 64 /* packs written before merging is asked for */
 #define LOOK_SECONDS 5   /* between looks whether the journal is still what it was */
+#define DROP_AT_ONCE 8   /* merged packs that go before the next changes are looked at */
 
 /* One drain: the changes as read from the log, and the entries made of them. */
 struct batch {
@@ -51,11 +52,10 @@ static enum err find_parent(struct parent_search *out, struct store *s,
 {
     struct parent_search search = {.waiting = c->waiting};
     uint64_t before = c->version;
+    uint32_t step = 1; /* most often it is the first */
     enum err rc;
 
-    while (!search.found && before > 1) {
-        uint32_t step = 16;
-
+    for (; !search.found && before > 1; step = 16) {
         if ((rc = store_version_each(s, c->zone_id, before, step, on_version, &search, e)))
             return rc;
         before = before > step ? before - step : 1;
@@ -69,6 +69,24 @@ static int entry_of_version(const struct batch *b, int64_t zone_id, uint64_t ver
     for (size_t i = b->n; i-- > 0;) {
         if (b->changes[i].zone_id == zone_id && b->changes[i].version == version)
             return (int)i;
+    }
+    return -1;
+}
+
+/* The same among the changes of the batch, which are in the order of their versions: of a zone that
+ * changes all the time it is there, and the store need not be asked. -1 if it isn't. */
+static int parent_in_batch(const struct batch *b, size_t child)
+{
+    const struct store_change *c = &b->changes[child];
+
+    for (size_t i = child; i-- > 0;) {
+        const struct store_change *p = &b->changes[i];
+
+        if (p->zone_id != c->zone_id)
+            continue;
+        if (p->version + 1 == c->version && (c->waiting || !p->waiting))
+            return (int)i;
+        break;
     }
     return -1;
 }
@@ -123,6 +141,8 @@ static enum err entry_prepare(struct journaler *j, struct batch *b, size_t i, st
     enum err rc;
 
     entry_describe(en, c);
+    if (c->changes && (en->parent_entry = parent_in_batch(b, i)) >= 0)
+        return OK;
     if ((rc = find_parent(&parent, j->store, c, e)))
         return rc;
     if (parent.found) {
@@ -377,25 +397,40 @@ static void note(struct journaler *j, enum err rc, const struct errinfo *e, size
         log_info(say("journal has caught up"), kv_u64("versions", written));
 }
 
-/* The old packs go, once a new one has been made of them; and now and then another is wanted. */
-static void merge_packs(struct journaler *j, bool written)
+/* The old packs go, a few at a time, once a new one has been made of them. */
+static void drop_merged(struct journaler *j)
 {
-    struct journal_merge *made = packmerge_take(j->merge);
     struct errinfo e = {0};
+    bool done = false;
+    enum err rc = journal_merge_some(j->journal, j->merged, DROP_AT_ONCE, &done, &e);
 
-    if (made && !j->journal) {
-        journal_merge_free(made);
-    } else if (made) {
-        if (journal_merge_finish(j->journal, made, &e))
-            log_warning(say("journal: a merged pack could not take the place of the old ones, all "
-                            "stays readable"),
-                        kv_err(&e));
-        note_packs(j);
+    if (rc)
+        log_warning(say("journal: a merged pack could not take the place of the old ones, all "
+                        "stays readable"),
+                    kv_err(&e));
+    if (!rc && !done)
+        return;
+    journal_merge_free(j->merged);
+    j->merged = NULL;
+    note_packs(j);
+}
+
+/* ... and now and then another is wanted. True if there is more to do. */
+static bool merge_packs(struct journaler *j, bool written)
+{
+    if (!j->merged)
+        j->merged = packmerge_take(j->merge);
+    if (j->merged && j->journal) {
+        drop_merged(j);
+    } else {
+        journal_merge_free(j->merged);
+        j->merged = NULL;
     }
-    if (written && ++j->writes_since_repack >= REPACK_WRITES) {
+    if (written && ++j->writes_since_repack >= REPACK_WRITES && !j->merged) {
         j->writes_since_repack = 0;
         packmerge_want(j->merge);
     }
+    return j->merged != NULL;
 }
 
 static void run_checkpoints(struct journaler *j, bool at_once)
@@ -452,6 +487,7 @@ static void *journaler_main(void *ctx)
     while (go_on) {
         struct errinfo e = {0};
         size_t written = 0;
+        bool merging;
         enum err rc;
 
         do {
@@ -459,11 +495,11 @@ static void *journaler_main(void *ctx)
             rc = drain(j, &written, &e);
             if (rc || written || j->status.failing) /* which only this thread changes */
                 note(j, rc, &e, written);
-            merge_packs(j, written > 0);
+            merging = merge_packs(j, written > 0);
             run_checkpoints(j, false);
             if (rc == OK && written)
                 pace(j, written);
-        } while (rc == OK && written);
+        } while (rc == OK && (written || merging));
         go_on = wait_awake(j, rc != OK);
     }
     journaler_answer(j, true);
@@ -482,6 +518,7 @@ static void merge_made(void *ctx)
 static void journaler_free(struct journaler *j)
 {
     packmerge_stop(j->merge);
+    journal_merge_free(j->merged);
     checkpointer_free(j->checkpoints);
     journal_close(j->journal);
     store_close(j->store);

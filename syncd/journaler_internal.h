@@ -16,6 +16,7 @@ struct journaler {
     struct signing *signing; /* lent; NULL: none */
     struct checkpointer *checkpoints;
     struct packmerge *merge;
+    struct journal_merge *merged; /* journal thread: its old packs are on their way out */
     pthread_t thread;
     unsigned writes_since_repack;
     bool damaged;       /* something was noticed: repair */

@@ -227,6 +227,43 @@ static void test_nothing_goes_without_the_new_pack(void **state)
     history_free(h);
 }
 
+/* The old packs go a few at a time: the writer writes in between, and everything is readable all
+ * the time. One who stops half-way leaves what the next merging finds. */
+static void test_old_packs_go_in_pieces(void **state)
+{
+    struct history *h = history_new();
+    struct journal_merge *made = NULL;
+    struct errinfo e = {0};
+    unsigned pieces = 0;
+    bool done = false;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        write_one(h);
+    assert_int_equal(journal_merge_make(&made, h->j, NULL, NULL, &e), OK);
+    assert_non_null(made);
+    for (; !done; pieces++) {
+        assert_int_equal(journal_merge_some(h->j, made, 3, &done, &e), OK);
+        write_one(h);
+        all_readable(h);
+    }
+    journal_merge_free(made);
+    assert_in_range(pieces, 6, 7);
+    assert_int_equal(packs_of(h->j), 1 + pieces);
+
+    for (unsigned i = 0; i < 20; i++)
+        write_one(h);
+    assert_int_equal(journal_merge_make(&made, h->j, NULL, NULL, &e), OK);
+    assert_int_equal(journal_merge_some(h->j, made, 3, &done, &e), OK);
+    assert_false(done);
+    journal_merge_free(made);
+    all_readable(h);
+    assert_int_equal(journal_repack(h->j, &e), OK);
+    assert_int_equal(packs_of(h->j), 1);
+    all_readable(h);
+    history_free(h);
+}
+
 /* ---- The thread ---- */
 
 static void on_made(void *ctx)
@@ -274,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_writing_goes_on),
         cmocka_unit_test(test_it_can_be_stopped),
         cmocka_unit_test(test_nothing_goes_without_the_new_pack),
+        cmocka_unit_test(test_old_packs_go_in_pieces),
         cmocka_unit_test(test_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
