@@ -325,6 +325,13 @@ void api_get_metrics(struct api_request *r)
     buf_printf(out, "zoneledger_journal_packs %llu\n", (unsigned long long)r->journal.packs);
     put_head(out, "zoneledger_journal_octets", "Size of its packs.", "gauge");
     buf_printf(out, "zoneledger_journal_octets %llu\n", (unsigned long long)r->journal.pack_bytes);
+    put_head(out, "zoneledger_journal_checkpoint", "Number of the newest checkpoint.", "gauge");
+    buf_printf(out, "zoneledger_journal_checkpoint %llu\n",
+               (unsigned long long)r->journal.checkpoint);
+    put_head(out, "zoneledger_journal_uncovered",
+             "Versions that wait for a checkpoint to vouch for them.", "gauge");
+    buf_printf(out, "zoneledger_journal_uncovered %llu\n",
+               (unsigned long long)r->journal.uncovered);
     put_head(out, "zoneledger_journal_failing", "Whether the journal cannot be written.", "gauge");
     buf_printf(out, "zoneledger_journal_failing %d\n", r->journal.failing);
     put_head(out, "zoneledger_zones_orphaned",

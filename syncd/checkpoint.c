@@ -250,6 +250,12 @@ int64_t checkpointer_due_ms(struct checkpointer *c)
     return due < 0 ? 0 : due;
 }
 
+void checkpointer_state(struct checkpointer *c, uint64_t *number, uint64_t *uncovered)
+{
+    *number = c->has_last ? c->last.number : 0;
+    *uncovered = key_of(c) && rule_of(c).on ? c->pending : 0;
+}
+
 enum err checkpointer_run(struct checkpointer *c, bool at_once, struct errinfo *e)
 {
     int64_t due = checkpointer_due_ms(c);

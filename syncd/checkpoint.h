@@ -39,6 +39,9 @@ void checkpointer_prepare(struct checkpointer *c);
 void checkpointer_note(struct checkpointer *c, size_t versions, uint64_t seq);
 /* Milliseconds until one is due; -1: none is. */
 int64_t checkpointer_due_ms(struct checkpointer *c);
+/* The number of the newest (0: none), and how many unsigned versions it does not cover: about, and
+ * 0 where checkpoints are not made. */
+void checkpointer_state(struct checkpointer *c, uint64_t *number, uint64_t *uncovered);
 /* Makes one if it is due, or with `now` if there is anything to cover. ERR_IO: do not go on. */
 MUST_USE enum err checkpointer_run(struct checkpointer *c, bool now, struct errinfo *e);
 

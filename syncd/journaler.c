@@ -435,6 +435,7 @@ static bool merge_packs(struct journaler *j, bool written)
 
 static void run_checkpoints(struct journaler *j, bool at_once)
 {
+    uint64_t number, uncovered;
     struct errinfo e = {0};
     enum err rc = checkpointer_run(j->checkpoints, at_once, &e);
 
@@ -442,6 +443,11 @@ static void run_checkpoints(struct journaler *j, bool at_once)
         die_of_io(&e);
     if (rc)
         log_error(say("journal: no checkpoint could be made; it tries again"), kv_err(&e));
+    checkpointer_state(j->checkpoints, &number, &uncovered);
+    pthread_mutex_lock(&j->lock);
+    j->status.checkpoint = number;
+    j->status.uncovered = uncovered;
+    pthread_mutex_unlock(&j->lock);
 }
 
 /* Waits until woken, for the retry, for the next look, or until a checkpoint is due; false when it

@@ -49,6 +49,8 @@ struct journaler_status {
     uint64_t written; /* commits since the start */
     uint64_t seq;     /* all versions made by changes up to this one have commits and refs */
     uint64_t packs, pack_bytes;
+    uint64_t checkpoint; /* number of the newest; 0: none */
+    uint64_t uncovered;  /* versions that wait for the next one, about */
     bool failing;
     char last_error[ERR_TEXT_MAX];
 };

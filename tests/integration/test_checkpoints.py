@@ -80,11 +80,15 @@ def test_after_so_many_versions(node):
     for serial in range(1, 5):
         change(n, serial)
     assert listed(n) == {}
+    text = n.zonectl('metrics').stdout
+    assert '\nzoneledger_journal_checkpoint 0\n' in text and '\nzoneledger_journal_uncovered 4\n' in text
     r = verified(n)[1]
     assert r['unvouched'] == 4 and 'vouch' not in str(r['faults'])
     assert '4 versions not yet vouched for' in n.zonectl('journal', 'verify', check=False).stdout
     change(n, 5)
     covered(n, ZONE, 5)
+    zl.wait_for(lambda: '\nzoneledger_journal_checkpoint 1\n' in n.zonectl('metrics').stdout, 'the metrics to say so')
+    assert '\nzoneledger_journal_uncovered 0\n' in n.zonectl('metrics').stdout
     change(n, 6)
     n.syncd.stop()  # what is left at rest is vouched for
     assert listed(n)[ZONE][0] == 6
