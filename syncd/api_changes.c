@@ -161,6 +161,19 @@ void api_post_reject_version(struct api_request *r)
     history_close(&h);
 }
 
+void api_post_reject_staged(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_reject_staged(&job, &row, &act, &r->error)) == OK)
+        show_job(r, job);
+    history_close(&h);
+}
+
 static enum err on_quarantined(void *ctx, const struct store_zone *z, struct errinfo *e)
 {
     struct api_request *r = ctx;

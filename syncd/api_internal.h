@@ -124,7 +124,8 @@ void api_put_replication(struct buf *out, const struct api_request *r);
 api_handler api_get_remotes, api_post_remotes_push;
 json_t *api_json_remotes(const struct api_request *r);
 void api_put_remotes(struct buf *out, const struct api_request *r);
-api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version;
+api_handler api_get_quarantine, api_post_approve_version, api_post_reject_version,
+    api_post_reject_staged;
 /* api_acts.c: what operators did. The verb of a route that changes something; false: it does not.
  */
 bool api_act_name(char *out, size_t cap, const struct api_route *route);

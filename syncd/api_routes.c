@@ -48,6 +48,8 @@ static const struct api_route routes[] = {
      api_post_approve_version, NULL, "Serve the quarantined version. Body: reason, dry_run."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/reject", API_POOL, false, api_post_reject_version,
      NULL, "Ask no more about the quarantined version. Body: reason."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/staged/reject", API_POOL, false, api_post_reject_staged, NULL,
+     "Serve none of the versions that wait for their time. Body: reason."},
     {EVHTTP_REQ_PUT, BASE "/zones/{}/import", API_POOL, true, api_put_import, NULL,
      "A zone of our own from the zone file in the body. Query: file, serial (keep, increment or "
      "date), force, reason, dry_run."},

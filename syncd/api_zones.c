@@ -66,6 +66,8 @@ const char *api_zone_state(const struct store_zone *z)
         return "new";
     if (z->held)
         return "held";
+    if (store_zone_is_staged(z))
+        return "staged";
     return z->has_primary_serial && serial_cmp(z->primary_serial, z->serial) == SERIAL_NEWER
                ? "lagging"
                : "ok";
@@ -87,6 +89,15 @@ static json_t *json_quarantine(const struct store_zone *z)
     return json_pack("{s:I, s:o, s:o, s:b}", "version", (json_int_t)z->quarantine_version, "since",
                      api_json_time(z->quarantine_at), "reason", api_json_text(z->quarantine_reason),
                      "rejected", (int)z->quarantine_rejected);
+}
+
+/* The newest version that waits for its time, or was rejected while it did. */
+static json_t *json_staged(const struct store_zone *z)
+{
+    if (z->held || z->staged_version <= z->version)
+        return json_null();
+    return json_pack("{s:I, s:b}", "version", (json_int_t)z->staged_version, "rejected",
+                     (int)z->staged_rejected);
 }
 
 /* ---- The sections of the configuration, by name ---- */
@@ -168,11 +179,11 @@ static json_t *json_signatures(const struct store_zone *z, const struct api_sect
 
 json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sections)
 {
-    bool waits = z->held && z->last_version > z->version;
+    bool waits = z->held ? z->last_version > z->version : store_zone_is_staged(z);
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
+        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", api_zone_state(z), "masters", json_primaries(z, sections), "serial",
@@ -187,7 +198,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
                                                                 : api_json_name(z->catalog),
         "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since), "file",
         z->file[0] ? api_json_text(z->file) : json_null(), "quarantine", json_quarantine(z),
-        "signatures_until", json_signatures(z, sections));
+        "signatures_until", json_signatures(z, sections), "staged", json_staged(z));
 }
 
 json_t *api_json_one_zone(const struct store_zone *z, const struct api_request *r)
@@ -259,10 +270,10 @@ void api_get_zone(struct api_request *r)
 
 /* Worst first. */
 static const char *const states_in_order[] = {"expired", "expiring", "quarantined", "failing",
-                                              "orphan",  "lagging",  "held",        "new",
-                                              "ok",      "removed"};
+                                              "orphan",  "lagging",  "held",        "staged",
+                                              "new",     "ok",       "removed"};
 #define STATES (sizeof(states_in_order) / sizeof(states_in_order[0]))
-#define STATES_BAD 8 /* of these */
+#define STATES_BAD 9 /* of these */
 
 struct counts {
     json_int_t zones, of[STATES];

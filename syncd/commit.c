@@ -115,7 +115,7 @@ static bool same_stage(const struct store_zone *a, const struct store_zone *b)
     return a->id == b->id && a->kind == b->kind && a->has_content == b->has_content &&
            a->version == b->version && a->last_version == b->last_version && a->held == b->held &&
            a->held_version == b->held_version && a->expired == b->expired &&
-           a->removed == b->removed;
+           a->removed == b->removed && a->staged_rejected == b->staged_rejected;
 }
 
 /* The row to write: the stored one (whose commit id, say, the journal may have moved on) with what
@@ -161,18 +161,22 @@ static enum err job_guard(struct committer *c, struct commit_job *job)
     return OK;
 }
 
-static enum err job_do(struct committer *c, struct commit_job *job)
+static enum err job_stage(struct committer *c, struct commit_job *job)
 {
-    struct wall now = clock_wall(c->clock);
-    enum err rc;
+    switch (job->stage) {
+    case COMMIT_STAGE_AS_IT_IS:
+        return OK;
+    case COMMIT_STAGE_PUT:
+        return store_staged_put(c->store, &job->row, job->row.last_version, job->staged_since,
+                                &job->error);
+    case COMMIT_STAGE_REJECT:
+        return store_staged_reject(c->store, &job->row, &job->error);
+    }
+    return ERR_UNSUPPORTED;
+}
 
-    if (job->kind == COMMIT_WRITE)
-        return job->write(job->write_ctx, c->store, &job->error);
-    if (job->kind != COMMIT_STATE && (rc = job_guard(c, job)))
-        return rc;
-    /* A zone that is new to the store gets its row first. */
-    if (job->row.id == 0 && (rc = store_zone_put(c->store, &job->row, &job->error)))
-        return rc;
+static enum err job_kind(struct committer *c, struct commit_job *job, struct wall now)
+{
     switch (job->kind) {
     case COMMIT_CHANGE:
         return store_change_put(c->store, &job->row, job->old_zone, job->new_zone, job->changes,
@@ -191,6 +195,21 @@ static enum err job_do(struct committer *c, struct commit_job *job)
         break; /* done above */
     }
     return ERR_UNSUPPORTED;
+}
+
+static enum err job_do(struct committer *c, struct commit_job *job)
+{
+    enum err rc;
+
+    if (job->kind == COMMIT_WRITE)
+        return job->write(job->write_ctx, c->store, &job->error);
+    if (job->kind != COMMIT_STATE && (rc = job_guard(c, job)))
+        return rc;
+    /* A zone that is new to the store gets its row first. */
+    if (job->row.id == 0 && (rc = store_zone_put(c->store, &job->row, &job->error)))
+        return rc;
+    rc = job_kind(c, job, clock_wall(c->clock));
+    return rc ? rc : job_stage(c, job);
 }
 
 static enum err act_do(struct committer *c, struct commit_job *job)

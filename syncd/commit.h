@@ -26,6 +26,13 @@ enum commit_kind {
     COMMIT_WRITE, /* no zone: `write` does it */
 };
 
+/* What becomes of versions that wait for their time (stage-time). */
+enum commit_stage {
+    COMMIT_STAGE_AS_IT_IS,
+    COMMIT_STAGE_PUT, /* with COMMIT_WAITING: the version waits for its time, since staged_since */
+    COMMIT_STAGE_REJECT, /* with COMMIT_SERVED: none of them is served */
+};
+
 /* Runs in the loop thread, once. job->row holds the row as it is stored now; on an error it is as
  * it was. The job is freed behind it. */
 typedef void commit_done_fn(void *ctx, struct commit_job *job);
@@ -41,6 +48,8 @@ struct commit_job {
     struct zone *new_zone;     /* owned */
     struct changeset *changes; /* owned */
     struct origin origin;
+    enum commit_stage stage;
+    struct mono staged_since;
     commit_write_fn *write; /* of COMMIT_WRITE: called in the writer's thread, in a transaction */
     void *write_ctx;
     struct store_act *act; /* owned; NULL: no operator's. Written down with what the job does */

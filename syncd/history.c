@@ -105,7 +105,11 @@ static enum err find_waiting(struct store_version *out, struct history *h,
                              const struct store_zone *z, struct errinfo *e)
 {
     struct newest_waiting w = {.found = false};
-    enum err rc = store_version_each(h->store, z->id, 0, 1, on_newest, &w, e);
+    enum err rc;
+
+    if (!z->held && store_zone_is_staged(z))
+        return store_version_get(h->store, z->id, z->staged_version, out, e);
+    rc = store_version_each(h->store, z->id, 0, 1, on_newest, &w, e);
 
     if (rc)
         return rc;

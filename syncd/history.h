@@ -22,7 +22,7 @@ MUST_USE enum err history_journal(struct journal **out, struct history *h, struc
 
 /* What an operator may write for a version:
  *   current          what is served
- *   waiting          the newest one fetched while the zone is held
+ *   waiting          the newest one that waits: the zone is held, or its time has not come
  *   quarantined      the newest one that a guard did not let through
  *   v12              version 12 of this zone
  *   2026052901       the newest version with this serial (digits only)

@@ -128,9 +128,10 @@ enum err operate_release(struct commit_job **out, struct history *h, const struc
     struct zone *current = NULL;
     enum err rc;
 
-    if (!row->held)
-        return err_set(ERR_CONFLICT, e, "the zone is not held");
-    rc = store_zone_load_waiting(&waiting, h->store, row, e);
+    if (!row->held && !store_zone_is_staged(row))
+        return err_set(ERR_CONFLICT, e, "the zone is not held, and no version waits for its time");
+    rc = row->held ? store_zone_load_waiting(&waiting, h->store, row, e)
+                   : store_zone_load_version(&waiting, h->store, row, row->staged_version, e);
     if (rc == ERR_NOT_FOUND) {
         job = commit_job_new(COMMIT_SERVED, row);
     } else if (rc == OK) {
@@ -152,6 +153,22 @@ out:
     zone_unref(waiting);
     zone_unref(current);
     return rc;
+}
+
+/* ---- Staged versions ---- */
+
+enum err operate_reject_staged(struct commit_job **out, const struct store_zone *row,
+                               const struct operator_act *act, struct errinfo *e)
+{
+    struct commit_job *job;
+
+    if (row->removed || row->held || !store_zone_is_staged(row))
+        return err_set(ERR_CONFLICT, e, "no version of the zone waits for its time");
+    job = commit_job_new(COMMIT_SERVED, row);
+    job->stage = COMMIT_STAGE_REJECT;
+    origin_set(&job->origin, ORIGIN_RELEASE, "", act);
+    *out = job;
+    return OK;
 }
 
 /* ---- Quarantine ---- */

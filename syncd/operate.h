@@ -27,8 +27,9 @@ MUST_USE enum err operate_rollback(struct commit_job **job, struct store_version
                                    const char *spec, const struct operator_act *act,
                                    struct errinfo *e);
 
-/* Ends the hold. With a waiting version it becomes the served one; otherwise only the hold goes.
- * ERR_CONFLICT if the zone is not held. */
+/* Ends the hold. With a waiting version it becomes the served one; otherwise only the hold goes. Of
+ * a zone that is not held, the newest version that waits for its time is served now. ERR_CONFLICT
+ * if there is neither. */
 MUST_USE enum err operate_release(struct commit_job **job, struct history *h,
                                   const struct store_zone *row, const struct operator_act *act,
                                   struct errinfo *e);
@@ -52,6 +53,11 @@ MUST_USE enum err operate_approve(struct commit_job **job, struct history *h,
  * another one that the guards let through. ERR_CONFLICT if there is none. */
 MUST_USE enum err operate_reject(struct commit_job **job, const struct store_zone *row,
                                  const struct operator_act *act, struct errinfo *e);
+
+/* No version that waits for its time now is served; the next one from the primary waits as ever.
+ * ERR_CONFLICT if none does. */
+MUST_USE enum err operate_reject_staged(struct commit_job **job, const struct store_zone *row,
+                                        const struct operator_act *act, struct errinfo *e);
 
 /* The zone is not served any more; content and history stay, and so do its account and where it
  * came from. ERR_CONFLICT if that is so already, or if the configuration or a catalog has the zone:

@@ -115,6 +115,7 @@ static void entry_free(struct zone_entry *z)
 {
     zone_row_done(&z->row);
     free(z->removal);
+    replicate_stage_free(z);
     free(z);
 }
 
@@ -153,6 +154,7 @@ void replicator_reload(struct replicator *r, struct config *config, struct keyri
     keyring_unref(r->keys);
     r->keys = keyring_ref(keys);
     sched_set_limits(r->sched, &limits);
+    replicate_stages_again(r);
     replicate_provision_again(r);
     replicate_settle(r);
 }
@@ -165,8 +167,10 @@ void replicator_run(struct replicator *r)
     while ((t = sched_alarm_pop(r->sched, now))) {
         struct zone_entry *z = (struct zone_entry *)t;
 
-        if (z->scheduled)
-            replicate_follow(z, refresh_wake(&z->refresh, now));
+        if (!z->scheduled)
+            continue;
+        replicate_stage_run(z);
+        replicate_follow(z, refresh_wake(&z->refresh, now));
     }
     replicate_flush(r, false);
     replicate_settle(r);
@@ -226,13 +230,15 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
         z = replicate_add(r, row);
     replicate_full_row(&was, z);
     released = (was.held && !row->held) ||
-               (was.quarantine_version > was.version && row->quarantine_version <= row->version);
+               (was.quarantine_version > was.version && row->quarantine_version <= row->version) ||
+               (store_zone_is_staged(&was) && row->staged_version <= row->version);
     /* What waited was made from a version that is not served any more: it is fetched once more. */
-    hidden = was.held && row->held && was.last_version > was.version && row->version != was.version;
+    hidden = (was.held || store_zone_is_staged(&was)) && row->held &&
+             was.last_version > was.version && row->version != was.version;
     other_content = was.version != row->version || was.removed != row->removed;
     if (z->scheduled) {
         commit_copy_state(&merged, &was); /* ours is newer */
-        if (row->held)
+        if (row->held || row->staged_version > row->version)
             has_newest = replicate_newest(z, &newest);
     }
     zone_row_set(&z->row, &merged);
@@ -247,6 +253,8 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
         refresh_set_zone(&z->refresh, row->held, row->expired, has_newest, newest);
         if (released || hidden)
             replicate_follow(z, refresh_asked(&z->refresh, hidden, true, replicate_now(r)));
+        else
+            replicate_alarm(z);
     } else if (z->config && replicate_row_fits(z)) {
         replicate_schedule(z);
     }

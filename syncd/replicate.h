@@ -16,6 +16,7 @@
 #include "syncd/notify_in.h"
 #include "syncd/nsquery.h"
 #include "syncd/probe.h"
+#include "syncd/publish.h"
 #include "syncd/sched.h"
 #include "syncd/xfrin.h"
 #include "syncd/zone_row.h"
@@ -58,6 +59,11 @@ struct replicator_ops {
 
     /* All rows of the store. */
     enum err (*rows)(void *ctx, store_zone_fn *f, void *arg, struct errinfo *e);
+    /* As store_staged_each. NULL, as publish: there are none. */
+    enum err (*staged)(void *ctx, const struct store_zone *row, store_staged_fn *f, void *arg,
+                       struct errinfo *e);
+    /* As publish_start. */
+    void (*publish)(void *ctx, const struct publish_spec *spec, publish_done_fn *done, void *arg);
     /* The newest version that came from a primary. ERR_NOT_FOUND. */
     enum err (*fetched)(void *ctx, const struct store_zone *row, struct replicator_fetched *out,
                         struct errinfo *e);

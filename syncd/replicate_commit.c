@@ -109,21 +109,22 @@ static void log_version(const struct zone_entry *z, const struct commit_wait *w,
     char zone[NAME_TEXT_MAX];
 
     (void)name_to_text(zone, z->row.name);
-    log_info(
-        say(waiting ? "a new version waits, since the zone is held" : "a new version is committed"),
-        kv_str("zone", zone), kv_str("primary", job->origin.source),
-        kv_str("address", job->origin.who), kv_str("transport", job->origin.transport),
-        kv_str("key", job->origin.key[0] ? job->origin.key : NULL),
-        kv_str("kind", w->facts.sequences ? "ixfr" : "axfr"),
-        kv_u64("sequences", w->facts.sequences),
-        kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
-        kv_u64("to", w->report.serial.v),
-        kv_u64("version", waiting ? job->row.last_version : job->row.version),
-        kv_u64("added", job->changes ? job->changes->added.n : 0),
-        kv_u64("removed", job->changes ? job->changes->removed.n : 0),
-        kv_u64("records", job->new_zone ? zone_records(job->new_zone) : job->row.records),
-        kv_u64("duplicates", w->duplicates), kv_u64("octets", w->facts.octets),
-        kv_u64("messages", w->facts.messages), kv_u64("ms", w->facts.ms));
+    log_info(say(job->stage == COMMIT_STAGE_PUT ? "a new version waits for its time"
+                 : waiting                      ? "a new version waits, since the zone is held"
+                                                : "a new version is committed"),
+             kv_str("zone", zone), kv_str("primary", job->origin.source),
+             kv_str("address", job->origin.who), kv_str("transport", job->origin.transport),
+             kv_str("key", job->origin.key[0] ? job->origin.key : NULL),
+             kv_str("kind", w->facts.sequences ? "ixfr" : "axfr"),
+             kv_u64("sequences", w->facts.sequences),
+             kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
+             kv_u64("to", w->report.serial.v),
+             kv_u64("version", waiting ? job->row.last_version : job->row.version),
+             kv_u64("added", job->changes ? job->changes->added.n : 0),
+             kv_u64("removed", job->changes ? job->changes->removed.n : 0),
+             kv_u64("records", job->new_zone ? zone_records(job->new_zone) : job->row.records),
+             kv_u64("duplicates", w->duplicates), kv_u64("octets", w->facts.octets),
+             kv_u64("messages", w->facts.messages), kv_u64("ms", w->facts.ms));
 }
 
 static void log_guard(const struct zone_entry *z, const struct commit_wait *w,
@@ -209,6 +210,8 @@ static void on_version_done(void *ctx, struct commit_job *job)
     }
     if (job->rc == OK) {
         replicate_take_row(z, &job->row);
+        if (job->stage == COMMIT_STAGE_PUT)
+            replicate_staged(z, job->row.staged_version, w->report.serial, job->staged_since);
         if (w->revive)
             log_revived(z);
         else if (job->kind == COMMIT_QUARANTINE)
@@ -294,10 +297,14 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     }
     warn_odd_serial(z, result);
     warn_alert(z, result);
-    job = commit_job_new(result->quarantine ? COMMIT_QUARANTINE
-                         : result->row.held ? COMMIT_WAITING
-                                            : COMMIT_CHANGE,
+    job = commit_job_new(result->quarantine                   ? COMMIT_QUARANTINE
+                         : result->row.held || result->staged ? COMMIT_WAITING
+                                                              : COMMIT_CHANGE,
                          &result->row);
+    if (result->staged && !result->quarantine) {
+        job->stage = COMMIT_STAGE_PUT;
+        job->staged_since = replicate_now(r);
+    }
     job->old_zone = result->old_zone;
     job->new_zone = result->new_zone;
     job->changes = result->changes;

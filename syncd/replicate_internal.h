@@ -4,6 +4,7 @@
  *   replicate_run.c      from plans to work, and from results to plans
  *   replicate_commit.c   what goes to the store
  *   replicate_provision.c  zones that appear by themselves
+ *   replicate_stage.c    versions that wait for their time
  *   replicate_remove.c   and go again
  *   replicate_catalog.c  zones that come and go with catalogs
  *   replicate_owner.c    whose they are
@@ -20,10 +21,20 @@
 #include "syncd/autoprimary.h"
 #include "syncd/notify_in.h"
 #include "syncd/replicate.h"
+#include "syncd/stage.h"
 #include "syncd/zone_row.h"
 
 struct zone_list {
     struct zone_entry *head, *tail;
+};
+
+/* Of a zone that has, or had, versions that wait for their time. */
+struct zone_stage {
+    struct stage_list list;
+    bool publishing; /* one is on its way to be served: */
+    struct publication result;
+    struct mono rest_since; /* of what waits on behind it */
+    struct mono retry_at;   /* not before, after trouble */
 };
 
 /* One zone. Lives as long as the replicator. */
@@ -49,8 +60,9 @@ struct zone_entry {
     bool committing;            /* a transfer's result is on its way to the store ... */
     struct commit_wait *commit; /* ... for the present schedule, if this is there */
 
-    bool expiring; /* the store is being told that the zone has expired */
-    bool row_busy; /* a row job is queued or on its way */
+    struct zone_stage *stage; /* NULL: none */
+    bool expiring;            /* the store is being told that the zone has expired */
+    bool row_busy;            /* a row job is queued or on its way */
     struct zone_entry *next_row;
     bool orphan;            /* counted among the replicator's */
     struct origin *removal; /* it is being removed, for this reason; NULL: it is not */
@@ -255,6 +267,25 @@ void replicate_count_orphan(struct zone_entry *z);
 /* ... and since now that it is there again: its autoprimary's section holds for it. */
 void replicate_back(struct zone_entry *z);
 
+/* ---- replicate_stage.c ---- */
+
+/* Whether a version waits for its time. */
+bool replicate_is_staged(const struct zone_entry *z);
+/* The serial of the newest one that does, or did when it was rejected; false: there is none. */
+bool replicate_staged_serial(struct zone_entry *z, struct serial *out);
+/* This one does since now. */
+void replicate_staged(struct zone_entry *z, uint64_t version, struct serial serial,
+                      struct mono since);
+/* The one whose time is over first, and when, whatever keeps it from being served; NULL: none. */
+const struct store_staged *replicate_stage_next(const struct zone_entry *z, struct mono *at);
+/* When replicate_stage_run must be called; false: nothing is to come by itself. */
+bool replicate_stage_alarm(const struct zone_entry *z, struct mono *at);
+/* Publishes what is due. */
+void replicate_stage_run(struct zone_entry *z);
+/* After a reload: they may wait for longer, or less long. */
+void replicate_stages_again(struct replicator *r);
+void replicate_stage_free(struct zone_entry *z);
+
 /* ---- replicate_why.c ---- */
 
 /* Ends all questions on their way. */
@@ -266,6 +297,8 @@ void replicate_why_end(struct replicator *r, const char *reason);
 void replicate_schedule(struct zone_entry *z);
 /* Ends it; what runs is cancelled. */
 void replicate_unschedule(struct zone_entry *z);
+/* The next moment to look at it is another one, perhaps. */
+void replicate_alarm(struct zone_entry *z);
 /* Does what the plan says. */
 void replicate_follow(struct zone_entry *z, struct refresh_plan plan);
 /* Starts what may start, and sets the alarm. At the end of every way in. */

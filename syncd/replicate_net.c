@@ -128,6 +128,28 @@ static enum err net_rows(void *ctx, store_zone_fn *f, void *arg, struct errinfo 
     return rc;
 }
 
+static enum err net_staged(void *ctx, const struct store_zone *row, store_staged_fn *f, void *arg,
+                           struct errinfo *e)
+{
+    struct replicator_net *n = ctx;
+    struct store *s;
+    enum err rc = store_readers_take(n->readers, &s, e);
+
+    if (rc)
+        return rc;
+    rc = store_staged_each(s, row, f, arg, e);
+    store_readers_give(n->readers, s, rc);
+    return rc;
+}
+
+static void net_publish(void *ctx, const struct publish_spec *spec, publish_done_fn *done,
+                        void *arg)
+{
+    struct replicator_net *n = ctx;
+
+    publish_start(n->loop, n->readers, spec, done, arg);
+}
+
 struct newest {
     bool found;
     struct replicator_fetched fetched;
@@ -202,6 +224,8 @@ struct replicator_net *replicator_net_new(struct replicator_ops *ops, struct loo
                                    .keep = net_keep,
                                    .alarm = net_alarm,
                                    .rows = net_rows,
+                                   .staged = net_staged,
+                                   .publish = net_publish,
                                    .fetched = net_fetched};
     return n;
 }

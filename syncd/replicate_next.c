@@ -61,6 +61,26 @@ static void waiting_text(char *out, size_t room, const struct zone_entry *z)
     (void)snprintf(out, room, "%s in %s", what, when);
 }
 
+/* "version v12 is served at 2026-12-01T10:00:00Z; " */
+static size_t staged_text(char *out, size_t room, const struct zone_entry *z)
+{
+    struct replicator *r = z->replicator;
+    const struct store_staged *v;
+    char when[WALL_TEXT_MAX];
+    struct mono at;
+    int n;
+
+    if (!(v = replicate_stage_next(z, &at)))
+        return 0;
+    wall_to_text(when, refresh_wall(at, replicate_now(r), clock_wall(r->ops.clock)));
+    n = snprintf(out, room, "version v%llu is served at %s%s; ", (unsigned long long)v->version,
+                 when,
+                 z->row.held      ? ", but the zone is held"
+                 : z->row.expired ? ", but the zone has expired"
+                                  : "");
+    return n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
 static void step_text(char *out, size_t room, const struct zone_entry *z)
 {
     char what[ERR_TEXT_MAX / 2];
@@ -77,9 +97,14 @@ void replicator_next(const struct replicator *r, const uint8_t *zone, char *out,
 {
     const struct zone_entry *z = replicate_find(r, zone);
 
+    size_t n;
+
     out[0] = 0;
     if (!z || z->row.removed || !z->scheduled)
         return;
+    n = staged_text(out, room, z);
+    out += n;
+    room -= n;
     if (z->committing)
         (void)snprintf(out, room, "a new version is being stored");
     else if (z->plan.step == REFRESH_WAIT)

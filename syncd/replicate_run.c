@@ -88,9 +88,10 @@ static bool primary_named(unsigned *out, const struct zone_entry *z, const char 
     return false;
 }
 
-/* The serial to compare primaries with: of what is served, or, while the zone is held, of the
- * newest version that ever came from a primary; and that primary, if the zone stays with one. */
-static void start_version(struct refresh_start *out, const struct zone_entry *z)
+/* The serial to compare primaries with: of what is served, or of the newest version that
+ * waits for its time, or, while the zone is held, that ever came from a primary; and that primary,
+ * if the zone stays with one. */
+static void start_version(struct refresh_start *out, struct zone_entry *z)
 {
     struct replicator *r = z->replicator;
     bool stays = z->config->tolerance_s && z->config->primary_count > 1 && z->row.has_content;
@@ -101,6 +102,8 @@ static void start_version(struct refresh_start *out, const struct zone_entry *z)
 
     out->has_serial = z->row.has_content;
     out->serial = z->row.serial;
+    if (!z->row.held)
+        (void)replicate_staged_serial(z, &out->serial);
     if (!z->row.held && !stays)
         return;
     zone_row_get(&row, &z->row);
@@ -157,10 +160,25 @@ static void queue_work(struct zone_entry *z, enum sched_work work, const struct 
     sched_queue(s, &z->task, work, peer, plan->lane);
 }
 
+void replicate_alarm(struct zone_entry *z)
+{
+    struct sched *s = z->replicator->sched;
+    struct mono at, staged;
+    bool any = refresh_alarm(&z->refresh, &at);
+
+    if (replicate_stage_alarm(z, &staged) && (!any || mono_cmp(staged, at) < 0)) {
+        at = staged;
+        any = true;
+    }
+    if (any)
+        sched_alarm_set(s, &z->task, at);
+    else
+        sched_alarm_clear(s, &z->task);
+}
+
 void replicate_follow(struct zone_entry *z, struct refresh_plan plan)
 {
     struct sched *s = z->replicator->sched;
-    struct mono at;
 
     z->plan = plan;
     if (!is_busy(z)) {
@@ -176,10 +194,7 @@ void replicate_follow(struct zone_entry *z, struct refresh_plan plan)
             break;
         }
     }
-    if (refresh_alarm(&z->refresh, &at))
-        sched_alarm_set(s, &z->task, at);
-    else
-        sched_alarm_clear(s, &z->task);
+    replicate_alarm(z);
     if (plan.expire)
         replicate_commit_expired(z);
 }
@@ -439,6 +454,7 @@ static void start_transfer(struct zone_entry *z)
                               .guards = z->config->guards,
                               .command = z->config->command.arg_count ? &z->config->command : NULL,
                               .config = r->config,
+                              .stage = z->config->stage_s > 0,
                               .guard_threads = c->pool_threads,
                               .sound = z->sound};
 
@@ -446,7 +462,8 @@ static void start_transfer(struct zone_entry *z)
     spec.has_newest = replicate_newest(z, &spec.newest);
     /* Increments need their base: not after a rollback, nor where an operator wants it anew. */
     spec.ixfr = p->ixfr && !z->plan.whole && !spec.any_serial && !z->row.held &&
-                z->row.has_content && spec.has_newest && serial_eq(spec.newest, z->row.serial);
+                z->row.has_content && spec.has_newest &&
+                (serial_eq(spec.newest, z->row.serial) || replicate_is_staged(z));
     spec.udp = p->ixfr_udp;
     spec.udp_ms = c->probe_timeout_ms;
     z->transfer = r->ops.transfer(r->ops.ctx, &spec, &events, z);

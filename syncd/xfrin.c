@@ -142,11 +142,11 @@ static void on_pool_work(void *ctx)
 
 static void on_pool_done(void *ctx);
 
-static void on_pool_refusal(void *ctx)
+static void on_pool_verdict(void *ctx)
 {
     struct xfrin *x = ctx;
 
-    xfrin_apply_refusal(&x->result, &x->spec);
+    xfrin_apply_verdict(&x->result, &x->spec);
 }
 
 static void on_checked(void *ctx, const struct guard_answer *answer)
@@ -156,12 +156,8 @@ static void on_checked(void *ctx, const struct guard_answer *answer)
     x->check = NULL;
     x->judged = true;
     guard_command_judge(&x->result.guard, x->spec.command, answer);
-    if (x->result.guard.quarantine) {
-        x->in_pool = true;
-        loop_work(x->loop, on_pool_refusal, on_pool_done, x);
-    } else {
-        finish(x);
-    }
+    x->in_pool = true;
+    loop_work(x->loop, on_pool_verdict, on_pool_done, x);
 }
 
 static void ask_command(struct xfrin *x)

@@ -55,6 +55,8 @@ struct xfrin_spec {
     struct wall now;                 /* when guards judge; set by xfrin itself */
     struct guard_commands *commands; /* lent; what runs it */
 
+    bool stage; /* a version that passes waits for its time */
+
     struct store_readers *readers; /* lent */
     bool any_serial;               /* take any serial, and the same one with other content */
     bool has_newest;               /* the newest version we fetched has this serial */
@@ -89,6 +91,7 @@ struct xfrin_result {
     bool asked_ixfr;           /* for changes */
     bool incremental;          /* the primary sent changes, not the zone */
     uint64_t sequences;        /* of changes, if so */
+    bool staged;               /* it is to wait for its time; old_zone is what it stands behind */
     bool same_serial;          /* other content under the same serial */
     bool older_serial;         /* the serial went backwards, and any was wanted */
     bool quarantine; /* TRANSFER_REFUSED by a guard, and new: to be kept aside; old_zone is

@@ -45,8 +45,8 @@ static enum err build(struct xfrin_result *out, const struct xfrin_spec *spec,
     return OK;
 }
 
-/* The row, and the content that a new version is compared with: what is served, or, while the zone
- * is held, the newest version that waits. */
+/* The row, and the content that a new version is compared with: what is served, or the newest
+ * version that waits, since the zone is held or for its time. */
 static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
 {
     struct store *s = NULL;
@@ -60,6 +60,8 @@ static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, st
     if (rc == OK && out->row.has_content) {
         if (out->row.held)
             rc = store_zone_load_waiting(&out->old_zone, s, &out->row, e);
+        else if (store_zone_is_staged(&out->row))
+            rc = store_zone_load_version(&out->old_zone, s, &out->row, out->row.staged_version, e);
         else if (spec->cache)
             out->old_zone = zone_cache_get(spec->cache, spec->zone, out->row.seq);
         if (rc == ERR_NOT_FOUND || (rc == OK && !out->old_zone))
@@ -80,7 +82,7 @@ static enum err load_aside(struct zone **out, const struct xfrin_result *result,
     struct store *s = NULL;
     enum err rc;
 
-    if (result->row.quarantine_version <= result->row.version)
+    if (result->row.last_version <= result->row.version)
         return OK;
     if ((rc = store_readers_take(spec->readers, &s, e)))
         return rc;
@@ -92,11 +94,25 @@ static enum err load_aside(struct zone **out, const struct xfrin_result *result,
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
+/* What is stored of it then is the change from `aside`. */
+static enum err stand_behind(struct xfrin_result *out, struct zone *aside, struct errinfo *e)
+{
+    struct changeset *changes = NULL;
+    enum err rc = zone_diff(&changes, aside, out->new_zone, e);
+
+    if (rc)
+        return rc;
+    changeset_free(out->changes);
+    zone_unref(out->old_zone);
+    out->changes = changes;
+    out->old_zone = zone_ref(aside);
+    return OK;
+}
+
 /* Not served; kept aside unless it is there already, compared with what it stands behind there. */
 static enum err set_aside(struct xfrin_result *out, const struct xfrin_spec *spec,
                           struct errinfo *e)
 {
-    struct changeset *changes = NULL;
     struct zone *aside = NULL;
     enum err rc;
 
@@ -105,13 +121,8 @@ static enum err set_aside(struct xfrin_result *out, const struct xfrin_spec *spe
     out->quarantine = true;
     if (!aside)
         return OK;
-    if ((rc = zone_diff(&changes, aside, out->new_zone, e)) == OK) {
-        out->quarantine = changes->added.n + changes->removed.n > 0;
-        changeset_free(out->changes);
-        zone_unref(out->old_zone);
-        out->changes = changes;
-        out->old_zone = zone_ref(aside);
-    }
+    if ((rc = stand_behind(out, aside, e)) == OK)
+        out->quarantine = out->changes->added.n + out->changes->removed.n > 0;
     zone_unref(aside);
     return rc;
 }
@@ -125,19 +136,40 @@ static enum err refuse(struct xfrin_result *out, const struct xfrin_spec *spec, 
     return out->old_zone ? set_aside(out, spec, e) : OK; /* what is set aside stands behind it */
 }
 
+/* It passed everything: to be served, or, behind what waits already, to wait for its time. */
+static enum err stage(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+{
+    struct zone *aside = NULL;
+    enum err rc = OK;
+
+    if (out->report.outcome != TRANSFER_NEW || out->row.held || !out->old_zone ||
+        (!spec->stage && !store_zone_is_staged(&out->row)))
+        return OK;
+    out->staged = true;
+    if (store_zone_is_staged(&out->row) && out->row.staged_version == out->row.last_version)
+        return OK; /* old_zone is the end of the line */
+    if ((rc = load_aside(&aside, out, spec, e)) == OK && aside)
+        rc = stand_behind(out, aside, e);
+    zone_unref(aside);
+    return rc;
+}
+
 /* While the zone is held, each version waits for an operator anyway. */
 static enum err guard(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
 {
     struct guard_spec g = {.guards = &spec->guards,
                            .now = spec->now,
                            .threads = spec->guard_threads,
-                           .sound = spec->sound.seq && spec->sound.seq == out->row.seq,
+                           .sound = spec->sound.seq && spec->sound.seq == out->row.seq &&
+                                    !store_zone_is_staged(&out->row),
                            .until = spec->sound.until};
 
     if (out->report.outcome != TRANSFER_NEW || out->row.held)
         return OK;
     guard_judge(&out->guard, &g, out->old_zone, out->new_zone, out->changes);
-    return out->guard.quarantine ? refuse(out, spec, e) : OK;
+    if (out->guard.quarantine)
+        return refuse(out, spec, e);
+    return xfrin_wants_command(out, spec) ? OK : stage(out, spec, e);
 }
 
 /* Our own store is in trouble, or the zone was taken away meanwhile. */
@@ -155,9 +187,10 @@ bool xfrin_wants_command(const struct xfrin_result *result, const struct xfrin_s
            !result->row.held;
 }
 
-void xfrin_apply_refusal(struct xfrin_result *out, const struct xfrin_spec *spec)
+void xfrin_apply_verdict(struct xfrin_result *out, const struct xfrin_spec *spec)
 {
-    enum err rc = refuse(out, spec, &out->error);
+    enum err rc =
+        out->guard.quarantine ? refuse(out, spec, &out->error) : stage(out, spec, &out->error);
 
     if (rc)
         fail_store(out, rc, "comparing with what is stored");

@@ -17,7 +17,8 @@ void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
 
 /* Whether a guard command is to be asked about what came of it. */
 bool xfrin_wants_command(const struct xfrin_result *result, const struct xfrin_spec *spec);
-/* It said no (out->guard says so): the version is to be kept aside. Any thread; blocks. */
-void xfrin_apply_refusal(struct xfrin_result *out, const struct xfrin_spec *spec);
+/* What it said is in out->guard: the version goes on, or is to be kept aside. Any thread; blocks.
+ */
+void xfrin_apply_verdict(struct xfrin_result *out, const struct xfrin_spec *spec);
 
 #endif

@@ -12,13 +12,13 @@ struct zone_row {
     uint8_t *name;
     enum zone_kind kind;
     enum zone_source source;
-    bool has_content, expired, removed, held, orphan, quarantine_rejected;
+    bool has_content, expired, removed, held, orphan, quarantine_rejected, staged_rejected;
     bool has_primary_serial;
     struct serial serial;
     struct serial primary_serial;
     uint32_t failures;
     uint64_t version, last_version, seq, records, held_version;
-    uint64_t quarantine_version;
+    uint64_t quarantine_version, staged_version;
     struct wall held_at, quarantine_at;
     struct wall last_check, last_success, next_check, expires_at, unserved_since;
     uint8_t tip_oid[STORE_OID_BYTES];

@@ -180,6 +180,7 @@ struct config_zone {
     uint32_t tolerance_s;  /* of the primary that it came from; 0: whoever has more is asked */
     struct config_guards guards;
     struct config_command command; /* the last of the guards */
+    uint32_t stage_s; /* so long a version that passed them waits to be served; 0: not at all */
 };
 
 /* Where zones may come from by themselves. Its title is the account of its zones. */

@@ -187,6 +187,16 @@
          0,         "",                                                                            \
          NONE,      "Its group in that catalog (RFC 9432 4.3.2)."},                                \
         GUARD_ITEMS(section), COMMAND_ITEMS(section),                                              \
+        {section,                                                                                  \
+         "stage-time",                                                                             \
+         ITEM_SECONDS,                                                                             \
+         0,                                                                                        \
+         28 * DAY,                                                                                 \
+         "0",                                                                                      \
+         NONE,                                                                                     \
+         "Each new version that passed all guards is served so long after it came, unless an "     \
+         "operator releases or rejects it before; 0: at once. A first version always is."},        \
+                                                                                                   \
     {                                                                                              \
         section, "expire-max", ITEM_SECONDS, 0, 366 * DAY, "0", NONE,                              \
             "Longest time without a primary before the zone expires; 0: as the SOA says."          \

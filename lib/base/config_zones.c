@@ -298,6 +298,7 @@ enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, s
     z->retry_max_s = config_number_of(sec, "retry-max");
     z->expire_max_s = config_number_of(sec, "expire-max");
     z->tolerance_s = config_number_of(sec, "primary-tolerance");
+    z->stage_s = config_number_of(sec, "stage-time");
     z->forward_updates = flag_of(sec, "forward-updates");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
         return config_fail_at(c, sec, e, "a minimum is above its maximum");

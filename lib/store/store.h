@@ -80,6 +80,11 @@ struct store_zone {
     char quarantine_reason[256];
     bool quarantine_rejected; /* an operator has said no to it */
 
+    /* The newest version that passed all guards and waits for its time, as long as no newer one is
+     * served (store_zone_is_staged). Given by the store. */
+    uint64_t staged_version; /* 0: none */
+    bool staged_rejected;    /* an operator has said no to it, and to those before it */
+
     /* Replication state, so that timers outlive restarts. */
     bool has_primary_serial;
     struct serial primary_serial; /* last one seen at a primary */
@@ -98,6 +103,11 @@ struct store_zone {
 static inline bool store_zone_is_quarantined(const struct store_zone *z)
 {
     return z->quarantine_version > z->version && !z->quarantine_rejected;
+}
+
+static inline bool store_zone_is_staged(const struct store_zone *z)
+{
+    return z->staged_version > z->version && !z->staged_rejected;
 }
 
 static inline bool store_zone_is_catalog(const struct store_zone *z)
@@ -289,6 +299,18 @@ MUST_USE enum err store_version_by_oid(struct store *s, int64_t zone_id, const c
 /* How many versions are marked as lost. */
 MUST_USE enum err store_lost_count(struct store *s, uint64_t *n, struct errinfo *e);
 
+/* The versions newer than what is served that wait for their time, or did when they were rejected;
+ * oldest first. `since` is by the monotonic clock then, which a reboot has begin anew. Any kind of
+ * connection. */
+struct store_staged {
+    uint64_t version;
+    struct serial serial;
+    struct mono since;
+};
+typedef void store_staged_fn(void *ctx, const struct store_staged *v);
+MUST_USE enum err store_staged_each(struct store *s, const struct store_zone *z, store_staged_fn *f,
+                                    void *ctx, struct errinfo *e);
+
 /* How many versions were made by changes behind this one, and when the first of them was made (0 if
  * there is none). */
 MUST_USE enum err store_versions_behind(struct store *s, uint64_t seq, uint64_t *n,
@@ -335,6 +357,13 @@ MUST_USE enum err store_waiting_put(struct store *s, struct store_zone *z,
                                     const struct zone *new_zone, const struct changeset *cs,
                                     const struct origin *origin, struct wall at, bool quarantined,
                                     uint64_t *seq, struct errinfo *e);
+
+/* Behind store_waiting_put: the version that it made waits for its time, since then. *z is then the
+ * row as stored, as in the next. */
+MUST_USE enum err store_staged_put(struct store *s, struct store_zone *z, uint64_t version,
+                                   struct mono since, struct errinfo *e);
+/* None that waits for its time now is served when that comes. */
+MUST_USE enum err store_staged_reject(struct store *s, struct store_zone *z, struct errinfo *e);
 
 /* A version with the content of the one before it: what happened is that the zone was taken away,
  * or brought back (origin->kind is ORIGIN_REMOVE or ORIGIN_UNDELETE, and z->removed says it too).

@@ -221,8 +221,24 @@ static const char *const step_10[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2}, {step_3}, {step_4}, {step_5},
-                                           {step_6}, {step_7}, {step_8}, {step_9}, {step_10}};
+/* Versions that wait for their time (stage-time): since when, by the monotonic clock, and the
+ * newest of them; of which an operator may have said no. */
+static const char *const step_11[] = {
+    "CREATE TABLE staged ("
+    " zone_id INTEGER NOT NULL REFERENCES zone (id),"
+    " version INTEGER NOT NULL,"
+    " since_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (zone_id, version)"
+    ") STRICT, WITHOUT ROWID",
+    "ALTER TABLE zone ADD COLUMN staged_version INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE zone ADD COLUMN staged_rejected INTEGER NOT NULL DEFAULT 0"
+    " CHECK (staged_rejected IN (0, 1))",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2},  {step_3}, {step_4},
+                                           {step_5}, {step_6},  {step_7}, {step_8},
+                                           {step_9}, {step_10}, {step_11}};
 
 unsigned schema_count(void)
 {

@@ -6,7 +6,7 @@
     "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
     "last_success, next_check, expires_at, failures, last_error, last_primary, renewal, "          \
     "catalog, member, nameserver, unserved_since, orphan, file, quarantine_version, "              \
-    "quarantine_at, quarantine_reason, quarantine_rejected"
+    "quarantine_at, quarantine_reason, quarantine_rejected, staged_version, staged_rejected"
 #define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
 
 #define SELECT_CHANGE                                                                              \
@@ -73,6 +73,8 @@ const char *const statement_texts[ST_COUNT] = {
         " unserved_since = ?10, orphan = ?11," RENEWAL("expires_at <> ?6") " WHERE name = ?1",
     [ST_ZONE_SET_SERVED] = "UPDATE zone SET serial = ?2, version = ?3, last_version = ?3, seq = ?4,"
                            " records = ?5, expired = 0 WHERE id = ?1",
+    [ST_ZONE_SET_STAGED] = "UPDATE zone SET staged_version = ?2, staged_rejected = ?3"
+                           " WHERE id = ?1",
     [ST_ZONE_SET_LAST_VERSION] = "UPDATE zone SET last_version = ?2 WHERE id = ?1",
     [ST_ZONE_SET_TIP] = "UPDATE zone SET tip_oid = ?3 WHERE id = ?1 AND NOT EXISTS ("
                         "SELECT 1 FROM version v WHERE v.zone_id = ?1 AND v.version > ?2"
@@ -144,6 +146,11 @@ const char *const statement_texts[ST_COUNT] = {
         "SELECT count(*) FROM version v INDEXED BY version_lost WHERE v.lost = 1",
     [ST_VERSION_ALL] = "SELECT v.zone_id, " VERSION_COLUMNS
                        " FROM version v WHERE v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2",
+    [ST_STAGED_INSERT] = "INSERT INTO staged (zone_id, version, since_ms) VALUES (?1, ?2, ?3)",
+    [ST_STAGED_DELETE] = "DELETE FROM staged WHERE zone_id = ?1 AND version <= ?2",
+    [ST_STAGED_EACH] = "SELECT t.version, t.since_ms, v.serial FROM staged t JOIN version v"
+                       " ON v.zone_id = t.zone_id AND v.version = t.version"
+                       " WHERE t.zone_id = ?1 AND t.version > ?2 ORDER BY t.version",
     [ST_TOUCHED_INSERT] = "INSERT OR IGNORE INTO touched (zone_id, owner, version, kind)"
                           " VALUES (?1, ?2, ?3, ?4)",
     [ST_TOUCHED_DELETE] = "DELETE FROM touched"

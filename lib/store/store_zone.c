@@ -67,6 +67,8 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
     z->quarantine_at.s = sqlite3_column_int64(st, 33);
     col_text(st, 34, z->quarantine_reason, sizeof(z->quarantine_reason), &bad);
     z->quarantine_rejected = sqlite3_column_int(st, 35) != 0;
+    z->staged_version = col_u64(st, 36);
+    z->staged_rejected = sqlite3_column_int(st, 37) != 0;
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);

@@ -1,4 +1,4 @@
-/* zonectl quarantine list, show, approve, reject. */
+/* zonectl quarantine list, show, approve, reject; staged reject. */
 #include <stdlib.h>
 
 #include "lib/base/mem.h"
@@ -86,15 +86,24 @@ int run_quarantine_approve(const struct call *c)
     return code;
 }
 
-int run_quarantine_reject(const struct call *c)
+static int reject(const struct call *c, const char *rest)
 {
     struct reply r = {0};
-    int code = verb_request(&r, c, "POST", verb_path("zones", c->args[0], "/quarantine/reject"),
-                            verb_body(c));
+    int code = verb_request(&r, c, "POST", verb_path("zones", c->args[0], rest), verb_body(c));
 
     if (code == EXIT_DONE && !verb_print_json(c, &r))
         (void)printf("%s: rejected; the old version stays until the primary has another one\n",
                      verb_text(json_object_get(r.json, "zone"), "name"));
     reply_free(&r);
     return code;
+}
+
+int run_quarantine_reject(const struct call *c)
+{
+    return reject(c, "/quarantine/reject");
+}
+
+int run_staged_reject(const struct call *c)
+{
+    return reject(c, "/staged/reject");
 }

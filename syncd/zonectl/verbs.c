@@ -206,6 +206,23 @@ static void print_hold(const struct call *c, const json_t *zone)
                     : "nothing newer has come");
 }
 
+static void print_staged(const struct call *c, const json_t *zone)
+{
+    const json_t *staged = json_object_get(zone, "staged");
+    char *text;
+
+    if (!json_is_object(staged))
+        return;
+    text = xasprintf("version %lld %s",
+                     (long long)json_integer_value(json_object_get(staged, "version")),
+                     json_is_true(json_object_get(staged, "rejected"))
+                         ? "was rejected"
+                         : "waits for its time; 'zonectl diff ZONE current waiting' shows it, "
+                           "'zonectl release' serves it, 'zonectl staged reject' does not");
+    print_field(c, "staged", text);
+    free(text);
+}
+
 static int run_zone_show(const struct call *c)
 {
     struct reply r;
@@ -229,6 +246,7 @@ static int run_zone_show(const struct call *c)
         print_hold(c, r.json);
         if (json_is_string(json_object_get(r.json, "signatures_until")))
             print_field(c, "signatures until", verb_text(r.json, "signatures_until"));
+        print_staged(c, r.json);
         if (strcmp(verb_text(r.json, "kind"), "Secondary") == 0) {
             print_number_field(c, "at primary", r.json, "primary_serial");
             print_field(c, "last check", verb_text(r.json, "last_check"));
@@ -429,8 +447,10 @@ static const struct verb table[] = {
      "--all|--account NAME|--catalog NAME|--match PATTERN --to TIME [--reason TEXT] "
      "[--pace N] [--force] [--dry-run] [--yes]",
      0, 0, "... of many zones at once, with those added and removed since", run_rollback},
-    {"release", "ZONE [--reason TEXT] [--dry-run]", 1, 1, "end the hold of a rollback",
-     run_release},
+    {"release", "ZONE [--reason TEXT] [--dry-run]", 1, 1,
+     "end the hold of a rollback, or the wait of a staged version", run_release},
+    {"staged reject", "ZONE [--reason TEXT]", 1, 1,
+     "the versions that wait for their time are not served", run_staged_reject},
     {"quarantine list", "", 0, 0, "versions that a guard did not let through", run_quarantine_list},
     {"quarantine show", "ZONE", 1, 1, "such a version as a zone file", run_quarantine_show},
     {"quarantine diff", "ZONE [--git]", 1, 1, "what differs in it from what is served",

@@ -139,6 +139,7 @@ int run_quarantine_list(const struct call *c);
 int run_quarantine_show(const struct call *c);
 int run_quarantine_approve(const struct call *c);
 int run_quarantine_reject(const struct call *c);
+int run_staged_reject(const struct call *c);
 
 /* ---- verify.c ---- */
 

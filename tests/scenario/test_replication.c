@@ -18,6 +18,7 @@
 #include "lib/dns/message_build.h"
 #include "syncd/replicate.h"
 #include "tests/tools/config_fixture.h"
+#include "tests/tools/journal_fixture.h"
 
 #define S INT64_C(1000)
 #define MINUTE (60 * S)
@@ -25,6 +26,7 @@
 #define DAY (24 * HOUR)
 #define PEERS 3
 #define COMMIT_MS 3
+#define STAGED_MAX 4096
 
 /* ---- The world ---- */
 
@@ -44,7 +46,7 @@ struct peer {
     int64_t second;
 };
 
-enum event_kind { EVENT_PROBE, EVENT_TRANSFER, EVENT_COMMIT };
+enum event_kind { EVENT_PROBE, EVENT_TRANSFER, EVENT_COMMIT, EVENT_PUBLISH };
 
 struct event {
     enum event_kind kind;
@@ -56,8 +58,10 @@ struct event {
     uint8_t zone[NAME_MAX_OCTETS];
     probe_done_fn *probed;
     struct xfrin_events transfer;
-    bool any_serial, has_newest;
+    bool any_serial, has_newest, stage;
     struct serial newest;
+    struct publish_spec publish;
+    publish_done_fn *published;
     void *arg;
     struct commit_job *job;
 };
@@ -77,8 +81,11 @@ struct world {
     struct peer peers[PEERS];
     struct stored *zones; /* the store */
     size_t zone_count, zone_cap;
-    uint64_t commits[COMMIT_WRITE + 1]; /* by kind */
-    bool full;                          /* the store's disk: nothing is taken */
+    uint64_t commits[COMMIT_WRITE + 1];     /* by kind */
+    bool full;                              /* the store's disk: nothing is taken */
+    struct store_staged staged[STAGED_MAX]; /* of the only zone; by serial when they came: */
+    size_t staged_count;
+    int64_t came[STAGED_MAX], published[STAGED_MAX];
 
     unsigned probes_total;
     unsigned most_in_a_second, in_this_second;
@@ -191,6 +198,7 @@ static void *world_transfer(void *ctx, const struct xfrin_spec *spec,
     e->any_serial = spec->any_serial;
     e->has_newest = spec->has_newest;
     e->newest = spec->newest;
+    e->stage = spec->stage;
     e->arg = arg;
     p->transfers++;
     if (++p->running > p->most)
@@ -246,7 +254,79 @@ static enum err world_fetched(void *ctx, const struct store_zone *row,
     return OK;
 }
 
+static enum err world_staged(void *ctx, const struct store_zone *row, store_staged_fn *f, void *arg,
+                             struct errinfo *e)
+{
+    struct world *w = ctx;
+
+    (void)e;
+    for (size_t i = 0; i < w->staged_count; i++) {
+        if (w->staged[i].version > row->version)
+            f(arg, &w->staged[i]);
+    }
+    return OK;
+}
+
+static void world_publish(void *ctx, const struct publish_spec *spec, publish_done_fn *done,
+                          void *arg)
+{
+    struct world *w = ctx;
+    struct event *e = xcalloc(1, sizeof(*e));
+
+    e->kind = EVENT_PUBLISH;
+    e->at = w->ms + 1;
+    e->publish = *spec;
+    e->published = done;
+    e->arg = arg;
+    event_put(w, e);
+}
+
 /* ---- What happens ---- */
+
+static struct serial staged_serial(const struct world *w, uint64_t version)
+{
+    for (size_t i = 0; i < w->staged_count; i++) {
+        if (w->staged[i].version == version)
+            return w->staged[i].serial;
+    }
+    fail_msg("version %llu is not staged", (unsigned long long)version);
+    return (struct serial){0};
+}
+
+static void happen_publish(struct world *w, struct event *e)
+{
+    struct publication p = {.rc = OK};
+    struct serial serial = staged_serial(w, e->publish.version);
+
+    p.job = commit_job_new(COMMIT_CHANGE, &e->publish.row);
+    p.job->origin.kind = ORIGIN_RELEASE;
+    (void)snprintf(p.job->origin.source, sizeof(p.job->origin.source), "%u", (unsigned)serial.v);
+    if (e->publish.newest != e->publish.version) {
+        struct line_set l = {0};
+
+        line_set_add(&l, "example. 60 IN SOA ns.example. h.example. %u 2 3 4 5",
+                     (unsigned)staged_serial(w, e->publish.newest).v);
+        line_set_add(&l, "example. 60 IN NS ns.example.");
+        p.rest = zone_of_lines("example.", &l);
+        line_set_free(&l);
+    }
+    e->published(e->arg, &p);
+    publication_done(&p);
+}
+
+/* The version is in the store, and waits. */
+static void stage_put(struct world *w, struct commit_job *job, uint32_t fetched)
+{
+    struct serial serial = {job->new_zone ? zone_serial(job->new_zone).v : fetched};
+
+    assert_true(w->staged_count < STAGED_MAX && serial.v < STAGED_MAX);
+    job->row.staged_version = job->row.last_version;
+    job->row.staged_rejected = false;
+    w->staged[w->staged_count++] =
+        (struct store_staged){job->row.last_version, serial, job->staged_since};
+    if (!w->came[serial.v])
+        w->came[serial.v] = w->ms;
+}
 
 static void happen_probe(struct world *w, struct event *e)
 {
@@ -289,6 +369,7 @@ static void happen_transfer(struct world *w, struct event *e)
 
     p->running--;
     result.row = z->row;
+    result.staged = z->row.has_content && (e->stage || store_zone_is_staged(&z->row));
     result.report = (struct transfer_report){
         .outcome = outcome_of(p, e, z),
         .unserved = !p->dead && p->disowns,
@@ -330,11 +411,17 @@ static void happen_commit(struct world *w, struct event *e)
         if (job->kind == COMMIT_CHANGE) {
             job->row.version = ++job->row.last_version;
             job->row.serial.v = z->fetched;
+            if (job->origin.kind == ORIGIN_RELEASE) {
+                job->row.serial.v = (uint32_t)strtoul(job->origin.source, NULL, 10);
+                w->published[job->row.serial.v] = w->ms;
+            }
             job->row.has_content = true;
             job->row.expired = false;
         }
         if (job->kind == COMMIT_WAITING)
             job->row.last_version++;
+        if (job->stage == COMMIT_STAGE_PUT)
+            stage_put(w, job, z->fetched);
         z->row = job->row;
     }
     job->done(job->ctx, job);
@@ -368,6 +455,9 @@ static void run_until(struct world *w, int64_t end)
                 break;
             case EVENT_COMMIT:
                 happen_commit(w, e);
+                break;
+            case EVENT_PUBLISH:
+                happen_publish(w, e);
                 break;
             }
             free(e);
@@ -433,6 +523,8 @@ static void world_init(struct world *w, struct clock *clock, const char *zones, 
                                      .commit = world_commit,
                                      .alarm = world_alarm,
                                      .rows = world_rows,
+                                     .staged = world_staged,
+                                     .publish = world_publish,
                                      .fetched = world_fetched};
     w->config = make_config(zones, syncd);
     assert_int_equal(keyring_load(&w->keys, w->config, NULL), OK);
@@ -447,8 +539,12 @@ static void stop(struct world *w)
         struct event *e = w->events;
 
         w->events = e->next;
-        assert_int_equal(e->kind, EVENT_COMMIT);
-        happen_commit(w, e);
+        if (e->kind == EVENT_PUBLISH) {
+            happen_publish(w, e);
+        } else {
+            assert_int_equal(e->kind, EVENT_COMMIT);
+            happen_commit(w, e);
+        }
         free(e);
     }
 }
@@ -1134,6 +1230,178 @@ static void test_held_zone(void **state)
     world_done(&w);
 }
 
+/* ---- Versions that wait for their time ---- */
+
+#define STAGED                                                                                     \
+    "zone example { primaries = {p1} stage-time = 10m refresh-max = 1m refresh-min = 1m }"
+
+static void test_a_version_waits_for_its_time(void **state)
+{
+    struct world w;
+    struct clock clock;
+    char next[256];
+
+    (void)state;
+    world_init(&w, &clock, STAGED, "");
+    run_for(&w, MINUTE);
+    assert_int_equal(row(&w)->serial.v, 100); /* the first one has nothing to wait for */
+    w.peers[0].serial = 101;
+    run_for(&w, 5 * MINUTE);
+    assert_true(store_zone_is_staged(row(&w)));
+    replicator_next(w.r, example, next, sizeof(next));
+    assert_non_null(strstr(next, "version v2 is served at "));
+    w.wall_ms += 400 * DAY; /* the wall clock jumps, either way */
+    run_for(&w, 2 * MINUTE);
+    w.wall_ms -= 800 * DAY;
+    run_for(&w, MINUTE);
+    assert_int_equal(row(&w)->serial.v, 100);
+    stop(&w); /* and its time goes on over a restart */
+    start(&w);
+    run_for(&w, w.came[101] + 10 * MINUTE - w.ms - S);
+    assert_int_equal(row(&w)->serial.v, 100);
+    run_for(&w, 2 * S);
+    assert_int_equal(row(&w)->serial.v, 101);
+    assert_false(store_zone_is_staged(row(&w)));
+    assert_int_equal(w.peers[0].transfers, 2);
+    world_done(&w);
+}
+
+/* The monotonic clock begins anew: nobody knows how long it was, so it waits as long as ever. */
+static void test_a_reboot_publishes_nothing_early(void **state)
+{
+    struct world w;
+    struct clock clock;
+
+    (void)state;
+    world_init(&w, &clock, STAGED, "");
+    run_for(&w, MINUTE);
+    w.peers[0].serial = 101;
+    run_for(&w, 9 * MINUTE);
+    stop(&w);
+    w.ms = 500;
+    start(&w);
+    run_for(&w, 10 * MINUTE - S);
+    assert_int_equal(row(&w)->serial.v, 100);
+    run_for(&w, 2 * S);
+    assert_int_equal(row(&w)->serial.v, 101);
+    world_done(&w);
+}
+
+static void test_a_zone_that_always_changes_is_served_late_but_served(void **state)
+{
+    struct world w;
+    struct clock clock;
+    uint32_t served = 0;
+
+    (void)state;
+    world_init(&w, &clock, STAGED, "");
+    run_for(&w, MINUTE);
+    for (uint32_t i = 1; i <= 600; i++) {
+        w.peers[0].serial = 100 + i;
+        run_for(&w, MINUTE);
+        if (i % 100 == 0) { /* nothing of it is lost by restarts */
+            stop(&w);
+            start(&w);
+        }
+    }
+    for (uint32_t s = 101; s < 701; s++) {
+        if (!w.published[s])
+            continue;
+        served++;
+        assert_true(w.published[s] - w.came[s] >= 10 * MINUTE);
+        assert_true(w.published[s] - w.came[s] <= 12 * MINUTE);
+    }
+    assert_in_range(served, 50, 65); /* one in ten minutes: those in between are passed over */
+    assert_true(row(&w)->serial.v >= 670);
+    run_for(&w, 12 * MINUTE);
+    assert_int_equal(row(&w)->serial.v, 700);
+    world_done(&w);
+}
+
+static void test_a_hold_and_an_expiry_keep_what_waits(void **state)
+{
+    struct world w;
+    struct clock clock;
+    struct store_zone held;
+
+    (void)state;
+    world_init(&w, &clock, STAGED, "");
+    w.peers[0].refresh_s = w.peers[0].retry_s = 60;
+    w.peers[0].expire_s = 300;
+    w.peers[0].serial = 100;
+    run_for(&w, 5 * MINUTE);
+    w.peers[0].serial = 101;
+    run_for(&w, 2 * MINUTE);
+    assert_true(store_zone_is_staged(row(&w)));
+    held = *row(&w);
+    held.held = true; /* with what it serves */
+    *row(&w) = held;
+    replicator_row_changed(w.r, &held);
+    run_for(&w, HOUR);
+    assert_int_equal(row(&w)->serial.v, 100);
+    held = *row(&w);
+    held.held = false;
+    *row(&w) = held;
+    replicator_row_changed(w.r, &held);
+    run_for(&w, S);
+    assert_int_equal(row(&w)->serial.v, 101);
+
+    w.peers[0].serial = 102;
+    run_for(&w, 2 * MINUTE);
+    w.peers[0].dead = true;
+    run_for(&w, HOUR);
+    assert_true(row(&w)->expired); /* a version of which no primary says anything is not served */
+    assert_int_equal(row(&w)->serial.v, 101);
+    world_done(&w);
+}
+
+static void test_a_rejected_one_is_not_fetched_again(void **state)
+{
+    struct world w;
+    struct clock clock;
+    struct store_zone rejected;
+
+    (void)state;
+    world_init(&w, &clock, STAGED, "");
+    run_for(&w, MINUTE);
+    w.peers[0].serial = 101;
+    run_for(&w, 2 * MINUTE);
+    rejected = *row(&w);
+    rejected.staged_rejected = true;
+    *row(&w) = rejected;
+    replicator_row_changed(w.r, &rejected);
+    run_for(&w, HOUR);
+    stop(&w);
+    start(&w);
+    run_for(&w, HOUR);
+    assert_int_equal(row(&w)->serial.v, 100);
+    assert_int_equal(w.peers[0].transfers, 2);
+    w.peers[0].serial = 102;
+    run_for(&w, 12 * MINUTE);
+    assert_int_equal(row(&w)->serial.v, 102);
+    world_done(&w);
+}
+
+static void test_a_shorter_time_holds_at_once(void **state)
+{
+    struct world w;
+    struct clock clock;
+    struct config *c;
+
+    (void)state;
+    world_init(&w, &clock, STAGED, "");
+    run_for(&w, MINUTE);
+    w.peers[0].serial = 101;
+    run_for(&w, 3 * MINUTE);
+    c = make_config("zone example { primaries = {p1} refresh-max = 1m refresh-min = 1m }", "");
+    replicator_reload(w.r, c, w.keys);
+    config_unref(w.config);
+    w.config = c;
+    run_for(&w, S);
+    assert_int_equal(row(&w)->serial.v, 101);
+    world_done(&w);
+}
+
 static void test_retransfer_takes_any_serial(void **state)
 {
     struct world w;
@@ -1653,6 +1921,12 @@ int main(void)
         cmocka_unit_test(test_calm_start_of_a_fleet),
         cmocka_unit_test(test_first_transfers_of_many),
         cmocka_unit_test(test_held_zone),
+        cmocka_unit_test(test_a_version_waits_for_its_time),
+        cmocka_unit_test(test_a_reboot_publishes_nothing_early),
+        cmocka_unit_test(test_a_zone_that_always_changes_is_served_late_but_served),
+        cmocka_unit_test(test_a_hold_and_an_expiry_keep_what_waits),
+        cmocka_unit_test(test_a_rejected_one_is_not_fetched_again),
+        cmocka_unit_test(test_a_shorter_time_holds_at_once),
         cmocka_unit_test(test_retransfer_takes_any_serial),
         cmocka_unit_test(test_conflict_with_an_operator),
         cmocka_unit_test(test_reload_before_an_expiry_is_stored),
