@@ -26,6 +26,7 @@ struct remote {
     enum remote_state state;
     bool pushing;
     uint64_t pushing_seq;
+    uint64_t checkpoint, pushing_checkpoint; /* the newest that it has */
     struct mono pushing_since, next;
     uint64_t seq;
     uint64_t pushes, failures, failures_in_row;
@@ -255,6 +256,7 @@ static void succeeded(struct remotes *r, struct remote *m)
     m->last_push = wall_of(r);
     m->pushes++;
     m->seq = m->pushing_seq;
+    m->checkpoint = m->pushing_checkpoint;
     m->next = mono_add_ms(now_of(r), (int64_t)m->interval_s * 1000);
     r->count_at = now_of(r);
     if (further)
@@ -287,10 +289,11 @@ static bool ask_helper(struct remotes *r, enum remote_op op, const char *name)
            send(r->env.helper, &q, sizeof(q), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(q);
 }
 
-static void start_push(struct remotes *r, struct remote *m, uint64_t seq)
+static void start_push(struct remotes *r, struct remote *m, const struct journaler_status *js)
 {
     m->pushing = true;
-    m->pushing_seq = seq;
+    m->pushing_seq = js->seq;
+    m->pushing_checkpoint = js->checkpoint;
     m->pushing_since = now_of(r);
     if (!ask_helper(r, REMOTE_PUSH, m->name))
         ended_by(r, m,
@@ -298,12 +301,12 @@ static void start_push(struct remotes *r, struct remote *m, uint64_t seq)
                                    : "the helper for remotes does not listen");
 }
 
-/* What there is to do now. */
-static bool is_due(const struct remote *m, uint64_t seq, struct mono now)
+/* What there is to do now: a checkpoint is news, too. */
+static bool is_due(const struct remote *m, const struct journaler_status *js, struct mono now)
 {
     if (m->pushing || mono_cmp(now, m->next) < 0)
         return false;
-    return m->state != REMOTE_OK || seq > m->seq ||
+    return m->state != REMOTE_OK || js->seq > m->seq || js->checkpoint != m->checkpoint ||
            mono_cmp(now, mono_add_ms(m->pushing_since, LOOK_MS)) >= 0;
 }
 
@@ -323,8 +326,8 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
             mono_cmp(now,
                      mono_add_ms(m->pushing_since, (int64_t)m->time_limit_s * 1000 + GRACE_MS)) > 0)
             ended_by(r, m, "the helper for remotes did not answer");
-        else if (is_due(m, js.seq, now))
-            start_push(r, m, js.seq);
+        else if (is_due(m, &js, now))
+            start_push(r, m, &js);
     }
     count_backlog(r, now);
 }

@@ -245,7 +245,6 @@ def test_a_clone_brings_them_back(node, tmp_path):
         r = subprocess.run(['git', '--git-dir', repo, 'rev-parse', REF], capture_output=True, text=True)
         return r.stdout.strip() == tip
 
-    n.zonectl('journal', 'push')
     zl.wait_for(pushed, 'the checkpoint at the remote')
     n.syncd.stop()
     shutil.rmtree(n.journal)
