@@ -32,6 +32,7 @@ static const struct {
     {EVHTTP_REQ_POST, BASE "/zones/{}/release", "release"},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/approve", "quarantine approve"},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/reject", "quarantine reject"},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/staged/reject", "staged reject"},
     {EVHTTP_REQ_PUT, BASE "/zones/{}/import", "import"},
     {EVHTTP_REQ_POST, BASE "/remotes/push", "journal push"},
     {EVHTTP_REQ_POST, BASE "/journal/keys", "journal key create"},
@@ -94,7 +95,8 @@ static void copy_text(char *out, size_t cap, const char *text)
 struct store_act *api_act_new(const struct api_request *r)
 {
     static const char *const args[] = {"to",      "file", "serial", "ip",    "nameserver",
-                                       "account", "key",  "remote", "until", "version"};
+                                       "account", "key",  "remote", "until", "until_newer_than",
+                                       "version"};
     struct store_act *a = xcalloc(1, sizeof(*a));
     struct buf detail = BUF_INIT;
 
@@ -134,14 +136,15 @@ static void log_act(const struct store_act *a)
              kv_str("detail", a->detail), kv_str("who", a->who), kv_str("reason", a->reason));
 }
 
-/* A request that goes on with an earlier one ('at') is part of that. */
+/* A reindex is many requests, of which the first is the act: 'at' is where another one goes on. */
 bool api_act_is_due(const struct api_request *r)
 {
-    char name[sizeof(((struct store_act *)0)->action)];
+    char name[sizeof(((struct store_act *)0)->action)] = "";
     bool looks_only = api_arg_true(r, "dry_run") || api_arg_true(r, "check");
 
-    return r->rc == OK && !r->acts_itself && !looks_only && !api_arg(r, "at")[0] &&
-           api_act_name(name, sizeof(name), r->route);
+    return r->rc == OK && !r->acts_itself && !looks_only &&
+           api_act_name(name, sizeof(name), r->route) &&
+           !(strcmp(name, "journal reindex") == 0 && api_arg(r, "at")[0]);
 }
 
 void api_act_submit(struct api_request *r, commit_done_fn *done)
