@@ -278,7 +278,19 @@ static enum err lay_out(const char *path, struct errinfo *e)
     return rc;
 }
 
-/* Whoever writes holds this; a directory that two stores lead to would get two histories. */
+/* Who has the lock; it is held all the same if that cannot be told. */
+static void say_who(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return;
+    (void)!dprintf(fd, "%ld\n", (long)getpid());
+    (void)close(fd);
+}
+
+/* Whoever writes holds this; a directory that two stores lead to would get two histories. Open for
+ * reading only, so that the disk can be made read-only meanwhile. */
 static enum err take_lock(struct journal *j, struct errinfo *e)
 {
     char *path = xasprintf("%s/" LOCK_NAME, j->path);
@@ -286,7 +298,7 @@ static enum err take_lock(struct journal *j, struct errinfo *e)
     ssize_t n;
     enum err rc = OK;
 
-    j->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    j->lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (j->lock < 0) {
         rc = err_sys(errno, e, "opening %s", path);
     } else if (flock(j->lock, LOCK_EX | LOCK_NB) < 0) {
@@ -296,10 +308,7 @@ static enum err take_lock(struct journal *j, struct errinfo *e)
         rc = err_set(ERR_BUSY, e, "%s is written by another process, pid %s", j->path,
                      pid[0] ? pid : "unknown");
     } else {
-        n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-        if (ftruncate(j->lock, 0) < 0 || pwrite(j->lock, pid, (size_t)n, 0) != n) {
-            /* whose it is would not be told; it is held all the same */
-        }
+        say_who(path);
     }
     free(path);
     return rc;

@@ -1,4 +1,4 @@
-"""Stock git is the judge, and no guest: it reads, copies and tidies the journal while changes keep coming."""
+"""Stock git is the judge, and no guest: it reads, copies and tidies the journal while changes keep coming, each signed."""
 import re
 import subprocess
 import threading
@@ -55,6 +55,7 @@ def live(node):
     n = node(keys=[key], extra=POLICY)
     n.zones[ZONE], n.zone_options[ZONE] = [], {'update': '{"full"}'}
     n.start()
+    n.zonectl('journal', 'key', 'create')
     n.zonectl('import', ZONE, '-', stdin=zl.small_zone(1))
     n.wait_serial(ZONE, 1)
     n.journaled()
@@ -79,6 +80,12 @@ def fsck(repo):
     assert r.returncode == 0 and not re.search('error|missing|broken|corrupt', text), text
 
 
+def signatures_hold(n, *commits):
+    allowed = n.path / 'allowed-signers'
+    allowed.write_text(n.zonectl('journal', 'key', 'export').stdout)
+    git(n.journal, '-c', f'gpg.ssh.allowedSignersFile={allowed}', 'verify-commit', *commits)
+
+
 def settled(n, made):
     """All versions are in the journal, in one line, and node, journal and git agree on the newest."""
     n.journaled()
@@ -87,7 +94,9 @@ def settled(n, made):
     commits = git(n.journal, 'rev-list', f'refs/heads/{ZONE}').split()
     assert commits == [v['commit'] for v in versions]
     assert n.json('id', ZONE)[0]['content_id'] == git(n.journal, 'rev-parse', f'{commits[0]}^{{tree}}').strip()
-    assert n.verify()['faults'] == []
+    report = n.verify()
+    assert report['faults'] == [] and report['signatures'] == len(commits)
+    signatures_hold(n, *commits[:3])
     fsck(n.journal)
 
 
@@ -104,6 +113,7 @@ def test_git_reads_while_changes_keep_coming(live):
         diff = git(n.journal, 'diff', before, newest).splitlines()
         assert sum(line.startswith('+counter.example.test.') for line in diff) == 1
         assert sum(line.startswith('-counter.example.test.') for line in diff) == 1
+        signatures_hold(n, newest, before)
         # Who wrote each record: the counter is the newest version's, the first NS that of the import.
         blame = git(n.journal, 'blame', '-s', '-l', newest, '--', 'zone').splitlines()
         assert next(line for line in blame if 'counter.example.test.' in line).startswith(newest)
@@ -135,8 +145,8 @@ def test_git_copies_while_changes_keep_coming(live, tmp_path):
 def test_git_tidies_while_changes_keep_coming(live):
     """gc, with all that it drops, leaves what is written meanwhile alone; and packs are merged by us at the same time."""
     n, changes = live
-    for _ in range(4):
-        git(n.journal, 'gc', '-q', '--prune=now')
+    for i in range(4):
+        git(n.journal, 'gc', '-q', '--prune=now', *(['--aggressive'] if i == 2 else []))
         fsck(n.journal)
         changes.more(25)
         git(n.journal, 'repack', '-q', '-a', '-d')

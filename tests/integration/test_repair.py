@@ -7,9 +7,15 @@ import shutil
 import sqlite3
 import subprocess
 
+import pytest
 import zl
 
 ZONE, OTHER = 'example.test', 'other.test'
+
+
+def mounts_work():
+    return os.getuid() == 0 and subprocess.run(
+        ['unshare', '-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], capture_output=True).returncode == 0
 
 
 def change(n, zone, serial, **kw):
@@ -222,3 +228,56 @@ def test_a_stretch_in_the_middle_is_lost(node, tmp_path):
     n.wait_serial(ZONE, 6)
     assert [v['version'] for v in n.log(ZONE)] == [6, 5, 2, 1]
     n.stop()
+
+
+@pytest.mark.skipif(not mounts_work(), reason='skipped: no private mounts here')
+def test_a_disk_that_cannot_be_written_for_a_while(node):
+    """Read-only while it runs, and at a start: changes stay in the store, and the journal catches up by itself."""
+    n = node(level='info')
+    n.write_config()
+    n.journal.mkdir(parents=True)
+    n.data.chmod(0o2750)
+    n.syncd.cmd = ['unshare', '-m', 'sh', '-c', f'mount -t tmpfs -o size=20m tmpfs {n.journal} && exec {zl.BIN}/syncd -c {n.conf}']
+    n.start()
+    change(n, ZONE, 1)
+    n.journaled()
+    pid = n.syncd.p.pid
+
+    def remount(how):
+        subprocess.run(['nsenter', '-t', str(n.syncd.p.pid), '-m', 'mount', '-o', f'remount,{how}', str(n.journal)], check=True)
+    remount('ro')
+    change(n, ZONE, 2)
+    n.wait_serial(ZONE, 2)
+    zl.wait_for(lambda: n.status()['journal']['failing'], 'the journal to fail')
+    assert n.syncd.alive() and n.syncd.p.pid == pid and 'Read-only' in n.status()['journal']['last_error']
+    remount('rw')
+    zl.wait_for(lambda: not n.status()['journal']['failing'] and n.status()['journal']['behind'] == 0, 'the journal to catch up')
+    assert n.syncd.p.pid == pid and [v['serial'] for v in n.log(ZONE)] == [2, 1]
+    n.verify()
+    n.syncd.stop()
+    n.syncd.cmd[-1] = f'mount -t tmpfs -o ro tmpfs {n.journal} && exec {zl.BIN}/syncd -c {n.conf}'  # and empty, too
+    n.restart()
+    change(n, ZONE, 3)
+    n.wait_serial(ZONE, 3)
+    assert n.status()['journal']['failing'] and 'cannot be opened' in n.syncd.text()
+    remount('rw')
+    zl.wait_for(lambda: not n.status()['journal']['failing'] and n.status()['journal']['behind'] == 0, 'the journal to catch up')
+    assert [v['lost'] for v in n.log(ZONE)] == [False] * 3
+    n.verify()
+
+
+def test_two_by_mistake(node):
+    """One directory has one syncd; a journal has one writer, also if another store leads to it."""
+    n = node().start()
+    history(n, last=2)
+    twin = subprocess.run([zl.BIN / 'syncd', '-c', n.conf], capture_output=True, text=True, timeout=60)
+    assert twin.returncode == 1 and f'process {n.syncd.p.pid} has' in twin.stderr, twin.stderr
+    other = node('other', extra='sandbox = no')
+    other.write_config()
+    other.data.mkdir()
+    other.journal.symlink_to(n.journal)
+    twin = subprocess.run([zl.BIN / 'syncd', '-c', other.conf], capture_output=True, text=True, timeout=60)
+    assert twin.returncode == 1 and f'written by another process, pid {n.syncd.p.pid}' in twin.stderr, twin.stderr
+    change(n, ZONE, 3)
+    n.verify()
+    n.fsck()
