@@ -14,6 +14,7 @@
 #include "lib/base/mem.h"
 
 #define OBJECT_MAX ((uint64_t)1 << 30)
+#define INFLATE_MAX 1100 /* zlib makes no more octets of one */
 #define DEPTH_MAX 256 /* git makes chains of 50 */
 #define HEADER_MAX 64
 #define PACK_HEADER 12
@@ -57,7 +58,7 @@ static bool inflate_at(const struct damaged *d, uint64_t at, uint64_t size, stru
     uint8_t over;
     int rc = Z_OK;
 
-    if (size > OBJECT_MAX || inflateInit(&z) != Z_OK)
+    if (size > OBJECT_MAX || size / INFLATE_MAX > d->bytes || inflateInit(&z) != Z_OK)
         return false;
     out->len = 0;
     buf_reserve(out, (size_t)size + 1);
