@@ -137,6 +137,8 @@ static void say_dnssec(struct guard_verdict *v, const struct config_guards *g,
     case ZONE_DNSSEC_OK:
         v->sound = true;
         v->until = r->until;
+        v->whole = r->whole;
+        v->rrsets = r->rrsets;
         break;
     case ZONE_DNSSEC_BOGUS:
         find(v, CONFIG_QUARANTINE, "%s", r->reason);

@@ -24,8 +24,10 @@ struct guard_verdict {
     bool quarantine;               /* it is not to be served until an operator says so */
     bool alert;                    /* it is served, and the log should have a warning */
     char reason[GUARD_REASON_MAX]; /* all that was found, if one of the two */
-    bool sound;                    /* by DNSSEC, */
-    struct wall until;             /* with signatures that are good so long */
+    bool sound;                    /* by DNSSEC: */
+    bool whole;                    /* all of it was looked at, not the changes alone */
+    uint64_t rrsets;               /* whose signatures were looked at */
+    struct wall until;             /* they are good so long */
 };
 
 /* `served` is what is served now (NULL: nothing), `changes` lead from it to `next`. Cost: the

@@ -278,6 +278,19 @@ static void warn_alert(const struct zone_entry *z, const struct xfrin_result *re
                 kv_str("what", result->guard.reason), kv_u64("to", result->report.serial.v));
 }
 
+static void tell_signatures(const struct zone_entry *z, const struct guard_verdict *v)
+{
+    char zone[NAME_TEXT_MAX], until[WALL_TEXT_MAX];
+
+    if (!v->sound)
+        return;
+    (void)name_to_text(zone, z->row.name);
+    wall_to_text(until, v->until);
+    log_debug(say("signatures of a new version are sound"), kv_str("zone", zone),
+              kv_str("looked_at", v->whole ? "all" : "changes"), kv_u64("rrsets", v->rrsets),
+              kv_str("until", until));
+}
+
 void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
 {
     struct replicator *r = z->replicator;
@@ -297,6 +310,7 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     }
     warn_odd_serial(z, result);
     warn_alert(z, result);
+    tell_signatures(z, &result->guard);
     job = commit_job_new(result->quarantine                   ? COMMIT_QUARANTINE
                          : result->row.held || result->staged ? COMMIT_WAITING
                                                               : COMMIT_CHANGE,

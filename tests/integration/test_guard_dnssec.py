@@ -93,6 +93,8 @@ def test_a_primary_that_signs_sends_increments(node, peer, tmp_path):
             send(p, n, zl.small_zone(1, www=f'192.0.2.{last}'))
             zl.wait_for(lambda: n.ask(f'www.{ZONE}', 'A').answer[0][0].address == f'192.0.2.{last}', 'the change')
         assert aside(n) is None and n.log(ZONE)[0]['origin'] == 'ixfr'
+        looks = re.findall(r'signatures of a new version are sound.* looked_at=(\w+) rrsets=(\d+)', n.syncd.text())
+        assert [how for how, _ in looks] == ['all', 'changes', 'changes', 'changes'] and all(int(k) < 10 for _, k in looks[1:])
         assert n.ask(f'www.{ZONE}', 'A', want_dnssec=True).answer[1].rdtype == zl.dns.rdatatype.RRSIG
         n.verify()
     finally:
