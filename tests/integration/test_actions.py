@@ -103,12 +103,12 @@ def test_they_outlive_a_kill_and_are_as_much_as_was_done(node):
     """An action and its row are one transaction: neither is there without the other."""
     n = node().start(authd=False)
     put(n, 1)
-    for serial in range(2, 8):
+    for serial in range(2, 5):
         put(n, serial, '--reason', f'r{serial}', www=f'192.0.2.{serial}')
         n.syncd.kill()
         n.syncd.start()
         zl.wait_for(n.ready, 'syncd to be back')
-    assert [a['reason'] for a in actions(n)] == [f'r{s}' for s in range(7, 1, -1)] + ['']
+    assert [a['reason'] for a in actions(n)] == ['r4', 'r3', 'r2', '']
     db = sqlite3.connect(f'file:{n.data}/zoneledger.db?mode=ro', uri=True)
     assert db.execute('SELECT count(*) FROM operator_log').fetchone() == db.execute('SELECT count(*) FROM version').fetchone()
     db.close()

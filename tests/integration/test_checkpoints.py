@@ -193,16 +193,16 @@ def strip_signature(commit):
 def test_a_crash_between_leaves_none_out(node):
     n = node(syncd=MODE).start(authd=False)
     n.zonectl('journal', 'key', 'create')
-    for serial in range(1, 9):
+    for serial in range(1, 6):
         put(n, ZONE, serial)
         put(n, OTHER, serial)
         n.syncd.kill()
         back(n)
     n.journaled()
-    covered(n, ZONE, 8)
-    covered(n, OTHER, 8)
+    covered(n, ZONE, 5)
+    covered(n, OTHER, 5)
     report = verified(n)[1]
-    assert report['vouched'] == 16 and [f for f in report['faults'] if f['level'] == 'lost'] == []
+    assert report['vouched'] == 10 and [f for f in report['faults'] if f['level'] == 'lost'] == []
     assert set(git(n, 'log', '--format=%P', REF).stdout.split()) | {n.git('rev-parse', REF).strip()} == set(
         git(n, 'rev-list', REF).stdout.split())
 
