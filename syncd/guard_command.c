@@ -352,13 +352,23 @@ static void on_answer(evutil_socket_t fd, short what, void *ctx)
 
 /* ---- Start, reload, stop ---- */
 
+/* The bit that hands the data directory's group on stays: who is not in it could not set it again.
+ */
+static void set_mode(const char *dir, mode_t mode)
+{
+    struct stat st;
+
+    if (stat(dir, &st) == 0 && (st.st_mode & 0777) != mode)
+        (void)chmod(dir, (st.st_mode & 07000) | mode);
+}
+
 static void take_settings(struct guard_commands *g, const struct config *config)
 {
     char *dir = xasprintf("%s/guard", g->data_dir);
 
     g->at_once = config->guard_commands;
     g->mode = config->guard_user[0] ? 0750 : 0700;
-    (void)chmod(dir, g->mode);
+    set_mode(dir, g->mode);
     free(dir);
 }
 
@@ -383,10 +393,10 @@ static void make_directory(const struct guard_commands *g)
 {
     char *dir = xasprintf("%s/guard", g->data_dir);
 
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+    if (mkdir(dir, g->mode) != 0 && errno != EEXIST)
         log_warning(say("there is no directory for the files of guard commands"),
                     kv_str("directory", dir), kv_str("error", strerror(errno)));
-    (void)chmod(dir, g->mode);
+    set_mode(dir, g->mode);
     sweep(dir);
     free(dir);
 }

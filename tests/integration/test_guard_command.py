@@ -1,9 +1,11 @@
 """A program of the operator's has the last word on a new version, and nobody waits for it but its zone."""
 import os
 import pathlib
+import pwd
 import signal
 import stat
 
+import pytest
 import zl
 
 ZONE = 'example.test'
@@ -104,6 +106,30 @@ def test_it_sees_both_zones_and_their_difference_and_nothing_of_us(node, peer, t
     status = diff.splitlines()
     assert 'CapEff:\t' + '0' * 16 in status and 'CapPrm:\t' + '0' * 16 in status and 'NoNewPrivs:\t1' in status
     assert 'socket:' not in text and 'zoneledger.db' not in text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='skipped: only root can run it as somebody else')
+def test_it_runs_as_another_user_who_can_read_its_files_and_no_secret(node, peer):
+    who = pwd.getpwnam('daemon')
+    p = peer('knot')
+    n = node(syncd='guard-user = "daemon"')
+    seen = n.path / 'seen'  # a place that he can reach
+    seen.touch()
+    seen.chmod(0o666)
+    secret = n.path / 'secret'
+    secret.write_text('secret\n')
+    secret.chmod(0o600)
+    path = script(n.path / 'look', f'{{ id -u; wc -l <$NEW_FILE; cat {secret}; }} >{seen} 2>&1\nexit 0\n')
+    n.secondary_of(ZONE, p, guard_command=command(path))
+    n.data.mkdir()
+    os.chown(n.data, 0, who.pw_gid)
+    n.data.chmod(0o2750)
+    p.write(ZONE, zone(1))
+    p.start()
+    n.start()
+    n.wait_serial(ZONE, 1)
+    lines = seen.read_text().splitlines()
+    assert lines[0] == str(who.pw_uid) and int(lines[1]) > 10 and 'Permission denied' in lines[2] and 'secret' not in lines, lines
 
 
 def test_one_that_hangs_is_ended_and_others_go_on(node, peer, tmp_path):
