@@ -135,7 +135,8 @@ MUST_USE enum err journal_diff(struct changeset **out, struct journal *j, const 
                                const struct journal_oid *from, const struct journal_oid *to,
                                struct errinfo *e);
 
-/* The same for the records of one owner (NULL: of all). Cost: the parts that it is in, not the zone.
+/* The same for the records of one owner (NULL: of all). Cost: the parts that it is in, not the
+ * zone.
  */
 MUST_USE enum err journal_diff_owner(struct changeset **out, struct journal *j, const uint8_t *zone,
                                      const uint8_t *owner, const struct journal_oid *from,

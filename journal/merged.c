@@ -6,6 +6,7 @@
  * Which object comes after which is read from the history: the parts of a commit's tree and, at the
  * same places, those of its parent's.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,9 +252,12 @@ static enum err write_object(struct merging *m, uint32_t i, struct errinfo *e)
     size_t n = 0;
     enum err rc = OK;
 
-    for (; i != NO_OBJECT && !m->s->objects[i].new_at; i = base_of(m->s, i))
+    for (; i != NO_OBJECT && !m->s->objects[i].new_at; i = base_of(m->s, i)) {
+        assert(n <= CHAIN_MAX); /* packs with longer ones are not merged, and none is made */
         chain[n++] = i;
+    }
     while (n-- > 0 && rc == OK) {
+        /* cppcheck-suppress uninitvar ; it takes the loop above for one that may not run */
         struct pack_object *o = &m->s->objects[chain[n]];
 
         if (o->base == NO_OBJECT && o->after != NO_OBJECT)

@@ -7,14 +7,10 @@
 #include "lib/base/config.h"
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"check-config", no_argument, NULL, 'C'},
-    {"help-config", no_argument, NULL, 'H'},
-    {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},
-    {"restore", optional_argument, NULL, 'R'},
-    {"fetch", required_argument, NULL, 'F'},
-    {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'C'},
+    {"help-config", no_argument, NULL, 'H'},  {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},         {"restore", optional_argument, NULL, 'R'},
+    {"fetch", required_argument, NULL, 'F'},  {NULL, 0, NULL, 0},
 };
 
 static void usage(FILE *to)
