@@ -27,6 +27,13 @@ def test_a_part_runs(part, servers):
     assert '| zoneledger ' in out
 
 
+def test_journal():
+    out = bench('journal', 'none')
+    assert 'journal: measured in' in out
+    for table in ('The journal by itself', 'Store and journal together', 'A pack of ten changes', 'Old versions', 'Goals'):
+        assert table in out
+
+
 def test_streams():
     """TCP and TLS, if dnsperf is there: only `make bench` needs it."""
     if not zl.tool('dnsperf'):
