@@ -87,6 +87,8 @@ static void put_trailers(struct buf *out, const struct journal_entry *entry, con
     buf_printf(out, "Zone: %s\nSerial: %" PRIu32 "\n", zone, entry->to.v);
     if (entry->has_from)
         buf_printf(out, "Previous-Serial: %" PRIu32 "\n", entry->from.v);
+    if (entry->ours)
+        buf_printf(out, "Primary-Serial: %" PRIu32 "\n", entry->theirs.v);
     buf_printf(out, "Version: %" PRIu64 "\n", entry->version);
     put_trailer(out, "Origin", entry->origin[0] ? entry->origin : UNKNOWN, ORIGIN_MAX);
     put_trailer(out, "Source", entry->source, SOURCE_MAX);
@@ -239,6 +241,7 @@ enum trailer {
     T_ZONE,
     T_SERIAL,
     T_PREVIOUS,
+    T_PRIMARY,
     T_VERSION,
     T_ORIGIN,
     T_SOURCE,
@@ -258,6 +261,7 @@ static const struct {
     [T_ZONE] = {"Zone: ", true},
     [T_SERIAL] = {"Serial: ", true},
     [T_PREVIOUS] = {"Previous-Serial: ", false},
+    [T_PRIMARY] = {"Primary-Serial: ", false},
     [T_VERSION] = {"Version: ", true},
     [T_ORIGIN] = {"Origin: ", true},
     [T_SOURCE] = {"Source: ", false},
@@ -287,6 +291,9 @@ static bool take_trailer(struct journal_commit *c, uint8_t zone[NAME_MAX_OCTETS]
     case T_PREVIOUS:
         c->has_from = true;
         return take_serial(&c->from, v);
+    case T_PRIMARY:
+        c->ours = true;
+        return take_serial(&c->theirs, v);
     case T_VERSION:
         return take_number(&c->version, v, UINT64_MAX);
     case T_ORIGIN:

@@ -69,6 +69,8 @@ struct journal_entry {
     bool waiting;     /* fetched while held */
     bool quarantined; /* waiting, since a guard did not let it through */
     struct serial from, to;
+    bool ours; /* `to` is of our own series; at the primaries it is ... */
+    struct serial theirs;
     uint64_t seq;
     uint64_t version;
     uint64_t added, removed; /* records, for the subject */
@@ -148,6 +150,8 @@ struct journal_commit {
     struct wall at;
     bool has_from;
     struct serial from, to;
+    bool ours; /* `to` is of a series of the node's own; at the primaries it is ... */
+    struct serial theirs;
     uint64_t seq;
     uint64_t version;
     uint64_t added, removed; /* records, as the subject has them */

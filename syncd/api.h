@@ -35,6 +35,7 @@ struct api_env {
     struct signing *signing;
     struct config *config;
     struct store_readers *readers; /* lent */
+    struct zone_cache *cache;      /* lent */
     const char *sandbox;           /* what is in force of it */
     /* The rows of autoprimaries in the store are other ones: puts them in force. */
     enum err (*autoprimaries_changed)(void *ctx, struct errinfo *e);

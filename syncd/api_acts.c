@@ -29,6 +29,7 @@ static const struct {
     {EVHTTP_REQ_PUT, BASE "/zones/{}/refresh", "refresh"},
     {EVHTTP_REQ_PUT, BASE "/zones/{}/axfr-retrieve", "retransfer"},
     {EVHTTP_REQ_POST, BASE "/zones/{}/rollback", "rollback"},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/hold", "hold"},
     {EVHTTP_REQ_POST, BASE "/zones/{}/release", "release"},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/approve", "quarantine approve"},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/reject", "quarantine reject"},
@@ -94,9 +95,9 @@ static void copy_text(char *out, size_t cap, const char *text)
 
 struct store_act *api_act_new(const struct api_request *r)
 {
-    static const char *const args[] = {"to",      "file", "serial", "ip",    "nameserver",
-                                       "account", "key",  "remote", "until", "until_newer_than",
-                                       "version"};
+    static const char *const args[] = {
+        "to",  "file",   "serial", "ip",      "nameserver",       "account",
+        "key", "remote", "until",  "version", "until_newer_than", "for"};
     struct store_act *a = xcalloc(1, sizeof(*a));
     struct buf detail = BUF_INIT;
 

@@ -23,7 +23,7 @@ json_t *api_json_version(const struct store_zone *z, const struct store_version 
 {
     return json_pack(
         "{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "version", (json_int_t)v->version, "serial", (json_int_t)v->serial.v, "previous_serial",
         v->has_from ? json_integer(v->from.v) : json_null(), "at", api_json_time(v->at), "origin",
         origin_name(v->origin.kind), "who", api_json_text(v->origin.who), "source",
@@ -32,7 +32,8 @@ json_t *api_json_version(const struct store_zone *z, const struct store_version 
         (json_int_t)v->added, "removed", (json_int_t)v->removed, "records", (json_int_t)v->records,
         "waiting", (int)v->waiting, "lost", (int)v->lost, "current",
         (int)(z->has_content && !z->removed && v->version == z->version), "commit",
-        json_oid(v->journaled, v->oid), "content_id", json_oid(v->journaled, v->content_oid));
+        json_oid(v->journaled, v->oid), "content_id", json_oid(v->journaled, v->content_oid),
+        "theirs", v->ours ? json_integer(v->theirs.v) : json_null());
 }
 
 json_t *api_json_records(const struct rr_list *list)
@@ -81,6 +82,44 @@ static struct operator_act act_of(const struct api_request *r)
                                  .now = r->now};
 }
 
+/* Of a body: until_newer_than, a serial; until, a time to come; for, a span ("2h"). */
+static enum err rule_of(struct hold_rule *out, const struct api_request *r, struct errinfo *e)
+{
+    const char *serial = api_arg(r, "until_newer_than");
+    const char *until = api_arg(r, "until");
+    const char *span = api_arg(r, "for");
+    unsigned long long n = 0;
+    char *end = NULL;
+
+    *out = (struct hold_rule){.has_serial = serial[0] != 0};
+    if (out->has_serial)
+        n = strtoull(serial, &end, 10);
+    if (out->has_serial && (serial[0] < '0' || serial[0] > '9' || *end || n > UINT32_MAX))
+        return err_set(ERR_FORMAT, e, "until_newer_than: '%s' is no serial", serial);
+    out->serial = (struct serial){(uint32_t)n};
+    if (until[0] && span[0])
+        return err_set(ERR_FORMAT, e, "until and for: one of them");
+    if (until[0] && !history_time(&out->until, until, r->now))
+        return err_set(ERR_FORMAT, e, "until: '%s' should be a time, such as 2026-05-29T10:00Z",
+                       until);
+    if (span[0] && !history_span(&out->until, span, r->now))
+        return err_set(ERR_FORMAT, e, "for: '%s' should be a time span, such as 90m or 2h", span);
+    return OK;
+}
+
+/* The body says it, or the zone's section. */
+static enum err serial_of(enum config_rollback_serial *out, const struct store_zone *row,
+                          const struct api_request *r, struct errinfo *e)
+{
+    const char *text = api_arg(r, "serial");
+    const struct config_zone *cz = api_section(row, r);
+
+    *out = cz ? cz->rollback_serial : CONFIG_ROLLBACK_AUTO;
+    if (text[0] && !config_rollback_serial_from_text(out, text))
+        return err_set(ERR_FORMAT, e, "serial: '%s' should be auto, exact or local", text);
+    return OK;
+}
+
 /* With dry_run the job is only shown. */
 static void show_job(struct api_request *r, struct commit_job *job)
 {
@@ -95,6 +134,8 @@ static void show_job(struct api_request *r, struct commit_job *job)
     }
     (void)json_object_set_new(r->result, "dry_run", json_boolean(dry));
     (void)json_object_set_new(r->result, "hold", json_boolean(job->row.held));
+    if (job->new_zone)
+        (void)json_object_set_new(r->result, "serial", json_integer(zone_serial(job->new_zone).v));
     if (dry)
         commit_job_free(job);
     else
@@ -114,12 +155,39 @@ void api_post_rollback(struct api_request *r)
         r->rc = err_set(ERR_FORMAT, &r->error, "'to' is missing: to which version?");
         return;
     }
-    if ((r->rc = api_history(&h, &row, r)) == OK &&
+    if ((r->rc = rule_of(&act.rule, r, &r->error)) == OK &&
+        (r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = serial_of(&act.serial, &row, r, &r->error)) == OK &&
         (r->rc = operate_rollback(&job, &target, &h, &row, to, &act, &r->error)) == OK) {
         r->result = json_pack("{s:o}", "target", api_json_version(&row, &target));
         show_job(r, job);
     }
     history_close(&h);
+}
+
+void api_post_hold(struct api_request *r)
+{
+    struct history h = {0};
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act act = act_of(r);
+
+    if ((r->rc = rule_of(&act.rule, r, &r->error)) == OK &&
+        (r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = operate_hold(&job, &row, &act, &r->error)) == OK)
+        show_job(r, job);
+    history_close(&h);
+}
+
+/* With a rule the hold goes on until that has come true. */
+static enum err release_or_rule(struct commit_job **job, struct history *h,
+                                const struct store_zone *row, const struct operator_act *act,
+                                struct errinfo *e)
+{
+    bool rule = act->rule.has_serial || act->rule.until.s != 0;
+
+    return rule && row->held ? operate_hold(job, row, act, e)
+                             : operate_release(job, h, row, act, e);
 }
 
 void api_post_release(struct api_request *r)
@@ -129,8 +197,9 @@ void api_post_release(struct api_request *r)
     struct commit_job *job = NULL;
     struct operator_act act = act_of(r);
 
-    if ((r->rc = api_history(&h, &row, r)) == OK &&
-        (r->rc = operate_release(&job, &h, &row, &act, &r->error)) == OK)
+    if ((r->rc = rule_of(&act.rule, r, &r->error)) == OK &&
+        (r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = release_or_rule(&job, &h, &row, &act, &r->error)) == OK)
         show_job(r, job);
     history_close(&h);
 }
@@ -241,7 +310,9 @@ void api_post_undelete(struct api_request *r)
     struct commit_job *job = NULL;
     struct operator_act act = act_of(r);
 
-    if ((r->rc = api_history(&h, &row, r)) == OK &&
+    if ((r->rc = rule_of(&act.rule, r, &r->error)) == OK &&
+        (r->rc = api_history(&h, &row, r)) == OK &&
+        (r->rc = serial_of(&act.serial, &row, r, &r->error)) == OK &&
         (r->rc = operate_undelete(&job, &h, &row, api_arg(r, "to"), &act, &r->error)) == OK)
         show_job(r, job);
     history_close(&h);

@@ -45,6 +45,11 @@ void api_post_fleet_plan(struct api_request *r)
     struct history h = {0};
     struct wall at = {0};
 
+    if (api_arg(r, "serial")[0] &&
+        !config_rollback_serial_from_text(&act.serial, api_arg(r, "serial"))) {
+        r->rc = err_set(ERR_FORMAT, &r->error, "serial: should be auto, exact or local");
+        goto out;
+    }
     if (catalog[0]) {
         if ((r->rc = name_from_text(name, catalog, strlen(catalog), NULL, &r->error)))
             goto out;

@@ -98,6 +98,10 @@ json_t *api_json_one_zone(const struct store_zone *z, const struct api_request *
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v);
 json_t *api_json_records(const struct rr_list *list);
 
+/* The zone's section, or its autoprimary's, or its catalog's; NULL: none. Lent by the request's
+ * configuration. */
+const struct config_zone *api_section(const struct store_zone *z, const struct api_request *r);
+
 /* Opens the history and reads the zone's row. */
 MUST_USE enum err api_history(struct history *h, struct store_zone *row, struct api_request *r);
 
@@ -106,7 +110,7 @@ MUST_USE enum err api_history(struct history *h, struct store_zone *row, struct 
 api_handler api_get_status, api_after_status, api_get_zones, api_get_zone, api_put_refresh,
     api_put_retransfer;
 api_handler api_get_log, api_get_diff, api_get_export, api_post_rollback, api_post_release,
-    api_put_import, api_delete_zone, api_post_undelete;
+    api_post_hold, api_put_import, api_delete_zone, api_post_undelete;
 api_handler api_get_autoprimaries, api_post_autoprimary, api_after_post_autoprimary,
     api_delete_autoprimary, api_after_delete_autoprimary, api_get_why, api_after_why;
 api_handler api_post_verify, api_after_verify;

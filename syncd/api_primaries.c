@@ -202,7 +202,8 @@ static void put_primary(void *ctx, const struct config_primary *p, const struct 
 /* Zones by what an operator looks for, and the worst of each. */
 struct zone_metrics {
     struct wall now;
-    size_t total, expired, failing, held, waiting, lagging, empty, orphan, quarantined, staged;
+    size_t total, expired, failing, held, waiting, lagging, empty, orphan, quarantined, staged,
+        back;
     uint32_t lag;       /* largest */
     int64_t expires_in; /* soonest */
     bool expires;
@@ -224,10 +225,11 @@ static void on_zone(void *ctx, const struct replicator_status *s)
     m->staged += !z->held && store_zone_is_staged(z);
     m->orphan += z->orphan;
     m->quarantined += s->quarantined;
+    m->back += s->serial_back;
     m->empty += !z->has_content;
     if (z->has_content && z->has_primary_serial &&
-        serial_cmp(z->primary_serial, z->serial) == SERIAL_NEWER) {
-        lag = z->primary_serial.v - z->serial.v;
+        serial_cmp(z->primary_serial, store_zone_theirs(z)) == SERIAL_NEWER) {
+        lag = z->primary_serial.v - store_zone_theirs(z).v;
         m->lagging++;
         m->lag = lag > m->lag ? lag : m->lag;
     }
@@ -247,10 +249,11 @@ static void put_zones(struct buf *out, const struct zone_metrics *m)
                "zoneledger_zones{state=\"lagging\"} %zu\nzoneledger_zones{state=\"new\"} %zu\n"
                "zoneledger_zones{state=\"orphan\"} %zu\n"
                "zoneledger_zones{state=\"quarantined\"} %zu\n"
+               "zoneledger_zones{state=\"serial-back\"} %zu\n"
                "zoneledger_zones{state=\"staged\"} %zu\n"
                "zoneledger_zones{state=\"waiting\"} %zu\n",
                m->total, m->expired, m->failing, m->held, m->lagging, m->empty, m->orphan,
-               m->quarantined, m->staged, m->waiting);
+               m->quarantined, m->back, m->staged, m->waiting);
     put_head(out, "serial_lag", "By how much the zone furthest behind its primary is so.", "gauge");
     buf_printf(out, "zoneledger_serial_lag %u\n", (unsigned)m->lag);
     if (!m->expires)

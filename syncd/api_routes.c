@@ -37,11 +37,18 @@ static const struct api_route routes[] = {
     {EVHTTP_REQ_GET, BASE "/zones/{}/export", API_POOL, false, api_get_export, NULL,
      "A version as a zone file. Query: version (default: current)."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/rollback", API_POOL, false, api_post_rollback, NULL,
-     "Serve an old version again. Body: to, reason, dry_run."},
+     "Serve an old version again. Body: to, reason, dry_run, force, serial (auto, exact or local), "
+     "and for the hold until_newer_than, until, for."},
+    {EVHTTP_REQ_POST, BASE "/zones/{}/hold", API_POOL, false, api_post_hold, NULL,
+     "Hold the zone at what it serves; of a held one: change its rule. Body: reason, "
+     "until_newer_than (a serial), until (a time), for (a span)."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/release", API_POOL, false, api_post_release, NULL,
-     "End the hold that a rollback began. Body: reason."},
+     "End a hold, or say when it ends by itself. Body: reason, dry_run; or until_newer_than, "
+     "until, "
+     "for."},
     {EVHTTP_REQ_POST, BASE "/rollback/plan", API_POOL, false, api_post_fleet_plan, NULL,
-     "What it takes to bring zones back to a time. Body: to, account, catalog, match."},
+     "What it takes to bring zones back to a time. Body: to, account, catalog, match, "
+     "serial."},
     {EVHTTP_REQ_GET, BASE "/quarantine", API_POOL, false, api_get_quarantine, NULL,
      "Zones with a version that a guard did not let through."},
     {EVHTTP_REQ_POST, BASE "/zones/{}/quarantine/approve", API_POOL, false,

@@ -52,9 +52,10 @@ static void on_zone(void *ctx, const struct replicator_status *s)
         return;
     (void)name_to_text(zone, z->name);
     if (z->has_content) {
-        behind = z->has_primary_serial && serial_cmp(z->primary_serial, z->serial) == SERIAL_NEWER;
+        behind = z->has_primary_serial &&
+                 serial_cmp(z->primary_serial, store_zone_theirs(z)) == SERIAL_NEWER;
         put(t, SERIAL, zone, z->serial.v);
-        put(t, LAG, zone, behind ? z->primary_serial.v - z->serial.v : 0);
+        put(t, LAG, zone, behind ? z->primary_serial.v - store_zone_theirs(z).v : 0);
         put(t, RECORDS, zone, (int64_t)z->records);
     }
     if (z->last_success.s)

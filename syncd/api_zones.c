@@ -68,7 +68,8 @@ const char *api_zone_state(const struct store_zone *z)
         return "held";
     if (store_zone_is_staged(z))
         return "staged";
-    return z->has_primary_serial && serial_cmp(z->primary_serial, z->serial) == SERIAL_NEWER
+    return z->has_primary_serial &&
+                   serial_cmp(z->primary_serial, store_zone_theirs(z)) == SERIAL_NEWER
                ? "lagging"
                : "ok";
 }
@@ -77,9 +78,11 @@ static json_t *json_hold(const struct store_zone *z)
 {
     if (!z->held)
         return json_null();
-    return json_pack("{s:I, s:o, s:o, s:o}", "version", (json_int_t)z->held_version, "since",
-                     api_json_time(z->held_at), "by", api_json_text(z->held_by), "reason",
-                     api_json_text(z->held_reason));
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "version", (json_int_t)z->held_version,
+                     "since", api_json_time(z->held_at), "by", api_json_text(z->held_by), "reason",
+                     api_json_text(z->held_reason), "until_newer_than",
+                     z->hold_has_serial ? json_integer(z->hold_serial.v) : json_null(), "until",
+                     api_json_time(z->hold_until));
 }
 
 static json_t *json_quarantine(const struct store_zone *z)
@@ -154,6 +157,17 @@ static const struct config_zone *section_of(const struct api_sections *s,
     return a ? &a->zone : namemap_get(&s->map, z->name);
 }
 
+const struct config_zone *api_section(const struct store_zone *z, const struct api_request *r)
+{
+    struct api_sections sections;
+    const struct config_zone *cz;
+
+    api_sections_init(&sections, r, z->name);
+    cz = section_of(&sections, z);
+    api_sections_done(&sections);
+    return cz;
+}
+
 static json_t *json_primaries(const struct store_zone *z, const struct api_sections *s)
 {
     const struct config_zone *cz = z->kind == ZONE_SECONDARY ? section_of(s, z) : NULL;
@@ -183,7 +197,7 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
 
     return json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, "
-        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+        "s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
         "id", api_json_name(z->name), "name", api_json_name(z->name), "kind",
         z->kind == ZONE_LOCAL ? "Local" : "Secondary", "account", api_json_text(z->account),
         "state", api_zone_state(z), "masters", json_primaries(z, sections), "serial",
@@ -198,7 +212,9 @@ json_t *api_json_zone(const struct store_zone *z, const struct api_sections *sec
                                                                 : api_json_name(z->catalog),
         "orphan", (int)z->orphan, "unserved_since", api_json_time(z->unserved_since), "file",
         z->file[0] ? api_json_text(z->file) : json_null(), "quarantine", json_quarantine(z),
-        "signatures_until", json_signatures(z, sections), "staged", json_staged(z));
+        "signatures_until", json_signatures(z, sections), "staged", json_staged(z),
+
+        "theirs", z->ours ? json_integer(z->theirs.v) : json_null());
 }
 
 json_t *api_json_one_zone(const struct store_zone *z, const struct api_request *r)
@@ -233,6 +249,7 @@ enum err api_history(struct history *h, struct store_zone *row, struct api_reque
     char zone[NAME_TEXT_MAX];
     enum err rc = history_open(h, r->api->env.readers, &r->error);
 
+    h->cache = r->api->env.cache;
     if (rc || !row)
         return rc;
     rc = store_zone_get(h->store, r->zone, row, &r->error);

@@ -114,8 +114,10 @@ static bool same_stage(const struct store_zone *a, const struct store_zone *b)
 {
     return a->id == b->id && a->kind == b->kind && a->has_content == b->has_content &&
            a->version == b->version && a->last_version == b->last_version && a->held == b->held &&
-           a->held_version == b->held_version && a->expired == b->expired &&
-           a->removed == b->removed && a->staged_rejected == b->staged_rejected;
+           a->held_version == b->held_version && a->hold_has_serial == b->hold_has_serial &&
+           serial_eq(a->hold_serial, b->hold_serial) && a->hold_until.s == b->hold_until.s &&
+           a->expired == b->expired && a->removed == b->removed &&
+           a->staged_rejected == b->staged_rejected;
 }
 
 /* The row to write: the stored one (whose commit id, say, the journal may have moved on) with what
@@ -140,6 +142,11 @@ static void merge_row(struct commit_job *job, const struct store_zone *stored)
     row->held_at = want.held_at;
     memcpy(row->held_by, want.held_by, sizeof(row->held_by));
     memcpy(row->held_reason, want.held_reason, sizeof(row->held_reason));
+    row->hold_has_serial = want.hold_has_serial;
+    row->hold_serial = want.hold_serial;
+    row->hold_until = want.hold_until;
+    row->ours = want.ours;
+    row->theirs = want.theirs;
     row->quarantine_rejected = want.quarantine_rejected;
     if (job->owns_state)
         commit_copy_state(row, &want);

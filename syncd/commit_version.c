@@ -19,6 +19,8 @@ void version_of_commit(struct store_version *v, const struct journal_commit *c)
                                 .has_from = c->has_from,
                                 .from = c->from,
                                 .serial = c->to,
+                                .ours = c->ours,
+                                .theirs = c->theirs,
                                 .at = c->at,
                                 .added = c->added,
                                 .removed = c->removed,

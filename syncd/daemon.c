@@ -148,6 +148,7 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
                           .signing = s->signing,
                           .config = s->config,
                           .readers = s->readers,
+                          .cache = s->cache,
                           .sandbox = s->sandbox,
                           .autoprimaries_changed = on_autoprimaries,
                           .ctx = s};
@@ -223,6 +224,7 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
     replicator_net_attach(s->net, s->replicator);
     s->updates = daemon_updates(s);
     s->producer = daemon_producer(s);
+    s->hold_rules = daemon_hold_rules(s);
     s->watch = daemon_watch(s);
     start_remotes(s);
     s->ends = signature_ends_new(s->loop, s->readers, s->config);
@@ -234,6 +236,7 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
         (struct content_queries){.loop = s->loop, .front = s->front, .readers = s->readers};
     replicator_each(s->replicator, daemon_tell_of_row, s);
     watch_start(s->watch);
+    hold_rules_look(s->hold_rules);
     return add_signals(s, e);
 }
 
@@ -256,6 +259,8 @@ static void stop_parts(struct syncd *s)
     updates_free(s->updates);
     producer_free(s->producer);
     s->producer = NULL;
+    hold_rules_free(s->hold_rules);
+    s->hold_rules = NULL;
     replicator_free(s->replicator);
     notify_out_free(s->notify);
     s->notify = NULL;

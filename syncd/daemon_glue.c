@@ -47,6 +47,8 @@ void daemon_committed(void *ctx, uint64_t seq, const struct commit_job *jobs)
         producer_committed(s->producer, jobs);
     if (s->ends)
         signature_ends_committed(s->ends, jobs);
+    if (s->hold_rules)
+        hold_rules_committed(s->hold_rules, jobs);
     if (s->journaler)
         journaler_wake(s->journaler);
 }
@@ -154,6 +156,30 @@ struct producer *daemon_producer(struct syncd *s)
                                .changed = row_changed};
 
     return producer_new(&ops, s->config);
+}
+
+/* ---- Holds that end by themselves ---- */
+
+static struct config *config_in_force(void *ctx)
+{
+    struct syncd *s = ctx;
+
+    return s->config;
+}
+
+struct hold_rules *daemon_hold_rules(struct syncd *s)
+{
+    struct hold_rules_ops ops = {.ctx = s,
+                                 .loop = s->loop,
+                                 .readers = s->readers,
+                                 .cache = s->cache,
+                                 .commands = s->guards,
+                                 .commit = submit_commit,
+                                 .config = config_in_force,
+                                 .section = daemon_section,
+                                 .changed = row_changed};
+
+    return hold_rules_new(&ops);
 }
 
 /* ---- Directories of zone files ---- */

@@ -6,6 +6,7 @@
 #include "lib/base/cage.h"
 #include "syncd/api.h"
 #include "syncd/content_query.h"
+#include "syncd/hold_rules.h"
 #include "syncd/notify_out.h"
 #include "syncd/producer.h"
 #include "syncd/remotes.h"
@@ -37,6 +38,7 @@ struct syncd {
     struct notify_out *notify;
     struct updates *updates;
     struct producer *producer;
+    struct hold_rules *hold_rules;
     struct watch *watch;
     int remote_helper; /* its socket, until `remotes` has it; -1: none */
     int guard_helper;  /* the same for `guards` */
@@ -65,6 +67,7 @@ void daemon_tell_of_row(void *ctx, const struct replicator_status *status);
 
 struct updates *daemon_updates(struct syncd *s);
 struct producer *daemon_producer(struct syncd *s);
+struct hold_rules *daemon_hold_rules(struct syncd *s);
 struct watch *daemon_watch(struct syncd *s);
 
 #endif

@@ -50,8 +50,8 @@ static bool all_of(const char *s, int (*is)(int))
     return true;
 }
 
-/* "2h ago" */
-static bool parse_ago(const char *s, struct wall now, struct wall *out)
+/* "2h", and what must follow it. */
+static bool parse_span(int64_t *seconds, const char *s, const char *behind)
 {
     static const char units[] = "smhdw";
     static const int64_t factors[] = {1, 60, 3600, 86400, 604800};
@@ -61,9 +61,19 @@ static bool parse_ago(const char *s, struct wall now, struct wall *out)
 
     for (; isdigit((unsigned char)*p) && n < 100000000; p++)
         n = n * 10 + (*p - '0');
-    if (p == s || !*p || !(unit = strchr(units, *p)) || strcmp(p + 1, " ago") != 0)
+    if (p == s || !*p || !(unit = strchr(units, *p)) || strcmp(p + 1, behind) != 0)
         return false;
-    out->s = now.s - n * factors[unit - units];
+    *seconds = n * factors[unit - units];
+    return true;
+}
+
+bool history_span(struct wall *out, const char *spec, struct wall now)
+{
+    int64_t seconds;
+
+    if (!parse_span(&seconds, spec, ""))
+        return false;
+    out->s = now.s + seconds;
     return true;
 }
 
@@ -72,8 +82,12 @@ bool history_time(struct wall *out, const char *s, struct wall now)
     static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
                                           "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
 
-    if (parse_ago(s, now, out))
+    int64_t ago;
+
+    if (parse_span(&ago, s, " ago")) {
+        out->s = now.s - ago;
         return true;
+    }
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         struct tm tm = {.tm_isdst = 0};
         const char *end = strptime(s, formats[i], &tm);
@@ -205,6 +219,77 @@ enum err history_content(struct zone **out, struct history *h, const struct stor
     if ((rc = history_journal(&j, h, e)))
         return rc;
     return journal_zone_load(out, j, z->name, &commit, e);
+}
+
+enum err history_current(struct zone **out, struct history *h, const struct store_zone *row,
+                         struct errinfo *e)
+{
+    struct zone *z = h->cache ? zone_cache_get(h->cache, row->name, row->seq) : NULL;
+    struct store_zone now;
+    enum err rc;
+
+    if (z) {
+        *out = z;
+        return OK;
+    }
+    if ((rc = store_read_begin(h->store, e)))
+        return rc;
+    if ((rc = store_zone_get_id(h->store, row->id, &now, e)) == OK)
+        rc = store_zone_load(&z, h->store, &now, e);
+    store_read_end(h->store);
+    if (rc == OK && now.seq != row->seq) {
+        zone_unref(z);
+        return err_set(ERR_CONFLICT, e, "the zone was changed at the same moment");
+    }
+    if (rc == OK && h->cache)
+        zone_cache_put(h->cache, z, row->seq);
+    if (rc == OK)
+        *out = z;
+    return rc;
+}
+
+/* Steps back that are joined one by one; the journal compares what lies further back. */
+#define JOIN_VERSIONS_MAX 64
+#define JOIN_BYTES_MAX (64u << 20)
+
+/* What leads from what is served to the version. */
+static enum err changes_back(struct changeset **out, struct history *h,
+                             const struct store_zone *row, const struct store_version *v,
+                             struct errinfo *e)
+{
+    struct changeset *since = NULL;
+    struct store_version served;
+    enum err rc = ERR_NOT_FOUND;
+
+    if (!v->waiting && v->version <= row->version && row->version - v->version <= JOIN_VERSIONS_MAX)
+        rc = store_changes_since(&since, h->store, row, v->version, JOIN_BYTES_MAX, e);
+    if (rc == OK) {
+        rc = changeset_invert(out, since, e);
+        changeset_free(since);
+        return rc;
+    }
+    if (!v->journaled || store_version_get(h->store, row->id, row->version, &served, e) != OK)
+        return err_set(ERR_NOT_FOUND, e, "the version has to be read as a whole");
+    return served.journaled ? history_diff(out, h, row, &served, v, e)
+                            : err_set(ERR_NOT_FOUND, e, "what is served is not journaled yet");
+}
+
+enum err history_back(struct zone **out, struct history *h, const struct store_zone *row,
+                      struct zone *current, const struct store_version *v, struct errinfo *e)
+{
+    struct changeset *back = NULL;
+    struct errinfo why;
+    enum err rc;
+
+    if (v->version == row->version) {
+        *out = zone_ref(current);
+        return OK;
+    }
+    if ((rc = changes_back(&back, h, row, v, &why)) == OK)
+        rc = zone_apply(out, current, back, NULL, &why);
+    changeset_free(back);
+    /* Whatever is wrong with the short way, the long one reads and checks the version itself. */
+    return rc == OK ? OK : history_content(out, h, row, v, e);
 }
 
 struct base_search {

@@ -8,12 +8,14 @@
 
 #include "journal/journal.h"
 #include "lib/store/store_readers.h"
+#include "syncd/zone_cache.h"
 
 struct history {
     struct store_readers *readers; /* lent */
     struct store *store;
     struct journal *journal; /* opened at first need */
     char *journal_path;
+    struct zone_cache *cache; /* lent; NULL: none */
 };
 
 MUST_USE enum err history_open(struct history *h, struct store_readers *readers, struct errinfo *e);
@@ -36,9 +38,24 @@ MUST_USE enum err history_find(struct store_version *out, struct history *h,
 /* A time as history_find takes it. */
 bool history_time(struct wall *out, const char *spec, struct wall now);
 
+/* "2h": a moment so long after `now`. */
+bool history_span(struct wall *out, const char *spec, struct wall now);
+
 /* The content of a version. */
 MUST_USE enum err history_content(struct zone **out, struct history *h, const struct store_zone *z,
                                   const struct store_version *v, struct errinfo *e);
+
+/* What is served as `row` says: from the cache if it is there, else from the store, and then the
+ * cache has it. ERR_CONFLICT if the store is further on. */
+MUST_USE enum err history_current(struct zone **out, struct history *h,
+                                  const struct store_zone *row, struct errinfo *e);
+
+/* The content of a version, worked back from what is served (`current`, as of `row`): the same
+ * pages, but for those that differ. Cost: what differs, as long as the change log or the journal
+ * can tell; otherwise as history_content. */
+MUST_USE enum err history_back(struct zone **out, struct history *h, const struct store_zone *row,
+                               struct zone *current, const struct store_version *v,
+                               struct errinfo *e);
 
 /* The version whose content `v` was made from: the served one before it (of a waiting one: or the
  * waiting one). ERR_NOT_FOUND if it was the first. */

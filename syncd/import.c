@@ -170,7 +170,7 @@ void import_claim(struct commit_job *job, const char *file)
     memcpy(row->member, none.member, sizeof(row->member));
     memcpy(row->nameserver, none.nameserver, sizeof(row->nameserver));
     (void)snprintf(row->file, sizeof(row->file), "%s", file);
-    row->removed = row->held = row->expired = false;
+    row->removed = row->held = row->expired = row->ours = false;
     commit_copy_state(row, &none);
     job->owns_state = true;
 }

@@ -102,6 +102,8 @@ static void entry_describe(struct journal_entry *en, const struct store_change *
         .has_from = c->has_from,
         .from = c->from,
         .to = c->to,
+        .ours = c->ours,
+        .theirs = c->theirs,
         .seq = c->seq,
         .version = c->version,
         .added = c->added,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/zone/zone_signatures.h"
+#include "syncd/series.h"
 
 static void origin_set(struct origin *o, enum origin_kind kind, const char *source,
                        const struct operator_act *act)
@@ -32,14 +33,56 @@ static enum err job_change(struct commit_job **out, const struct store_zone *row
     return OK;
 }
 
-static void hold(struct store_zone *row, const struct store_version *target,
-                 const struct operator_act *act)
+static void hold(struct store_zone *row, uint64_t version, const struct operator_act *act)
 {
     row->held = true;
-    row->held_version = target->version;
+    row->held_version = version;
     row->held_at = act->now;
     (void)snprintf(row->held_by, sizeof(row->held_by), "%s", act->who);
     (void)snprintf(row->held_reason, sizeof(row->held_reason), "%s", act->reason);
+    row->hold_has_serial = act->rule.has_serial;
+    row->hold_serial = act->rule.serial;
+    row->hold_until = act->rule.until;
+}
+
+static void unhold(struct store_zone *row)
+{
+    row->held = row->hold_has_serial = false;
+    row->held_version = 0;
+    row->held_at.s = row->hold_until.s = 0;
+    row->hold_serial = (struct serial){0};
+    row->held_by[0] = 0;
+    row->held_reason[0] = 0;
+}
+
+static enum err check_rule(const struct operator_act *act, struct errinfo *e)
+{
+    if (act->rule.until.s != 0 && act->rule.until.s <= act->now.s)
+        return err_set(ERR_FORMAT, e, "the time until which the zone is to be held is over");
+    return OK;
+}
+
+/* The old content as it is to be served; *row says of it whether its serial is ours. */
+static enum err next_of(struct zone **out, struct store_zone *row, struct history *h,
+                        struct zone *current, struct zone *old, const struct store_version *v,
+                        const struct operator_act *act, struct errinfo *e)
+{
+    struct serial theirs = v->ours ? v->theirs : v->serial;
+    struct serial last;
+    enum err rc;
+
+    if (row->kind == ZONE_LOCAL)
+        return zone_with_serial(out, old, serial_next(zone_serial(current)), e);
+    if (act->serial != CONFIG_ROLLBACK_EXACT && (rc = series_bears(old, e)) != ERR_CHECK)
+        return rc || (rc = series_last(&last, h->store, row, e))
+                   ? rc
+                   : series_ahead(out, row, old, theirs, last, e);
+    if (act->serial == CONFIG_ROLLBACK_LOCAL)
+        return err_wrap(ERR_CHECK, e, "--serial local");
+    row->ours = v->ours;
+    row->theirs = v->theirs;
+    *out = zone_ref(old);
+    return OK;
 }
 
 /* A catalog that we make says what the configuration says. */
@@ -76,6 +119,7 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
                           const struct store_zone *row, const char *spec,
                           const struct operator_act *act, struct errinfo *e)
 {
+    struct store_zone changed = *row;
     struct commit_job *job = NULL;
     struct store_version v;
     struct zone *current = NULL;
@@ -90,23 +134,21 @@ enum err operate_rollback(struct commit_job **out, struct store_version *target,
         return err_set(ERR_CONFLICT, e, "%s", made_here);
     if (!row->has_content)
         return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
-    if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
-        (rc = store_zone_load(&current, h->store, row, e)) ||
-        (rc = history_content(&old, h, row, &v, e)) || (rc = check_signatures(old, &v, act, e)))
+    if ((rc = history_find(&v, h, row, spec, act->now, e)) || (rc = check_rule(act, e)) ||
+        (rc = history_current(&current, h, row, e)) ||
+        (rc = history_back(&old, h, row, current, &v, e)) ||
+        (rc = check_signatures(old, &v, act, e)) ||
+        (rc = next_of(&next, &changed, h, current, old, &v, act, e)) ||
+        (rc = job_change(&job, row, zone_ref(current), zone_ref(next), e)))
         goto out;
-    if (row->kind == ZONE_LOCAL)
-        rc = zone_with_serial(&next, old, serial_next(zone_serial(current)), e);
-    else
-        next = zone_ref(old);
-    if (rc || (rc = job_change(&job, row, zone_ref(current), zone_ref(next), e)))
-        goto out;
+    job->row = changed;
     if (import_only_serial(job->changes)) {
         rc = err_set(ERR_EXISTS, e, "version %llu has the content that is served already",
                      (unsigned long long)v.version);
         goto out;
     }
     if (row->kind == ZONE_SECONDARY)
-        hold(&job->row, &v, act);
+        hold(&job->row, v.version, act);
     (void)snprintf(source, sizeof(source), "v%llu", (unsigned long long)v.version);
     origin_set(&job->origin, ORIGIN_ROLLBACK, source, act);
     *target = v;
@@ -120,8 +162,85 @@ out:
     return rc;
 }
 
-enum err operate_release(struct commit_job **out, struct history *h, const struct store_zone *row,
-                         const struct operator_act *act, struct errinfo *e)
+/* ---- Hold and release ---- */
+
+static bool same_rule(const struct store_zone *row, const struct hold_rule *rule)
+{
+    return row->hold_has_serial == rule->has_serial &&
+           (!rule->has_serial || serial_eq(row->hold_serial, rule->serial)) &&
+           row->hold_until.s == rule->until.s;
+}
+
+enum err operate_hold(struct commit_job **out, const struct store_zone *row,
+                      const struct operator_act *act, struct errinfo *e)
+{
+    struct operator_act all = *act;
+    struct commit_job *job;
+    enum err rc;
+
+    if (row->kind == ZONE_LOCAL)
+        return err_set(ERR_CONFLICT, e,
+                       "the zone is our own: nothing comes from elsewhere that could be held");
+    if (row->removed)
+        return err_set(ERR_CONFLICT, e, "the zone is removed; 'zonectl undelete' brings it back");
+    if (!row->has_content)
+        return err_set(ERR_NOT_FOUND, e, "the zone has no content yet");
+    if ((rc = check_rule(act, e)))
+        return rc;
+    if (row->held && same_rule(row, &act->rule) && !act->reason[0])
+        return err_set(ERR_EXISTS, e, "the zone is held already");
+    if (row->held && !act->reason[0])
+        all.reason = row->held_reason;
+    job = commit_job_new(COMMIT_SERVED, row);
+    hold(&job->row, row->held ? row->held_version : row->version, &all);
+    if (row->held)
+        job->row.held_at = row->held_at;
+    *out = job;
+    return OK;
+}
+
+/* What came from a primary becomes what is served. */
+static enum err job_serve(struct commit_job **out, const struct store_zone *row,
+                          struct zone *current, struct zone *content, struct errinfo *e)
+{
+    struct store_zone changed = *row;
+    struct zone *next = NULL;
+    enum err rc;
+
+    if ((rc = series_follow(&next, &changed, content, false, NULL, e)) ||
+        (rc = job_change(out, row, zone_ref(current), zone_ref(next), e)))
+        goto out;
+    (*out)->row = changed;
+out:
+    zone_unref(next);
+    return rc;
+}
+
+/* By the serials of the primaries, as any version is judged when it comes. */
+static enum err judge(struct guard_verdict *verdict, const struct guard_spec *guards,
+                      const struct store_zone *row, struct zone *current, struct zone *waiting,
+                      struct errinfo *e)
+{
+    struct changeset *changes = NULL;
+    struct zone *base = NULL;
+    enum err rc;
+
+    if ((rc = series_theirs(&base, row, current, e)) ||
+        (rc = zone_diff(&changes, base, waiting, e)))
+        goto out;
+    guard_judge(verdict, guards, base, waiting, changes);
+    if (verdict->quarantine)
+        rc = err_set(ERR_CHECK, e, "%s", verdict->reason);
+out:
+    changeset_free(changes);
+    zone_unref(base);
+    return rc;
+}
+
+/* `guards` NULL: an operator has looked at what waits. */
+static enum err release(struct commit_job **out, struct guard_verdict *verdict, struct history *h,
+                        const struct store_zone *row, const struct guard_spec *guards,
+                        struct errinfo *e)
 {
     struct commit_job *job = NULL;
     struct zone *waiting = NULL;
@@ -134,25 +253,48 @@ enum err operate_release(struct commit_job **out, struct history *h, const struc
                    : store_zone_load_version(&waiting, h->store, row, row->staged_version, e);
     if (rc == ERR_NOT_FOUND) {
         job = commit_job_new(COMMIT_SERVED, row);
-    } else if (rc == OK) {
-        if ((rc = store_zone_load(&current, h->store, row, e)) ||
-            (rc = job_change(&job, row, zone_ref(current), zone_ref(waiting), e)))
-            goto out;
-    } else {
+    } else if (rc || (rc = history_current(&current, h, row, e)) ||
+               (guards && (rc = judge(verdict, guards, row, current, waiting, e))) ||
+               (rc = job_serve(&job, row, current, waiting, e))) {
         goto out;
     }
     rc = OK;
-    job->row.held = false;
-    job->row.held_version = 0;
-    job->row.held_at.s = 0;
-    job->row.held_by[0] = 0;
-    job->row.held_reason[0] = 0;
-    origin_set(&job->origin, ORIGIN_RELEASE, "", act);
+    unhold(&job->row);
     *out = job;
 out:
     zone_unref(waiting);
     zone_unref(current);
     return rc;
+}
+
+enum err operate_release(struct commit_job **out, struct history *h, const struct store_zone *row,
+                         const struct operator_act *act, struct errinfo *e)
+{
+    enum err rc = release(out, NULL, h, row, NULL, e);
+
+    if (rc == OK)
+        origin_set(&(*out)->origin, ORIGIN_RELEASE, "", act);
+    return rc;
+}
+
+enum err operate_release_by_rule(struct commit_job **out, struct guard_verdict *verdict,
+                                 struct history *h, const struct store_zone *row,
+                                 const struct guard_spec *guards, const char *why,
+                                 struct errinfo *e)
+{
+    struct operator_act act = {.who = row->held_by, .reason = ""};
+    struct origin *o;
+    enum err rc;
+
+    *verdict = (struct guard_verdict){.quarantine = false};
+    if ((rc = release(out, verdict, h, row, guards, e)))
+        return rc;
+    o = &(*out)->origin;
+    origin_set(o, ORIGIN_RELEASE, "", &act);
+    (void)snprintf(o->reason, sizeof(o->reason), "by rule, %s%s%s", why,
+                   row->held_reason[0] ? "; held: " : "", row->held_reason);
+    (void)snprintf(o->transport, sizeof(o->transport), "rule");
+    return OK;
 }
 
 /* ---- Staged versions ---- */
@@ -199,8 +341,8 @@ enum err operate_approve(struct commit_job **out, struct history *h, const struc
         return err_set(ERR_CONFLICT, e, "the zone is held; 'zonectl release' serves what waits");
     if ((rc = store_version_get(h->store, row->id, row->quarantine_version, &v, e)) ||
         (rc = history_content(&aside, h, row, &v, e)) ||
-        (rc = store_zone_load(&current, h->store, row, e)) ||
-        (rc = job_change(&job, row, zone_ref(current), zone_ref(aside), e)))
+        (rc = history_current(&current, h, row, e)) ||
+        (rc = job_serve(&job, row, current, aside, e)))
         goto out;
     (void)snprintf(source, sizeof(source), "v%llu", (unsigned long long)v.version);
     origin_set(&job->origin, ORIGIN_RELEASE, source, act);
@@ -276,32 +418,33 @@ static enum err live_again(struct store_zone *row, struct history *h, struct wal
 static enum err undelete_to(struct commit_job *job, struct history *h, const struct store_zone *row,
                             const char *spec, const struct operator_act *act, struct errinfo *e)
 {
+    struct store_zone changed = *row;
     struct store_version v;
     struct zone *current = NULL;
     struct zone *old = NULL;
     struct zone *next = NULL;
     enum err rc;
 
-    if ((rc = history_find(&v, h, row, spec, act->now, e)) ||
-        (rc = store_zone_load(&current, h->store, row, e)) ||
-        (rc = history_content(&old, h, row, &v, e)) || (rc = check_signatures(old, &v, act, e)))
-        goto out;
-    if (row->kind == ZONE_LOCAL)
-        rc = zone_with_serial(&next, old, serial_next(zone_serial(current)), e);
-    else
-        next = zone_ref(old);
-    if (rc || (rc = zone_diff(&job->changes, current, next, e)))
+    if ((rc = history_find(&v, h, row, spec, act->now, e)) || (rc = check_rule(act, e)) ||
+        (rc = history_current(&current, h, row, e)) ||
+        (rc = history_back(&old, h, row, current, &v, e)) ||
+        (rc = check_signatures(old, &v, act, e)) ||
+        (rc = next_of(&next, &changed, h, current, old, &v, act, e)) ||
+        (rc = zone_diff(&job->changes, current, next, e)))
         goto out;
     (void)snprintf(job->origin.source, sizeof(job->origin.source), "v%llu",
                    (unsigned long long)v.version);
-    if (row->kind == ZONE_LOCAL ? import_only_serial(job->changes)
-                                : job->changes->removed.n + job->changes->added.n == 0)
+    if (row->kind == ZONE_LOCAL || changed.ours
+            ? import_only_serial(job->changes)
+            : job->changes->removed.n + job->changes->added.n == 0)
         goto out; /* the last content by another name */
     job->kind = COMMIT_CHANGE;
+    job->row.ours = changed.ours;
+    job->row.theirs = changed.theirs;
     job->old_zone = zone_ref(current);
     job->new_zone = zone_ref(next);
     if (row->kind == ZONE_SECONDARY)
-        hold(&job->row, &v, act);
+        hold(&job->row, v.version, act);
 out:
     zone_unref(current);
     zone_unref(old);

@@ -1,31 +1,51 @@
-/* What an operator can do to a zone: import, roll back, release, remove, undelete. Each function
- * works in a pool thread, reads what it needs, and gives the commit job that does it: the one way
- * of all changes.
+/* What an operator can do to a zone: import, roll back, hold, release, remove, undelete. Each
+ * function works in a pool thread, reads what it needs, and gives the commit job that does it: the
+ * one way of all changes.
  */
 #ifndef ZL_SYNCD_OPERATE_H
 #define ZL_SYNCD_OPERATE_H
 
+#include "lib/base/config.h"
 #include "syncd/commit.h"
+#include "syncd/guard.h"
 #include "syncd/history.h"
 #include "syncd/import.h"
+
+/* How a hold ends by itself: when a version waits with a serial newer than this, or at a time,
+ * whichever comes first. */
+struct hold_rule {
+    bool has_serial;
+    struct serial serial;
+    struct wall until; /* 0: at no time */
+};
 
 struct operator_act {
     const char *who;    /* from the socket's peer credentials */
     const char *reason; /* "" if none was given */
     bool force;         /* old signatures that have expired are served all the same */
+    enum config_rollback_serial serial; /* of a rollback of a zone from primaries */
+    struct hold_rule rule;              /* for the hold that it begins */
     struct wall now;
 };
 
 /* A rollback to `spec` (history_find). A zone of our own gets the old content under a serial that
- * goes forward, so that secondaries follow. A zone from a primary gets the old version as it was,
- * serial too, and is held: newer versions are fetched and wait until release. *job is not
- * submitted. job->changes is what would change; *target the version rolled back to. Errors:
- * history_find's; ERR_EXISTS if that content is what is served already; ERR_CONFLICT if the zone is
- * removed; ERR_CHECK if the old version has signatures that have expired. */
+ * goes forward, so that secondaries follow. A zone from a primary gets the old version under a
+ * serial of ours or as it was, serial too (act->serial; series.h), and is held: newer versions are
+ * fetched and wait until release. *job is not submitted. job->changes is what would change; *target
+ * the version rolled back to. Cost: what differs, if that is little and the served content is in
+ * h->cache. Errors: history_find's; ERR_EXISTS if that content is what is served already;
+ * ERR_CONFLICT if the zone is removed; ERR_CHECK if the old version has signatures that have
+ * expired, or does not bear the serial that is wanted. */
 MUST_USE enum err operate_rollback(struct commit_job **job, struct store_version *target,
                                    struct history *h, const struct store_zone *row,
                                    const char *spec, const struct operator_act *act,
                                    struct errinfo *e);
+
+/* Holds the zone at the version that is served. A zone that is held already gets act->rule instead
+ * of the one it has (and the reason, if there is one): ERR_EXISTS if it has just that rule.
+ * ERR_CONFLICT for a zone that has no primaries, no content, or is removed. */
+MUST_USE enum err operate_hold(struct commit_job **job, const struct store_zone *row,
+                               const struct operator_act *act, struct errinfo *e);
 
 /* Ends the hold. With a waiting version it becomes the served one; otherwise only the hold goes. Of
  * a zone that is not held, the newest version that waits for its time is served now. ERR_CONFLICT
@@ -33,6 +53,14 @@ MUST_USE enum err operate_rollback(struct commit_job **job, struct store_version
 MUST_USE enum err operate_release(struct commit_job **job, struct history *h,
                                   const struct store_zone *row, const struct operator_act *act,
                                   struct errinfo *e);
+
+/* The same, by the zone's rule, of which `why` says what came true. What waits must pass the guards
+ * first, since no operator has looked at it: ERR_CHECK if it does not. *verdict says what they
+ * found. */
+MUST_USE enum err operate_release_by_rule(struct commit_job **job, struct guard_verdict *verdict,
+                                          struct history *h, const struct store_zone *row,
+                                          const struct guard_spec *guards, const char *why,
+                                          struct errinfo *e);
 
 /* A zone of our own from a zone file's text: made, or brought to this content, under a serial as
  * `wish` says. `row` is the present row, or one with id 0 and the name for a zone that is new.

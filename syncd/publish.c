@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/base/mem.h"
+#include "syncd/series.h"
 
 void publication_done(struct publication *p)
 {
@@ -71,23 +72,31 @@ static enum err make_rest(struct publication *p, struct history *h, const struct
 
 void publication_make(struct publication *out, struct history *h, const struct publish_spec *spec)
 {
+    struct store_zone row = spec->row;
     struct store_version v;
     struct zone *current = NULL;
+    struct zone *next = NULL;
     struct commit_job *job;
     enum err rc;
 
     *out = (struct publication){.rc = OK};
     if ((rc = content_of(&out->served, &v, h, &spec->row, spec->version, &out->error)) ||
-        (rc = store_zone_load(&current, h->store, &spec->row, &out->error)))
+        (rc = store_zone_load(&current, h->store, &spec->row, &out->error)) ||
+        (rc = series_follow(&next, &row, out->served, spec->forward, NULL, &out->error)))
         goto out;
+    zone_unref(out->served);
+    out->served = zone_ref(next);
     job = out->job = commit_job_new(COMMIT_CHANGE, &spec->row);
     job->old_zone = zone_ref(current);
     job->new_zone = zone_ref(out->served);
+    job->row.ours = row.ours;
+    job->row.theirs = row.theirs;
     set_origin(&job->origin, &v, spec->stage_s);
     if ((rc = zone_diff(&job->changes, current, out->served, &out->error)) == OK)
         rc = make_rest(out, h, spec);
 out:
     zone_unref(current);
+    zone_unref(next);
     out->rc = rc;
     if (rc)
         publication_done(out);

@@ -11,6 +11,7 @@ struct publish_spec {
     uint64_t newest;  /* the newest one that waits; it does so on, behind the served one, as a
                          version of its own; those in between are passed over */
     uint32_t stage_s;
+    bool forward; /* a serial that went back is accepted: as in series_follow */
 };
 
 struct publication {

@@ -267,6 +267,32 @@ static void tolerate(struct refresh *r)
         r->due = tolerated_until(r);
 }
 
+/* Is every primary that answers behind us? */
+static void judge_back(struct refresh *r, struct mono now)
+{
+    if (r->current || r->missed || r->gained || r->ahead_seen) {
+        r->has_back = r->back_is_new = false;
+    } else if (r->alive && !r->has_back) {
+        r->has_back = r->back_is_new = true;
+        r->back = now;
+    }
+}
+
+/* Its time over, it is believed; if nothing comes of that, the time begins anew. */
+static void accept_back(struct refresh *r, struct mono now)
+{
+    struct mono at = mono_add_ms(r->back, (int64_t)r->policy.back_s * MS);
+
+    if (!r->policy.accept_back || !r->has_back)
+        return;
+    if (mono_cmp(at, now) <= 0) {
+        r->want_retransfer = true;
+        r->has_back = r->back_is_new = false;
+    } else if (mono_cmp(at, r->due) < 0) {
+        r->due = at;
+    }
+}
+
 static struct refresh_plan round_end(struct refresh *r, struct mono now)
 {
     struct refresh_plan plan = {.step = REFRESH_WAIT};
@@ -275,6 +301,8 @@ static struct refresh_plan round_end(struct refresh *r, struct mono now)
     r->running = false;
     round_judge(r, now);
     tolerate(r);
+    judge_back(r, now);
+    accept_back(r, now);
     r->last_fruitless = r->cause == CAUSE_NOTIFY && !r->missed && !r->gained;
     r->had_round = true;
     r->last_round = now;

@@ -17,7 +17,10 @@
  *    serial: anything is better than SERVFAIL.
  *  - A primary whose serial is behind ours proves that it can be reached, so the zone stays fresh:
  *    RFC 1034 4.3.5 expires a zone when no serial check is possible. Its older content is never
- *    taken, unless the operator asks for it.
+ *    taken, unless the operator asks for it, or the policy says that a serial that went back for
+ *    good is accepted: when for so long no primary has shown our serial or a newer one, and some
+ *    primary was behind it, the whole zone is fetched whatever its serial. Silence of a primary
+ *    neither begins nor ends that time; a restart begins it anew.
  *  - If no primary answers, failures count up and the wait doubles from the SOA's retry to its
  *    refresh. Zones without content begin at the shortest retry and stop at ten minutes.
  *  - Content that our checks refuse is remembered by primary and serial, and is not fetched again
@@ -56,6 +59,8 @@ struct refresh_policy {
     uint32_t retry_min_s, retry_max_s;
     uint32_t expire_max_s; /* 0: as the SOA says */
     uint32_t tolerance_s; /* of the primary that the zone came from; 0: whoever has more is asked */
+    bool accept_back;     /* what no primary has newer than this: */
+    uint32_t back_s;      /* so long */
     uint16_t jitter;      /* from the zone's name: 0 none, 65535 a tenth */
 };
 
@@ -138,6 +143,10 @@ struct refresh {
     bool has_ahead;    /* another one has a newer version ... */
     struct mono ahead; /* ... since then */
     bool ahead_seen;   /* and has it still, in this round */
+
+    bool has_back;    /* all primaries that answer are behind us ... */
+    bool back_is_new; /* which whoever tells people of it has to do yet */
+    struct mono back; /* ... since then */
 
     struct mono due; /* next round */
     bool has_expiry;

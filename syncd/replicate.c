@@ -222,7 +222,7 @@ void replicator_row_changed(struct replicator *r, const struct store_zone *row)
     struct store_zone merged = *row;
     struct store_zone was;
     bool released;
-    struct serial newest = row->serial;
+    struct serial newest = store_zone_theirs(row);
     bool has_newest = row->has_content;
     bool other_content, hidden;
 
@@ -312,6 +312,7 @@ static void status_of(struct replicator_status *out, const struct zone_entry *z)
     replicate_full_row(&out->row, z);
     for (unsigned i = 0; z->scheduled && i < z->refresh.primary_count; i++)
         out->quarantined |= z->refresh.primaries[i].refused_times > 0;
+    out->serial_back = z->scheduled && z->refresh.has_back;
     if (!z->scheduled || (z->plan.step == REFRESH_WAIT && !z->committing))
         return;
     if (z->committing)

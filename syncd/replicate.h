@@ -173,6 +173,7 @@ struct replicator_status {
                             "transferring", "committing" */
     const char *primary; /* name of the one it works with, or NULL */
     bool quarantined;    /* a primary has a version that our checks refused */
+    bool serial_back;    /* all primaries that answer are behind us */
 };
 MUST_USE enum err replicator_status(struct replicator *r, const uint8_t *zone,
                                     struct replicator_status *out, struct errinfo *e);

@@ -119,6 +119,8 @@ static void log_version(const struct zone_entry *z, const struct commit_wait *w,
              kv_u64("sequences", w->facts.sequences),
              kv_i64("from", job->base.has_content ? (int64_t)job->base.serial.v : -1),
              kv_u64("to", w->report.serial.v),
+             job->row.ours && !waiting ? kv_u64("served_as", job->row.serial.v)
+                                       : kv_str("served_as", NULL),
              kv_u64("version", waiting ? job->row.last_version : job->row.version),
              kv_u64("added", job->changes ? job->changes->added.n : 0),
              kv_u64("removed", job->changes ? job->changes->removed.n : 0),
@@ -258,13 +260,17 @@ static void warn_odd_serial(const struct zone_entry *z, const struct xfrin_resul
 {
     char zone[NAME_TEXT_MAX];
 
-    if (!result->same_serial && !result->older_serial)
-        return;
     (void)name_to_text(zone, z->row.name);
-    log_warning(say(result->same_serial ? "other content under the same serial is taken"
-                                        : "a version with an older serial is taken"),
-                kv_str("zone", zone), kv_u64("from", result->row.serial.v),
-                kv_u64("to", result->report.serial.v));
+    if (result->same_serial || result->older_serial)
+        log_warning(say(result->same_serial ? "other content under the same serial is taken"
+                                            : "a version with an older serial is taken"),
+                    kv_str("zone", zone), kv_u64("from", result->row.serial.v),
+                    kv_u64("to", result->report.serial.v));
+    if (result->forward_ended)
+        log_warning(say("the serial goes back, and the zone is signed or has a digest: secondaries "
+                        "that follow this server must fetch the whole zone anew"),
+                    kv_str("zone", zone), kv_u64("from", result->row.serial.v),
+                    kv_u64("to", result->report.serial.v));
 }
 
 static void warn_alert(const struct zone_entry *z, const struct xfrin_result *result)
@@ -325,6 +331,10 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
     result->old_zone = result->new_zone = NULL;
     result->changes = NULL;
     set_origin(&job->origin, z, result);
+    if (job->kind == COMMIT_CHANGE) {
+        job->row.ours = result->ours;
+        job->row.theirs = result->theirs;
+    }
     if (result->quarantine)
         (void)snprintf(job->origin.reason, sizeof(job->origin.reason), "%s", result->guard.reason);
     else
@@ -336,7 +346,7 @@ void replicate_commit_version(struct zone_entry *z, struct xfrin_result *result)
 
 static void expired_stored(struct zone_entry *z, const struct store_zone *stored)
 {
-    struct serial newest = z->row.serial;
+    struct serial newest = z->row.ours ? z->row.theirs : z->row.serial;
     bool has;
 
     replicate_take_row(z, stored);

@@ -166,7 +166,7 @@ static enum err on_version(void *ctx, const struct store_version *v, struct erri
     w->last = v->version;
     if (!w->found && (v->origin.kind == ORIGIN_AXFR || v->origin.kind == ORIGIN_IXFR)) {
         w->found = true;
-        w->fetched.serial = v->serial;
+        w->fetched.serial = v->ours ? v->theirs : v->serial;
         memcpy(w->fetched.primary, v->origin.source, sizeof(w->fetched.primary));
     }
     return OK;

@@ -64,6 +64,8 @@ static struct refresh_policy policy_of(const struct zone_entry *z)
                                    .retry_max_s = c->retry_max_s,
                                    .expire_max_s = c->expire_max_s,
                                    .tolerance_s = c->tolerance_s,
+                                   .accept_back = c->guards.serial_back == CONFIG_BACK_ACCEPT,
+                                   .back_s = c->guards.serial_back_s,
                                    .jitter = (uint16_t)name_hash(z->row.name, jitter_key)};
 }
 
@@ -101,7 +103,7 @@ static void start_version(struct refresh_start *out, struct zone_entry *z)
     enum err rc;
 
     out->has_serial = z->row.has_content;
-    out->serial = z->row.serial;
+    out->serial = z->row.ours ? z->row.theirs : z->row.serial;
     if (!z->row.held)
         (void)replicate_staged_serial(z, &out->serial);
     if (!z->row.held && !stays)
@@ -264,6 +266,27 @@ static void log_behind(const struct zone_entry *z, const struct config_primary *
                 kv_u64("primary_serial", theirs.v));
 }
 
+static void say_back(struct zone_entry *z)
+{
+    struct refresh *f = &z->refresh;
+    char zone[NAME_TEXT_MAX];
+
+    if (!f->back_is_new)
+        return;
+    f->back_is_new = false;
+    if (z->config->guards.serial_back == CONFIG_BACK_IGNORE)
+        return;
+    (void)name_to_text(zone, z->row.name);
+    log_warning(say(z->config->guards.serial_back == CONFIG_BACK_ACCEPT
+                        ? "the serial at all primaries that answer is behind ours: if it stays so, "
+                          "their version is taken"
+                        : "the serial at all primaries that answer is behind ours: zonectl "
+                          "retransfer takes their version"),
+                kv_str("zone", zone), kv_u64("serial", f->serial.v),
+                kv_u64("primary_serial", z->row.primary_serial.v),
+                kv_u64("after_s", z->config->guards.serial_back_s));
+}
+
 /* What a round left behind, into the row. */
 static void note_state(struct zone_entry *z)
 {
@@ -271,6 +294,7 @@ static void note_state(struct zone_entry *z)
 
     if (f->step == REFRESH_WAIT && f->current && f->failures == 0)
         zone_row_text(&z->row.last_error, "");
+    say_back(z);
     replicate_retry_expired(z);
     replicate_look_orphan(z);
     replicate_dirty(z);
@@ -463,7 +487,8 @@ static void start_transfer(struct zone_entry *z)
     /* Increments need their base: not after a rollback, nor where an operator wants it anew. */
     spec.ixfr = p->ixfr && !z->plan.whole && !spec.any_serial && !z->row.held &&
                 z->row.has_content && spec.has_newest &&
-                (serial_eq(spec.newest, z->row.serial) || replicate_is_staged(z));
+                (serial_eq(spec.newest, z->row.ours ? z->row.theirs : z->row.serial) ||
+                 replicate_is_staged(z));
     spec.udp = p->ixfr_udp;
     spec.udp_ms = c->probe_timeout_ms;
     z->transfer = r->ops.transfer(r->ops.ctx, &spec, &events, z);

@@ -138,7 +138,8 @@ static void fetch_rest(struct zone_entry *z)
 
     if (!z->scheduled)
         return;
-    refresh_set_zone(&z->refresh, z->row.held, z->row.expired, true, z->row.serial);
+    refresh_set_zone(&z->refresh, z->row.held, z->row.expired, true,
+                     z->row.ours ? z->row.theirs : z->row.serial);
     replicate_follow(z, refresh_asked(&z->refresh, false, false, now));
 }
 
@@ -261,6 +262,7 @@ void replicate_stage_run(struct zone_entry *z)
     spec.version = due->version;
     spec.newest = newest->version;
     spec.stage_s = z->config->stage_s;
+    spec.forward = z->config->guards.serial_back == CONFIG_BACK_ACCEPT;
     z->stage->rest_since = newest->since;
     z->stage->publishing = true;
     r->ops.publish(r->ops.ctx, &spec, on_made, replicate_wait_new(z));

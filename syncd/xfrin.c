@@ -44,10 +44,11 @@ struct xfrin {
 
 void xfrin_result_done(struct xfrin_result *r)
 {
+    zone_unref(r->served);
     zone_unref(r->old_zone);
     zone_unref(r->new_zone);
     changeset_free(r->changes);
-    r->old_zone = NULL;
+    r->served = r->old_zone = NULL;
     r->new_zone = NULL;
     r->changes = NULL;
 }

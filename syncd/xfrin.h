@@ -84,9 +84,13 @@ struct xfrin_result {
     struct errinfo error;          /* unless NEW or SAME */
     enum xfrin_fault fault;        /* its kind, if something is wrong */
 
-    struct store_zone row; /* the stored row that old_zone belongs to */
-    struct zone *old_zone; /* NULL: none was stored */
-    struct zone *new_zone;
+    struct store_zone row; /* the stored row that old_zone belongs to ... */
+    bool ours;             /* ... and what it shall say of the new one (series.h) */
+    struct serial theirs;
+    struct zone *served;       /* until it is ready: as it is served, if that is under our serial */
+    bool judged;               /* by the guard command, too */
+    struct zone *old_zone;     /* NULL: none was stored */
+    struct zone *new_zone;     /* as it is to be stored: under our own serial, if row says ours */
     struct changeset *changes; /* old_zone -> new_zone */
     bool asked_ixfr;           /* for changes */
     bool incremental;          /* the primary sent changes, not the zone */
@@ -94,8 +98,9 @@ struct xfrin_result {
     bool staged;               /* it is to wait for its time; old_zone is what it stands behind */
     bool same_serial;          /* other content under the same serial */
     bool older_serial;         /* the serial went backwards, and any was wanted */
-    bool quarantine; /* TRANSFER_REFUSED by a guard, and new: to be kept aside; old_zone is
-                        then what is served, or the newest version aside */
+    bool forward_ended; /* and it must be served so: the zone does not bear a serial of ours */
+    bool quarantine;    /* TRANSFER_REFUSED by a guard, and new: to be kept aside; old_zone is
+                           then what is served, or the newest version aside */
     struct guard_verdict guard;
 
     uint64_t records, octets, messages;

@@ -2,6 +2,7 @@
 
 #include "lib/zone/catalog.h"
 #include "lib/zone/changeset.h"
+#include "syncd/series.h"
 
 static void set_timers(struct transfer_report *out, const struct soa *soa)
 {
@@ -45,31 +46,89 @@ static enum err build(struct xfrin_result *out, const struct xfrin_spec *spec,
     return OK;
 }
 
-/* The row, and the content that a new version is compared with: what is served, or the newest
- * version that waits, since the zone is held or for its time. */
-static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+/* The row, and the content that a new version is compared with: what is served, as the primaries
+ * have it, or the newest version that waits, since the zone is held or
+ * for its time. *waits: it is that one. */
+static enum err load_row(struct xfrin_result *out, const struct xfrin_spec *spec, bool *waits,
+                         struct errinfo *e)
 {
     struct store *s = NULL;
     enum err rc;
 
+    *waits = false;
     if ((rc = store_readers_take(spec->readers, &s, e)))
         return rc;
     if ((rc = store_read_begin(s, e)))
         goto out;
     rc = store_zone_get(s, spec->zone, &out->row, e);
     if (rc == OK && out->row.has_content) {
-        if (out->row.held)
+        if (out->row.held) {
             rc = store_zone_load_waiting(&out->old_zone, s, &out->row, e);
-        else if (store_zone_is_staged(&out->row))
+            *waits = rc == OK;
+        } else if (store_zone_is_staged(&out->row)) {
             rc = store_zone_load_version(&out->old_zone, s, &out->row, out->row.staged_version, e);
-        else if (spec->cache)
+            *waits = rc == OK;
+        } else if (spec->cache) {
             out->old_zone = zone_cache_get(spec->cache, spec->zone, out->row.seq);
+        }
         if (rc == ERR_NOT_FOUND || (rc == OK && !out->old_zone))
             rc = store_zone_load(&out->old_zone, s, &out->row, e);
     }
     store_read_end(s);
 out:
     store_readers_give(spec->readers, s, rc);
+    return rc;
+}
+
+/* The same; out->served stays NULL unless it is under a serial of our own. */
+static enum err load(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+{
+    bool waits;
+    enum err rc = load_row(out, spec, &waits, e);
+
+    if (rc || !out->row.ours || !out->old_zone || waits)
+        return rc;
+    out->served = out->old_zone;
+    out->old_zone = NULL;
+    return series_theirs(&out->old_zone, &out->row, out->served, e);
+}
+
+/* All that was compared and judged was so by the serials of the primaries; what is stored follows
+ * what is served. */
+static enum err follow(struct xfrin_result *out, const struct xfrin_spec *spec, struct errinfo *e)
+{
+    struct store_zone row = out->row;
+    struct changeset *changes = NULL;
+    struct zone *next = NULL;
+    bool new = out->report.outcome == TRANSFER_NEW;
+    bool forward = spec->guards.serial_back == CONFIG_BACK_ACCEPT;
+    enum err rc = OK;
+
+    if ((!new && !out->quarantine) || !out->old_zone)
+        return OK;
+    if (new && !out->judged && xfrin_wants_command(out, spec))
+        return OK; /* when that has said what it thinks */
+    if (new && !out->row.held && !out->staged)
+        rc = series_follow(&next, &row, out->new_zone, forward, &out->forward_ended, e);
+    else
+        next = zone_ref(out->new_zone); /* is not served */
+    if (rc == OK && (out->served || next != out->new_zone))
+        rc = zone_diff(&changes, out->served ? out->served : out->old_zone, next, e);
+    if (rc == OK && changes) {
+        changeset_free(out->changes);
+        out->changes = changes;
+    }
+    if (rc == OK && out->served) {
+        zone_unref(out->old_zone);
+        out->old_zone = zone_ref(out->served);
+    }
+    if (rc == OK) {
+        zone_unref(out->new_zone);
+        out->new_zone = zone_ref(next);
+        out->ours = row.ours;
+        out->theirs = row.theirs;
+    }
+    zone_unref(next);
     return rc;
 }
 
@@ -106,6 +165,8 @@ static enum err stand_behind(struct xfrin_result *out, struct zone *aside, struc
     zone_unref(out->old_zone);
     out->changes = changes;
     out->old_zone = zone_ref(aside);
+    zone_unref(out->served);
+    out->served = NULL;
     return OK;
 }
 
@@ -192,7 +253,8 @@ void xfrin_apply_verdict(struct xfrin_result *out, const struct xfrin_spec *spec
     enum err rc =
         out->guard.quarantine ? refuse(out, spec, &out->error) : stage(out, spec, &out->error);
 
-    if (rc)
+    out->judged = true;
+    if (rc || (rc = follow(out, spec, &out->error)))
         fail_store(out, rc, "comparing with what is stored");
 }
 
@@ -252,7 +314,7 @@ void xfrin_apply(struct xfrin_result *out, const struct xfrin_spec *spec,
     if (serial_decides(out, spec))
         return;
     if ((rc = load(out, spec, &out->error)) || (rc = compare(out, &out->error)) ||
-        (rc = guard(out, spec, &out->error)))
+        (rc = guard(out, spec, &out->error)) || (rc = follow(out, spec, &out->error)))
         fail_store(out, rc, "comparing with what is stored");
 }
 
@@ -311,14 +373,12 @@ void xfrin_apply_ixfr(struct xfrin_result *out, const struct xfrin_spec *spec,
     out->incremental = true;
     if ((rc = load(out, spec, &out->error))) {
         fail_store(out, rc, "loading what is stored");
-        return;
-    }
-    if (apply_and_check(out, spec, ixfr) == OK) {
+    } else if (apply_and_check(out, spec, ixfr) == OK) {
         out->report.outcome = TRANSFER_NEW;
-        if ((rc = guard(out, spec, &out->error)))
+        if ((rc = guard(out, spec, &out->error)) || (rc = follow(out, spec, &out->error)))
             fail_store(out, rc, "comparing with what is stored");
-        return;
+    } else {
+        out->report.outcome = TRANSFER_NOT_INCREMENTAL;
+        out->fault = XFRIN_FAULT_CONTENT;
     }
-    out->report.outcome = TRANSFER_NOT_INCREMENTAL;
-    out->fault = XFRIN_FAULT_CONTENT;
 }

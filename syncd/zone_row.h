@@ -13,13 +13,14 @@ struct zone_row {
     enum zone_kind kind;
     enum zone_source source;
     bool has_content, expired, removed, held, orphan, quarantine_rejected, staged_rejected;
-    bool has_primary_serial;
+    bool has_primary_serial, ours, hold_has_serial;
     struct serial serial;
+    struct serial theirs, hold_serial;
     struct serial primary_serial;
     uint32_t failures;
     uint64_t version, last_version, seq, records, held_version;
     uint64_t quarantine_version, staged_version;
-    struct wall held_at, quarantine_at;
+    struct wall held_at, hold_until, quarantine_at;
     struct wall last_check, last_success, next_check, expires_at, unserved_since;
     uint8_t tip_oid[STORE_OID_BYTES];
 

@@ -65,6 +65,20 @@ enum config_guard {
     CONFIG_QUARANTINE, /* kept aside until an operator says */
 };
 
+/* Under which serial an old version of a zone from primaries is served (syncd/series.h). */
+enum config_rollback_serial {
+    CONFIG_ROLLBACK_AUTO, /* ours, if the content bears it */
+    CONFIG_ROLLBACK_EXACT,
+    CONFIG_ROLLBACK_LOCAL,
+};
+
+/* What is done when the serial at the primaries goes back for good. */
+enum config_serial_back {
+    CONFIG_BACK_IGNORE,
+    CONFIG_BACK_ALERT,  /* a warning, once */
+    CONFIG_BACK_ACCEPT, /* it is taken, when no primary has another one for a while */
+};
+
 /* Whether the digest in a zone (ZONEMD) is looked at. */
 enum config_zonemd {
     CONFIG_ZONEMD_OFF,
@@ -90,6 +104,8 @@ struct config_guards {
     uint32_t dnssec_life_s; /* signatures must be good for so much longer */
     char **anchors;         /* lines of zone files: DS, DNSKEY; of any zones */
     size_t anchor_count;
+    enum config_serial_back serial_back;
+    uint32_t serial_back_s; /* CONFIG_BACK_ACCEPT: for so long */
 };
 
 #define CONFIG_COMMAND_MAX 1000 /* octets of config_command_text */
@@ -181,6 +197,7 @@ struct config_zone {
     struct config_guards guards;
     struct config_command command; /* the last of the guards */
     uint32_t stage_s; /* so long a version that passed them waits to be served; 0: not at all */
+    enum config_rollback_serial rollback_serial;
 };
 
 /* Where zones may come from by themselves. Its title is the account of its zones. */
@@ -393,6 +410,9 @@ const struct config_command *config_command_find(const struct config *c, const c
 bool config_remote_is_ssh(const struct config_remote *r);
 /* "keep", "increment" or "date". */
 bool config_serial_from_text(enum config_serial *out, const char *text);
+
+/* "auto", "exact" or "local". */
+bool config_rollback_serial_from_text(enum config_rollback_serial *out, const char *text);
 
 /* The reference of all items, as Markdown, from the table. */
 void config_help(struct buf *out);

@@ -84,6 +84,31 @@
          NONE,                                                                                     \
          "A new version whose serial is further ahead than so much is quarantined; 0: off."},      \
         {section,                                                                                  \
+         "guard-serial-back",                                                                      \
+         ITEM_TEXT,                                                                                \
+         0,                                                                                        \
+         0,                                                                                        \
+         "ignore",                                                                                 \
+         NONE,                                                                                     \
+         "When the serial at all primaries that answer is behind ours: ignore, alert (a warning "  \
+         "in "                                                                                     \
+         "the log, once) or accept: the whole zone is taken from "                                 \
+         "there when no primary has had ours, or a newer one, for guard-serial-back-after."},      \
+        {section,      "guard-serial-back-after",                                                  \
+         ITEM_SECONDS, 0,                                                                          \
+         28 * DAY,     "1h",                                                                       \
+         NONE,         "With guard-serial-back = accept: for so long; 0: at once."},               \
+        {section,                                                                                  \
+         "rollback-serial",                                                                        \
+         ITEM_TEXT,                                                                                \
+         0,                                                                                        \
+         0,                                                                                        \
+         "auto",                                                                                   \
+         NONE,                                                                                     \
+         "The serial under which a zone from primaries is rolled back, unless the operator says "  \
+         "it: exact (the old one, which secondaries that have a newer one do not take), local (a " \
+         "newer one of our own, not for signed zones) or auto: local where the zone bears it."},   \
+        {section,                                                                                  \
          "guard-zonemd",                                                                           \
          ITEM_TEXT,                                                                                \
          0,                                                                                        \

@@ -249,6 +249,34 @@ uint32_t config_number_of(cfg_t *sec, const char *name)
     return (uint32_t)v.number;
 }
 
+bool config_rollback_serial_from_text(enum config_rollback_serial *out, const char *text)
+{
+    static const char *const names[] = {"auto", "exact", "local"};
+
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum config_rollback_serial)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err take_serial_back(struct config_guards *g, const struct config *c, cfg_t *sec,
+                                 struct errinfo *e)
+{
+    const char *back = cfg_getstr(sec, "guard-serial-back");
+
+    g->serial_back_s = config_number_of(sec, "guard-serial-back-after");
+    if (strcmp(back, "alert") == 0)
+        g->serial_back = CONFIG_BACK_ALERT;
+    else if (strcmp(back, "accept") == 0)
+        g->serial_back = CONFIG_BACK_ACCEPT;
+    else if (strcmp(back, "ignore") != 0)
+        return config_fail_at(c, sec, e, "guard-serial-back should be ignore, alert or accept");
+    return OK;
+}
+
 static enum err take_guards(struct config_guards *g, const struct config *c, cfg_t *sec,
                             struct errinfo *e)
 {
@@ -284,7 +312,7 @@ static enum err take_guards(struct config_guards *g, const struct config *c, cfg
     if (g->dnssec == CONFIG_DNSSEC_OFF && (g->anchor_count || g->dnssec_life_s))
         return config_fail_at(c, sec, e,
                               "guard-dnssec-life and guard-dnssec-anchor need guard-dnssec");
-    return OK;
+    return take_serial_back(g, c, sec, e);
 }
 
 enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, struct errinfo *e)
@@ -302,6 +330,8 @@ enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, s
     z->forward_updates = flag_of(sec, "forward-updates");
     if (z->refresh_min_s > z->refresh_max_s || z->retry_min_s > z->retry_max_s)
         return config_fail_at(c, sec, e, "a minimum is above its maximum");
+    if (!config_rollback_serial_from_text(&z->rollback_serial, cfg_getstr(sec, "rollback-serial")))
+        return config_fail_at(c, sec, e, "rollback-serial should be auto, exact or local");
     if ((rc = take_guards(&z->guards, c, sec, e)) ||
         (rc = config_take_command(&z->command, c, sec, e)))
         return rc;

@@ -56,8 +56,10 @@ struct store_zone {
     uint8_t nameserver[NAME_MAX_OCTETS]; /* of the autoprimary row that brought it; root: none */
     char file[STORE_FILE_MAX]; /* of a watched directory, that the zone is read from; "": none */
 
-    bool has_content;      /* a version is stored and served */
-    struct serial serial;  /* of the served version */
+    bool has_content;     /* a version is stored and served */
+    struct serial serial; /* of the served version */
+    bool ours; /* that is of a series of our own (syncd/series.h), and at the primaries the */
+    struct serial theirs;  /* same content has this one; taken when content is put, as `serial` */
     uint64_t version;      /* number of the served version */
     uint64_t last_version; /* highest number given out for this zone (waiting ones included) */
     uint64_t seq;          /* change that made the served version */
@@ -72,6 +74,9 @@ struct store_zone {
     struct wall held_at;
     char held_by[64];
     char held_reason[256];
+    bool hold_has_serial; /* until a version waits whose serial is newer than this, ... */
+    struct serial hold_serial;
+    struct wall hold_until; /* ... or until then, whichever comes first; 0: neither */
 
     /* The newest version that our guards did not let through, waiting for an operator: it counts
      * as long as no newer one is served (store_zone_is_quarantined). */
@@ -108,6 +113,18 @@ static inline bool store_zone_is_quarantined(const struct store_zone *z)
 static inline bool store_zone_is_staged(const struct store_zone *z)
 {
     return z->staged_version > z->version && !z->staged_rejected;
+}
+
+/* It is held, and will be released by itself. */
+static inline bool store_zone_has_rule(const struct store_zone *z)
+{
+    return z->held && (z->hold_has_serial || z->hold_until.s != 0);
+}
+
+/* The serial that the served content has where it comes from. */
+static inline struct serial store_zone_theirs(const struct store_zone *z)
+{
+    return z->ours ? z->theirs : z->serial;
 }
 
 static inline bool store_zone_is_catalog(const struct store_zone *z)
@@ -155,6 +172,8 @@ struct store_change {
     bool has_from;
     struct serial from;
     struct serial to;
+    bool ours; /* `to` is our own; at the primaries it is ... */
+    struct serial theirs;
     uint64_t version; /* that it makes; 0 for CHANGE_STATE */
     bool waiting;     /* fetched while the zone is held: journaled, not served */
     bool quarantined; /* waiting, since a guard did not let it through */
@@ -175,6 +194,8 @@ struct store_version {
     bool has_from;
     struct serial from;
     struct serial serial;
+    bool ours; /* the serial is our own; at the primaries it is ... */
+    struct serial theirs;
     struct wall at;
     struct origin origin;
     uint64_t added, removed; /* records */
@@ -215,6 +236,9 @@ MUST_USE enum err store_zone_each(struct store *s, store_zone_fn *f, void *ctx, 
 /* In order of id those that serve an old version: held, or with a newer one that is quarantined,
  * rejected or not. */
 MUST_USE enum err store_zone_each_aside(struct store *s, store_zone_fn *f, void *ctx,
+                                        struct errinfo *e);
+/* The zones that are held by a rule (store_zone_has_rule). Cost: those that are held. */
+MUST_USE enum err store_zone_ruled_each(struct store *s, store_zone_fn *f, void *ctx,
                                         struct errinfo *e);
 
 /* The zones with a renewal > after, in that order, at most `max`: what a reader must look at who
@@ -286,6 +310,9 @@ MUST_USE enum err store_touched_each(struct store *s, int64_t zone_id, const uin
                                      store_touched_fn *f, void *ctx, struct errinfo *e);
 MUST_USE enum err store_version_get(struct store *s, int64_t zone_id, uint64_t version,
                                     struct store_version *out, struct errinfo *e);
+/* The newest version that waits, or was kept aside, behind what is served. ERR_NOT_FOUND. */
+MUST_USE enum err store_version_newest_waiting(struct store *s, const struct store_zone *z,
+                                               struct store_version *out, struct errinfo *e);
 /* The newest version with this serial / the newest made at or before this time and not waiting /
  * the one whose commit id starts with these hex digits. ERR_NOT_FOUND; ERR_CONFLICT if a prefix
  * fits several. */

@@ -35,6 +35,8 @@ static enum err change_read_version(sqlite3_stmt *st, struct store_change *c, st
     c->has_from = v.has_from;
     c->from = v.from;
     c->to = v.serial;
+    c->ours = v.ours;
+    c->theirs = v.theirs;
     c->version = v.version;
     c->waiting = v.waiting;
     c->quarantined = v.quarantined;
@@ -298,6 +300,7 @@ enum err zone_set_served(struct store *s, int64_t zone_id, const struct store_ve
     bind_u64(st, 3, v->version);
     bind_u64(st, 4, v->seq);
     bind_u64(st, 5, v->records);
+    bind_serial(st, 6, v->ours, v->theirs);
     rc = stmt_run(s, st, NULL, e);
     stmt_end(s, ST_ZONE_SET_SERVED, st);
     return rc;
@@ -330,6 +333,8 @@ enum err store_change_put(struct store *s, struct store_zone *z, const struct zo
                                  old_zone ? "not in the store" : "needed"),
                          z, e);
     v = version_of(&stored, new_zone, cs, origin, at, false);
+    v.ours = z->ours;
+    v.theirs = z->theirs;
     if ((rc = pages_put(s, stored.id, old_zone, new_zone, e)))
         return wrap_zone(rc, z, e);
     FAULT("store:between_pages_and_log");
@@ -400,6 +405,8 @@ static enum err version_again(struct store *s, const struct store_zone *stored,
                               .has_from = true,
                               .from = stored->serial,
                               .serial = stored->serial,
+                              .ours = stored->ours,
+                              .theirs = stored->theirs,
                               .at = at,
                               .origin = *origin,
                               .records = stored->records};

@@ -31,6 +31,7 @@ enum stmt_id {
     ST_ZONE_BY_ID,
     ST_ZONE_EACH,
     ST_ZONE_ASIDE,
+    ST_ZONE_RULED,
     ST_ZONE_RENEWED,
     ST_ZONE_INSERT,
     ST_ZONE_UPDATE,
@@ -193,8 +194,8 @@ MUST_USE enum err pages_put(struct store *s, int64_t zone_id, const struct zone 
     "v.version, v.seq, v.from_serial, v.serial, v.at, v.origin, v.who, v.source, v.key_name, "     \
     "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid, "      \
     "v.act, "                                                                                      \
-    "v.quarantined, v.lost"
-#define VERSION_COLUMN_COUNT 20
+    "v.quarantined, v.lost, v.source_serial"
+#define VERSION_COLUMN_COUNT 21
 MUST_USE enum err version_read(sqlite3_stmt *st, int first, struct store_version *out,
                                struct errinfo *e);
 MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,

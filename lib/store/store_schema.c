@@ -236,9 +236,19 @@ static const char *const step_11[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2},  {step_3}, {step_4},
-                                           {step_5}, {step_6},  {step_7}, {step_8},
-                                           {step_9}, {step_10}, {step_11}};
+/* Serials of a series of our own, and the rule by which a hold ends. */
+static const char *const step_12[] = {
+    "ALTER TABLE zone ADD COLUMN source_serial INTEGER CHECK (source_serial " U32 ")",
+    "ALTER TABLE version ADD COLUMN source_serial INTEGER CHECK (source_serial " U32 ")",
+    "ALTER TABLE zone ADD COLUMN hold_serial INTEGER CHECK (hold_serial " U32 ")",
+    "ALTER TABLE zone ADD COLUMN hold_until INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX zone_held ON zone (id) WHERE held_version IS NOT NULL",
+    NULL,
+};
+
+const struct schema_step schema_steps[] = {{step_1}, {step_2},  {step_3},  {step_4},
+                                           {step_5}, {step_6},  {step_7},  {step_8},
+                                           {step_9}, {step_10}, {step_11}, {step_12}};
 
 unsigned schema_count(void)
 {

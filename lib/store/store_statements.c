@@ -6,7 +6,8 @@
     "expired, removed, held_version, held_at, held_by, held_reason, primary_serial, last_check, "  \
     "last_success, next_check, expires_at, failures, last_error, last_primary, renewal, "          \
     "catalog, member, nameserver, unserved_since, orphan, file, quarantine_version, "              \
-    "quarantine_at, quarantine_reason, quarantine_rejected, staged_version, staged_rejected"
+    "quarantine_at, quarantine_reason, quarantine_rejected, staged_version, staged_rejected, "     \
+    "source_serial, hold_serial, hold_until"
 #define SELECT_ZONE "SELECT " ZONE_COLUMNS " FROM zone "
 
 #define SELECT_CHANGE                                                                              \
@@ -46,18 +47,22 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_ZONE_BY_NAME] = SELECT_ZONE "WHERE name = ?1",
     [ST_ZONE_BY_ID] = SELECT_ZONE "WHERE id = ?1",
     [ST_ZONE_EACH] = SELECT_ZONE "ORDER BY id",
-    [ST_ZONE_ASIDE] = SELECT_ZONE
-    "WHERE removed = 0 AND (held_version IS NOT NULL OR quarantine_version > version) ORDER BY id",
+    [ST_ZONE_ASIDE] = SELECT_ZONE "WHERE removed = 0 AND (held_version IS NOT NULL OR "
+                                  "quarantine_version > version) ORDER BY id",
     [ST_ZONE_RENEWED] = SELECT_ZONE "WHERE renewal > ?1 ORDER BY renewal LIMIT ?2",
     /* Parameters 1 to 11 are the same in the next three. */
+    [ST_ZONE_RULED] = SELECT_ZONE "WHERE held_version IS NOT NULL"
+                                  " AND (hold_serial IS NOT NULL OR hold_until <> 0) ORDER BY id",
     [ST_ZONE_INSERT] =
-        "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, expires_at,"
+        "INSERT INTO zone (name, primary_serial, last_check, last_success, next_check, "
+        "expires_at,"
         " failures, last_error, last_primary, unserved_since, orphan, kind, source, account,"
         " expired, removed, held_version, held_at, held_by, held_reason, catalog, member,"
         " nameserver, file, quarantine_version, quarantine_at, quarantine_reason,"
-        " quarantine_rejected, version, last_version, seq, records)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-        " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, 0, 0, 0, 0)",
+        " quarantine_rejected, hold_serial, hold_until, version, last_version, seq, records)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+        "?18,"
+        " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, 0, 0, 0, 0)",
     [ST_ZONE_UPDATE] =
         "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4,"
         " next_check = ?5, expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
@@ -65,14 +70,15 @@ const char *const statement_texts[ST_COUNT] = {
         " expired = ?15, removed = ?16, held_version = ?17, held_at = ?18, held_by = ?19,"
         " held_reason = ?20, catalog = ?21, member = ?22, nameserver = ?23, file = ?24,"
         " quarantine_version = ?25, quarantine_at = ?26, quarantine_reason = ?27,"
-        " quarantine_rejected = ?28," RENEWAL(
+        " quarantine_rejected = ?28, hold_serial = ?29, hold_until = ?30," RENEWAL(
             "expires_at <> ?6 OR (held_version IS NULL) <> (?17 IS NULL)") " WHERE name = ?1",
     [ST_ZONE_UPDATE_STATE] =
-        "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = ?5,"
+        "UPDATE zone SET primary_serial = ?2, last_check = ?3, last_success = ?4, next_check = "
+        "?5,"
         " expires_at = ?6, failures = ?7, last_error = ?8, last_primary = ?9,"
         " unserved_since = ?10, orphan = ?11," RENEWAL("expires_at <> ?6") " WHERE name = ?1",
     [ST_ZONE_SET_SERVED] = "UPDATE zone SET serial = ?2, version = ?3, last_version = ?3, seq = ?4,"
-                           " records = ?5, expired = 0 WHERE id = ?1",
+                           " records = ?5, source_serial = ?6, expired = 0 WHERE id = ?1",
     [ST_ZONE_SET_STAGED] = "UPDATE zone SET staged_version = ?2, staged_rejected = ?3"
                            " WHERE id = ?1",
     [ST_ZONE_SET_LAST_VERSION] = "UPDATE zone SET last_version = ?2 WHERE id = ?1",
@@ -114,17 +120,25 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_CHANGE_DELETE] = "DELETE FROM change WHERE seq < ?1 AND NOT " PINNED,
 
     [ST_VERSION_INSERT] =
-        "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
-        " key_name, transport, reason, added, removed, records, waiting, act, quarantined)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, "
+        "source,"
+        " key_name, transport, reason, added, removed, records, waiting, act, quarantined,"
+        " source_serial)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+        "?18,"
+        " ?19)",
     [ST_VERSION_PUT] =
-        "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, source,"
-        " key_name, transport, reason, added, removed, records, waiting, act, quarantined)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+        "INSERT INTO version (zone_id, version, seq, from_serial, serial, at, origin, who, "
+        "source,"
+        " key_name, transport, reason, added, removed, records, waiting, act, quarantined,"
+        " source_serial)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+        "?18,"
+        " ?19)"
         " ON CONFLICT (zone_id, version) DO UPDATE SET seq = ?3, from_serial = ?4, serial = ?5,"
         " at = ?6, origin = ?7, who = ?8, source = ?9, key_name = ?10, transport = ?11,"
         " reason = ?12, added = ?13, removed = ?14, records = ?15, waiting = ?16, act = ?17,"
-        " quarantined = ?18",
+        " quarantined = ?18, source_serial = ?19",
     [ST_VERSION_EACH] =
         SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version < ?2 ORDER BY v.version DESC LIMIT ?3",
     [ST_VERSION_GET] = SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version = ?2",
@@ -178,7 +192,8 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_AUTOPRIMARY_INSERT] =
         "INSERT INTO autoprimary (ip, nameserver, account, key_name, zones_max, zones_per_hour,"
         " suffixes, added_at, added_by, retired) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"
-        " ON CONFLICT (nameserver, ip) DO UPDATE SET account = ?3, key_name = ?4, zones_max = ?5,"
+        " ON CONFLICT (nameserver, ip) DO UPDATE SET account = ?3, key_name = ?4, zones_max = "
+        "?5,"
         " zones_per_hour = ?6, suffixes = ?7, added_at = ?8, added_by = ?9, retired = 0"
         " WHERE retired = 1",
     [ST_AUTOPRIMARY_LIMITS] = "UPDATE autoprimary SET zones_max = ?3, zones_per_hour = ?4,"

@@ -73,6 +73,8 @@ enum err version_read(sqlite3_stmt *st, int first, struct store_version *out, st
     out->waiting = sqlite3_column_int(st, first + 14) != 0;
     out->quarantined = sqlite3_column_int(st, first + 18) != 0;
     out->lost = sqlite3_column_int(st, first + 19) != 0;
+    out->ours = !col_is_null(st, first + 20);
+    out->theirs = col_serial(st, first + 20);
     out->journaled = col_oid(st, first + 15, out->oid, &bad);
     (void)col_oid(st, first + 16, out->content_oid, &bad);
     out->origin.kind =
@@ -109,6 +111,7 @@ static enum err put_row(struct store *s, enum stmt_id id, int64_t zone_id,
     bind_i64(st, 16, v->waiting);
     bind_i64(st, 17, act_of(v->origin.kind));
     bind_i64(st, 18, v->quarantined);
+    bind_serial(st, 19, v->ours, v->theirs);
     rc = stmt_run(s, st, NULL, e);
     stmt_end(s, id, st);
     return rc;
@@ -212,6 +215,12 @@ enum err store_version_get(struct store *s, int64_t zone_id, uint64_t version,
     enum err rc = version_one(s, ST_VERSION_GET, zone_id, version, out, e);
 
     return rc ? err_wrap(rc, e, "version %llu", (unsigned long long)version) : OK;
+}
+
+enum err store_version_newest_waiting(struct store *s, const struct store_zone *z,
+                                      struct store_version *out, struct errinfo *e)
+{
+    return version_one(s, ST_VERSION_NEWEST_WAITING, z->id, z->version, out, e);
 }
 
 enum err store_version_by_serial(struct store *s, int64_t zone_id, struct serial serial,

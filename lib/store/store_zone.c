@@ -69,6 +69,11 @@ static enum err zone_read(sqlite3_stmt *st, struct store_zone *z, struct errinfo
     z->quarantine_rejected = sqlite3_column_int(st, 35) != 0;
     z->staged_version = col_u64(st, 36);
     z->staged_rejected = sqlite3_column_int(st, 37) != 0;
+    z->ours = !col_is_null(st, 38);
+    z->theirs = col_serial(st, 38);
+    z->hold_has_serial = !col_is_null(st, 39);
+    z->hold_serial = col_serial(st, 39);
+    z->hold_until.s = sqlite3_column_int64(st, 40);
     if (!bad)
         return OK;
     (void)name_to_text(name, z->name);
@@ -161,6 +166,11 @@ enum err store_zone_each_aside(struct store *s, store_zone_fn *f, void *ctx, str
     return zones_each(s, ST_ZONE_ASIDE, f, ctx, e);
 }
 
+enum err store_zone_ruled_each(struct store *s, store_zone_fn *f, void *ctx, struct errinfo *e)
+{
+    return zones_each(s, ST_ZONE_RULED, f, ctx, e);
+}
+
 enum err store_renewal_each(struct store *s, uint64_t after, uint32_t max, store_zone_fn *f,
                             void *ctx, struct errinfo *e)
 {
@@ -201,7 +211,7 @@ static void bind_name_or_null(sqlite3_stmt *st, int i, const uint8_t *name)
         bind_name(st, i, name);
 }
 
-/* Parameters 12 to 28: what the zone is. */
+/* Parameters 12 to 30: what the zone is. */
 static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
 {
     bind_i64(st, 12, z->kind);
@@ -227,6 +237,8 @@ static void bind_rest(sqlite3_stmt *st, const struct store_zone *z)
     bind_i64(st, 26, z->quarantine_at.s);
     bind_text(st, 27, z->quarantine_reason);
     bind_i64(st, 28, z->quarantine_rejected);
+    bind_serial(st, 29, z->held && z->hold_has_serial, z->hold_serial);
+    bind_i64(st, 30, z->held ? z->hold_until.s : 0);
 }
 
 static enum err zone_write(struct store *s, enum stmt_id id, const struct store_zone *z,

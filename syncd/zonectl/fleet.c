@@ -74,6 +74,7 @@ static int ask_plan(struct reply *plan, const struct call *c)
     set_text(body, "account", c->opt->account);
     set_text(body, "catalog", c->opt->catalog);
     set_text(body, "match", c->opt->match);
+    set_text(body, "serial", c->opt->serial);
     return verb_request(plan, c, "POST", xstrdup("/rollback/plan"), body);
 }
 
@@ -163,6 +164,7 @@ static int do_zone(const struct run *run, const json_t *zone)
     char *reason = o->reason ? xstrdup(o->reason) : xasprintf("fleet rollback to %s", run->to);
     const char *name = verb_text(zone, "name");
     struct reply r = {0};
+    json_t *body;
     char *path;
     int code;
 
@@ -172,9 +174,10 @@ static int do_zone(const struct run *run, const json_t *zone)
         code = verb_request(&r, run->call, "DELETE", path, NULL);
     } else {
         path = verb_path("zones", name, is_step(zone, "undelete") ? "/undelete" : "/rollback");
-        code = verb_request(
-            &r, run->call, "POST", path,
-            json_pack("{s:s, s:s, s:b}", "to", run->to, "reason", reason, "force", (int)o->force));
+        body =
+            json_pack("{s:s, s:s, s:b}", "to", run->to, "reason", reason, "force", (int)o->force);
+        set_text(body, "serial", o->serial);
+        code = verb_request(&r, run->call, "POST", path, body);
     }
     reply_free(&r);
     free(reason);

@@ -38,11 +38,19 @@ json_t *verb_body(const struct call *c)
 {
     json_t *body =
         json_pack("{s:b, s:b}", "dry_run", (int)c->opt->dry_run, "force", (int)c->opt->force);
+    const struct {
+        const char *key, *value;
+    } texts[] = {{"to", c->opt->to},
+                 {"reason", c->opt->reason},
+                 {"serial", c->opt->serial},
+                 {"until", c->opt->until},
+                 {"until_newer_than", c->opt->newer_than},
+                 {"for", c->opt->span}};
 
-    if (c->opt->to)
-        (void)json_object_set_new(body, "to", json_string(c->opt->to));
-    if (c->opt->reason)
-        (void)json_object_set_new(body, "reason", json_string(c->opt->reason));
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].value)
+            (void)json_object_set_new(body, texts[i].key, json_string(texts[i].value));
+    }
     return body;
 }
 
@@ -137,8 +145,21 @@ void verb_print_done(const struct call *c, const struct reply *r, const char *wh
     (void)printf("%s: %s; serial %lld is served as version v%lld\n", verb_text(zone, "name"), what,
                  (long long)json_integer_value(json_object_get(zone, "serial")),
                  (long long)json_integer_value(json_object_get(zone, "version")));
-    if (json_is_object(json_object_get(zone, "hold")))
+    if (json_is_object(json_object_get(zone, "hold"))) {
         (void)printf("The zone is held: newer versions from its primaries wait until "
-                     "'zonectl release %s'.\n",
+                     "'zonectl release %s'",
                      verb_text(zone, "name"));
+        verb_print_rule(json_object_get(zone, "hold"));
+        (void)printf(".\n");
+    }
+}
+
+void verb_print_rule(const json_t *hold)
+{
+    const json_t *serial = json_object_get(hold, "until_newer_than");
+
+    if (json_is_integer(serial))
+        (void)printf(", or a version newer than %lld", (long long)json_integer_value(serial));
+    if (*verb_text(hold, "until"))
+        (void)printf(", or %s", verb_text(hold, "until"));
 }

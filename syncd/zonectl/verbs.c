@@ -189,6 +189,7 @@ static int run_zone_list(const struct call *c)
 static void print_hold(const struct call *c, const json_t *zone)
 {
     const json_t *hold = json_object_get(zone, "hold");
+    const json_t *serial;
     char *text;
 
     if (!json_is_object(hold))
@@ -198,6 +199,15 @@ static void print_hold(const struct call *c, const json_t *zone)
                      verb_text(hold, "since"), verb_text(hold, "by"),
                      *verb_text(hold, "reason") ? ": " : "", verb_text(hold, "reason"));
     print_field(c, "held", text);
+    free(text);
+    serial = json_object_get(hold, "until_newer_than");
+    text =
+        xasprintf("%s%.0lld%s%s%s", json_is_integer(serial) ? "a version newer than " : "",
+                  (long long)json_integer_value(serial),
+                  json_is_integer(serial) && *verb_text(hold, "until") ? " waits, or " : "",
+                  verb_text(hold, "until"),
+                  json_is_integer(serial) || *verb_text(hold, "until") ? "" : "'zonectl release'");
+    print_field(c, "held until", text);
     free(text);
     print_field(c, "waiting",
                 json_is_true(json_object_get(zone, "waiting"))
@@ -249,6 +259,8 @@ static int run_zone_show(const struct call *c)
         print_staged(c, r.json);
         if (strcmp(verb_text(r.json, "kind"), "Secondary") == 0) {
             print_number_field(c, "at primary", r.json, "primary_serial");
+            if (json_is_integer(json_object_get(r.json, "theirs")))
+                print_number_field(c, "has there", r.json, "theirs");
             print_field(c, "last check", verb_text(r.json, "last_check"));
             print_field(c, "last success", verb_text(r.json, "last_success"));
             print_field(c, "next check", verb_text(r.json, "next_check"));
@@ -349,7 +361,22 @@ static int run_release(const struct call *c)
 
     if (code != EXIT_DONE)
         return code;
-    verb_print_done(c, &r, "released");
+    verb_print_done(c, &r,
+                    json_is_object(json_object_get(json_object_get(r.json, "zone"), "hold"))
+                        ? "still held"
+                        : "released");
+    reply_free(&r);
+    return EXIT_DONE;
+}
+
+static int run_hold(const struct call *c)
+{
+    struct reply r;
+    int code = verb_request(&r, c, "POST", verb_path("zones", c->args[0], "/hold"), verb_body(c));
+
+    if (code != EXIT_DONE)
+        return code;
+    verb_print_done(c, &r, "held");
     reply_free(&r);
     return EXIT_DONE;
 }
@@ -421,7 +448,7 @@ static const struct verb table[] = {
     {"zone show", "ZONE", 1, 1, "one zone", run_zone_show},
     {"zone remove", "ZONE [--reason TEXT] [--dry-run]", 1, 1,
      "serve it no longer; its history stays", run_zone_remove},
-    {"undelete", "ZONE [--to VERSION] [--reason TEXT] [--dry-run]", 1, 1,
+    {"undelete", "ZONE [--to VERSION [--serial exact|local]] [--reason TEXT] [--dry-run]", 1, 1,
      "serve a removed zone again", run_undelete},
     {"refresh", "ZONE [--reason TEXT]", 1, 1, "ask the primaries for their serial now",
      run_refresh},
@@ -441,14 +468,20 @@ static const struct verb table[] = {
      run_compare},
     {"diff", "ZONE A [B] [--git]", 2, 3, "what differs from version A to B (or current)", run_diff},
     {"show", "ZONE[@VERSION]", 1, 1, "a version as a zone file", run_show},
-    {"rollback", "ZONE --to VERSION [--reason TEXT] [--force] [--dry-run]", 1, 1,
-     "serve an old version", run_rollback},
     {"rollback",
-     "--all|--account NAME|--catalog NAME|--match PATTERN --to TIME [--reason TEXT] "
-     "[--pace N] [--force] [--dry-run] [--yes]",
+     "ZONE --to VERSION [--serial exact|local] [--until-newer-than SERIAL] [--until TIME|--for "
+     "SPAN] "
+     "[--reason TEXT] [--force] [--dry-run]",
+     1, 1, "serve an old version", run_rollback},
+    {"rollback",
+     "--all|--account NAME|--catalog NAME|--match PATTERN --to TIME [--serial exact|local] "
+     "[--reason TEXT] [--pace N] [--force] [--dry-run] [--yes]",
      0, 0, "... of many zones at once, with those added and removed since", run_rollback},
-    {"release", "ZONE [--reason TEXT] [--dry-run]", 1, 1,
-     "end the hold of a rollback, or the wait of a staged version", run_release},
+    {"hold", "ZONE [--until-newer-than SERIAL] [--until TIME|--for SPAN] [--reason TEXT]", 1, 1,
+     "serve what is served now, and let newer versions wait; or change when that ends", run_hold},
+    {"release",
+     "ZONE [--until-newer-than SERIAL] [--until TIME|--for SPAN] [--reason TEXT] [--dry-run]", 1, 1,
+     "end a hold, now or then, or the wait of a staged version", run_release},
     {"staged reject", "ZONE [--reason TEXT]", 1, 1,
      "the versions that wait for their time are not served", run_staged_reject},
     {"quarantine list", "", 0, 0, "versions that a guard did not let through", run_quarantine_list},

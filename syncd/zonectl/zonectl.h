@@ -30,6 +30,7 @@ struct options {
     const char **suffixes; /* of the given ones */
     size_t suffix_count;
     const char *serial;
+    const char *newer_than, *span; /* of a hold; `until` too */
     bool force;
     bool zones;
     bool compute, records;
@@ -79,7 +80,7 @@ void usage_all(FILE *to);
 
 /* "/KIND/NAME" and the rest, with the name escaped; heap memory. */
 char *verb_path(const char *kind, const char *name, const char *rest);
-/* What --to, --reason and --dry-run say. */
+/* What --to, --reason, --serial, --dry-run and the options of a hold say. */
 json_t *verb_body(const struct call *c);
 /* A text of a reply; "" if it is not there. Lent. */
 const char *verb_text(const json_t *j, const char *key);
@@ -87,6 +88,9 @@ const char *verb_text(const json_t *j, const char *key);
 void verb_print_change(const struct call *c, const json_t *change);
 /* What was done to a zone ("released"), with the change unless it is long. */
 void verb_print_done(const struct call *c, const struct reply *r, const char *what);
+
+/* ", or ..." for each rule that ends a hold. */
+void verb_print_rule(const json_t *hold);
 
 /* As client_request; takes `path` (heap) and `body` (NULL: none). */
 int verb_request(struct reply *r, const struct call *c, const char *method, char *path,

@@ -119,7 +119,8 @@ def test_zones_of_an_account_and_of_a_primary(node, peer):
     assert 'stands in the configuration' in next(z for z in plan['zones'] if z['name'] == f'{late}.')['why']
     back(n, '--all', '--to', then, '--yes')
     for zone in NAMES[:2]:
-        n.wait_serial(zone, 1)
+        n.wait_serial(zone, 3)
+        assert www(n, zone) == '192.0.2.80' and n.zone(zone)['theirs'] == 1
         assert n.zone(zone)['hold']['reason'] == f'fleet rollback to {then}'
     assert n.json('rollback', '--account', 'nobody', '--to', then, '--dry-run')['zones'] == []
 

@@ -209,7 +209,7 @@ def test_a_kill_while_it_runs_leaves_nothing_half_done(node, peer, tmp_path):
     wait.touch()
     send(p, n, zone(3))
     running = pid_in(started)
-    n.zonectl('rollback', ZONE, '--to', 'v1')  # an operator decides meanwhile: the version waits
+    n.zonectl('rollback', ZONE, '--to', 'v1', '--serial', 'exact')  # an operator decides meanwhile: the version waits
     wait.unlink()
     pathlib.Path(f'/proc/{running}').exists() and os.kill(running, signal.SIGKILL)
     zl.wait_for(lambda: n.zone(ZONE)['waiting'], 'the newest version to wait')

@@ -192,7 +192,7 @@ def test_after_a_rollback_the_zone_is_fetched_whole(primary, node):
     n.zonectl('refresh', ZONE)
     n.wait_serial(ZONE, 11)
     n.journaled()
-    n.zonectl('rollback', ZONE, '--to', 'v1', '--reason', 'try')
+    n.zonectl('rollback', ZONE, '--to', 'v1', '--serial', 'exact', '--reason', 'try')
     n.wait_serial(ZONE, 10)
     increments, p.text = p.increments, zl.small_zone(12)
     n.zonectl('refresh', ZONE)

@@ -16,7 +16,7 @@ def follow(peer, node, serials):
     p = peer('knot').notify_to(n)
     p.write(ZONE, zl.small_zone(serials[0], www=f'192.0.2.{serials[0]}'))
     p.start()
-    n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h'}).start()
+    n.secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h', 'rollback-serial': 'exact'}).start()
     n.wait_serial(ZONE, serials[0])
     for s in serials[1:]:
         p.load(ZONE, zl.small_zone(s, www=f'192.0.2.{s}'))

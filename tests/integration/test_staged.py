@@ -158,7 +158,7 @@ def test_a_rollback_meanwhile_holds_the_zone_and_nothing_comes_by_itself(node, p
     set_time(n, '2s')
     send(p, n, serial=3)
     wait_staged(n, 3)
-    n.zonectl('rollback', ZONE, '--to', 'v1')
+    n.zonectl('rollback', ZONE, '--serial', 'exact', '--to', 'v1')
     n.wait_serial(ZONE, 1)
     z = zl.wait_for(lambda: (z := n.zone(ZONE)) and z['waiting'] and z, 'the newest to wait for the release')
     assert z['state'] == 'held' and z['staged'] is None

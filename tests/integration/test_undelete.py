@@ -119,7 +119,7 @@ def test_a_zone_that_an_autoprimary_brought(peer, node):
     notify(n, 'other.test')
     n.wait_serial('other.test', 1)
     n.zonectl('zone', 'remove', 'other.test')
-    n.zonectl('undelete', ZONE, '--to', '2')
+    n.zonectl('undelete', ZONE, '--to', '2', '--serial', 'exact')
     n.wait_serial(ZONE, 2)
     assert n.zone(ZONE)['state'] == 'held', 'an older version stays until release'
     n.zonectl('release', ZONE)

@@ -19,6 +19,10 @@
 
 static const uint8_t zone_name[] = "\3own\7example";
 
+/* Of the operator in the story at hand. */
+static enum config_rollback_serial serial_wish = CONFIG_ROLLBACK_EXACT;
+static struct hold_rule rule_wish;
+
 struct world {
     char dir[32];
     struct store_readers *readers;
@@ -84,6 +88,8 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 static int make_world(void **state)
 {
+    serial_wish = CONFIG_ROLLBACK_EXACT;
+    rule_wish = (struct hold_rule){.has_serial = false};
     struct world *w = calloc(1, sizeof(*w));
 
     log_init("test", LOG_ERROR, LOG_TEXT);
@@ -111,8 +117,11 @@ static int drop_world(void **state)
 
 static struct operator_act act(const char *reason)
 {
-    return (struct operator_act){
-        .who = "tester", .reason = reason, .now = clock_wall(clock_real())};
+    return (struct operator_act){.who = "tester",
+                                 .reason = reason,
+                                 .serial = serial_wish,
+                                 .rule = rule_wish,
+                                 .now = clock_wall(clock_real())};
 }
 
 static const struct import_wish forward = {.serial = CONFIG_SERIAL_INCREMENT};
@@ -343,6 +352,134 @@ static void a_zone_from_a_primary_is_held_until_release(void **state)
     assert_false(w->last.row.held);
     assert_int_equal(w->last.row.serial.v, 4);
     assert_served(w, "www.own.example. 300 IN A 192.0.2.4\n");
+    assert_verified(w);
+}
+
+static enum err hold(struct world *w, const char *reason, struct errinfo *e)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act(reason);
+    enum err rc;
+
+    assert_int_equal(history_open(&h, w->readers, e), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    rc = operate_hold(&job, &row, &a, e);
+    history_close(&h);
+    return rc ? rc : commit(w, job);
+}
+
+static enum err release(struct world *w, const struct config_guards *by_rule,
+                        struct guard_verdict *verdict, struct errinfo *e)
+{
+    struct history h;
+    struct store_zone row;
+    struct commit_job *job = NULL;
+    struct operator_act a = act("mended");
+    enum err rc;
+
+    assert_int_equal(history_open(&h, w->readers, e), OK);
+    assert_int_equal(get_row(&h, &row), OK);
+    rc = by_rule ? operate_release_by_rule(
+                       &job, verdict, &h, &row,
+                       &(struct guard_spec){.guards = by_rule, .now = clock_wall(clock_real())},
+                       "until noon", e)
+                 : operate_release(&job, &h, &row, &a, e);
+    history_close(&h);
+    return rc ? rc : commit(w, job);
+}
+
+static void our_series_goes_ahead_until_theirs_overtakes_it(void **state)
+{
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+
+    serial_wish = CONFIG_ROLLBACK_AUTO;
+    transfer(w, ZONE("1", "192.0.2.1"), COMMIT_CHANGE);
+    transfer(w, ZONE("2", "192.0.2.2"), COMMIT_CHANGE);
+    assert_int_equal(rollback(w, "v1", &e), OK);
+    assert_int_equal(w->last.row.serial.v, 3);
+    assert_true(w->last.row.ours && w->last.row.theirs.v == 1);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.1\n");
+    assert_int_equal(rollback(w, "1", &e), ERR_EXISTS);
+    /* An exact rollback goes back, one under ours goes on behind all that was served. */
+    serial_wish = CONFIG_ROLLBACK_EXACT;
+    assert_int_equal(rollback(w, "v2", &e), OK);
+    assert_true(w->last.row.serial.v == 2 && !w->last.row.ours);
+    serial_wish = CONFIG_ROLLBACK_LOCAL;
+    assert_int_equal(rollback(w, "v1", &e), OK);
+    assert_true(w->last.row.serial.v == 4 && w->last.row.theirs.v == 1);
+    assert_verified(w);
+
+    transfer(w, ZONE("5", "192.0.2.5"), COMMIT_WAITING);
+    assert_int_equal(release(w, NULL, NULL, &e), OK);
+    assert_true(w->last.row.serial.v == 5 && !w->last.row.ours && !w->last.row.held);
+    assert_served(w, "www.own.example. 300 IN A 192.0.2.5\n");
+    assert_verified(w);
+}
+
+#define SIGNATURE                                                                                  \
+    "@ RRSIG SOA 13 2 300 20400101000000 20200101000000 1 @ "                                      \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==\n"
+#define DIGEST                                                                                     \
+    "@ ZONEMD 1 1 1 "                                                                              \
+    "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"   \
+    "000000\n"
+
+static void what_bears_no_other_serial_goes_back_as_it_was(void **state)
+{
+    static const char *const records[] = {SIGNATURE, DIGEST};
+    struct world *w = *state;
+    struct errinfo e = {{0}};
+    char text[1024];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof(text), "%s%s",
+                       i ? ZONE("20", "192.0.2.1") : ZONE("10", "192.0.2.1"), records[i]);
+        transfer(w, text, COMMIT_CHANGE);
+        transfer(w, i ? ZONE("21", "192.0.2.2") : ZONE("11", "192.0.2.2"), COMMIT_CHANGE);
+        serial_wish = CONFIG_ROLLBACK_LOCAL;
+        assert_int_equal(rollback(w, i ? "20" : "10", &e), ERR_CHECK);
+        assert_non_null(strstr(e.text, i ? "digest" : "signed"));
+        serial_wish = CONFIG_ROLLBACK_AUTO;
+        assert_int_equal(rollback(w, i ? "20" : "10", &e), OK);
+        assert_int_equal(w->last.row.serial.v, i ? 20 : 10);
+        assert_false(w->last.row.ours);
+        assert_int_equal(release(w, NULL, NULL, &e), OK);
+    }
+    assert_verified(w);
+}
+
+static void a_hold_needs_no_rollback_and_ends_by_its_rule(void **state)
+{
+    struct config_guards strict = {.shrink_percent = 10, .shrink_records = 1};
+    struct world *w = *state;
+    struct guard_verdict verdict;
+    struct errinfo e = {{0}};
+
+    transfer(w, ZONE("1", "192.0.2.1") "a A 192.0.2.7\nb A 192.0.2.8\n", COMMIT_CHANGE);
+    rule_wish = (struct hold_rule){.has_serial = true, .serial = {2}};
+    assert_int_equal(hold(w, "let us see", &e), OK);
+    assert_true(w->last.row.held && w->last.row.held_version == 1);
+    assert_true(w->last.row.hold_has_serial && w->last.row.hold_serial.v == 2);
+    assert_int_equal(hold(w, "", &e), ERR_EXISTS);
+    rule_wish = (struct hold_rule){.until = {clock_wall(clock_real()).s - 1}};
+    assert_int_equal(hold(w, "", &e), ERR_FORMAT);
+    rule_wish.until.s += 3600;
+    assert_int_equal(hold(w, "", &e), OK);
+    assert_true(!w->last.row.hold_has_serial && w->last.row.hold_until.s == rule_wish.until.s);
+    assert_string_equal(w->last.row.held_reason, "let us see");
+
+    transfer(w, ZONE("2", "192.0.2.2"), COMMIT_WAITING);
+    assert_int_equal(release(w, &strict, &verdict, &e), ERR_CHECK);
+    assert_true(verdict.quarantine && strstr(e.text, "records left"));
+    assert_served(w, "192.0.2.7");
+    transfer(w, ZONE("3", "192.0.2.3") "a A 192.0.2.7\nb A 192.0.2.8\n", COMMIT_WAITING);
+    assert_int_equal(release(w, &strict, &verdict, &e), OK);
+    assert_true(w->last.row.serial.v == 3 && !w->last.row.held && w->last.row.hold_until.s == 0);
+    assert_string_equal(w->last.origin.who, "tester");
+    assert_string_equal(w->last.origin.reason, "by rule, until noon; held: let us see");
     assert_verified(w);
 }
 
@@ -598,6 +735,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(our_own_zone_goes_forward, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_wrong_file_changes_nothing, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_zone_from_a_primary_is_held_until_release, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(our_series_goes_ahead_until_theirs_overtakes_it, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(what_bears_no_other_serial_goes_back_as_it_was, make_world,
+                                        drop_world),
+        cmocka_unit_test_setup_teardown(a_hold_needs_no_rollback_and_ends_by_its_rule, make_world,
                                         drop_world),
         cmocka_unit_test_setup_teardown(versions_have_many_names, make_world, drop_world),
         cmocka_unit_test_setup_teardown(the_journal_catches_up_after_a_restart, make_world,

@@ -414,6 +414,86 @@ static void test_behind_and_current(void **state)
     done(&b);
 }
 
+/* At serial 10; a serial that stays back for an hour is accepted. */
+static struct bench bench_accepting(unsigned primaries)
+{
+    struct refresh_policy accepting = policy;
+    struct refresh_start start = {.has_content = true, .has_serial = true, .serial = {10}};
+
+    accepting.accept_back = true;
+    accepting.back_s = 3600;
+    return bench_with(&accepting, primaries, &start);
+}
+
+static void test_a_serial_that_stays_back_is_accepted(void **state)
+{
+    struct bench b = bench_accepting(2);
+    struct mono began;
+
+    (void)state;
+    answer(&b, 3);
+    no_answer(&b, PROBE_TIMEOUT); /* silence is no objection */
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    assert_true(b.r.has_back && b.r.back_is_new);
+    began = b.now;
+    for (int i = 0; i < 1000 && b.plan.step != REFRESH_TRANSFER; i++) {
+        wake(&b);
+        while (b.plan.step == REFRESH_PROBE) {
+            if (b.plan.primary == 0)
+                answer(&b, 3);
+            else
+                no_answer(&b, PROBE_TIMEOUT);
+        }
+    }
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    assert_true(b.plan.any_serial);
+    assert_int_equal(b.now.ms - began.ms, 3600 * S);
+    transferred(&b, TRANSFER_NEW, 3);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    assert_int_equal(b.r.serial.v, 3);
+    assert_false(b.r.has_back);
+    done(&b);
+}
+
+static void test_who_has_our_serial_ends_the_time_of_one_that_is_back(void **state)
+{
+    struct bench b = bench_accepting(1);
+
+    (void)state;
+    answer(&b, 3);
+    assert_true(b.r.has_back);
+    wake(&b);
+    answer(&b, 10); /* in the last moment */
+    assert_false(b.r.has_back || b.r.back_is_new);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    wake(&b);
+    answer(&b, 3);
+    assert_true(b.r.has_back);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    wake(&b);
+    answer(&b, 3);
+    assert_int_equal(b.plan.step, REFRESH_TRANSFER);
+    transferred(&b, TRANSFER_FAILED, 0); /* the hour begins anew */
+    assert_false(b.r.has_back);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    done(&b);
+}
+
+static void test_no_older_serial_is_taken_without_that(void **state)
+{
+    struct bench b = bench_of(1);
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        answer(&b, 3);
+        assert_int_equal(b.plan.step, REFRESH_WAIT);
+        assert_true(b.r.has_back);
+        wake(&b);
+    }
+    assert_int_equal(b.r.serial.v, 10);
+    done(&b);
+}
+
 static void test_refused_content_is_not_fetched_again(void **state)
 {
     struct bench b = bench_of(1);
@@ -949,6 +1029,9 @@ int main(void)
         cmocka_unit_test(test_held_zones_do_not_expire),
         cmocka_unit_test(test_notify_while_idle),
         cmocka_unit_test(test_notify_while_running_is_kept),
+        cmocka_unit_test(test_a_serial_that_stays_back_is_accepted),
+        cmocka_unit_test(test_who_has_our_serial_ends_the_time_of_one_that_is_back),
+        cmocka_unit_test(test_no_older_serial_is_taken_without_that),
         cmocka_unit_test(test_notify_ahead_of_its_primary),
         cmocka_unit_test(test_notify_of_what_we_have),
         cmocka_unit_test(test_notify_raises_what_is_queued),
