@@ -159,7 +159,7 @@ static enum err make_again(struct making *m, struct line *l, const struct one *o
 {
     enum err rc;
 
-    if (m->r->from && (rc = journal_again_copy(m->r->again, m->r->from, &o->commit, e)) == OK) {
+    if (m->r->from && journal_again_copy(m->r->again, m->r->from, &o->commit, e) == OK) {
         m->r->report->copied++;
         return OK;
     }

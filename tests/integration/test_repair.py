@@ -281,3 +281,31 @@ def test_two_by_mistake(node):
     change(n, ZONE, 3)
     n.verify()
     n.fsck()
+
+
+def test_signatures_and_remotes_go_on(node, tmp_path):
+    """The journal is removed under a node that signs and pushes: the same signed commits come back, and the remote sees nothing of it."""
+    repo = tmp_path / 'vault.git'
+    subprocess.run(['git', 'init', '-q', '--bare', str(repo)], check=True)
+    n = node(level='info', extra=f'remote "vault" {{ url = "{repo}" interval = 1s }}').start()
+    change(n, ZONE, 1)
+    n.journaled()
+    n.zonectl('journal', 'key', 'create')
+    for serial in (2, 3):
+        change(n, ZONE, serial)
+    n.journaled()
+    before = log(n)
+
+    def pushed():
+        return subprocess.run(['git', '--git-dir', str(repo), 'rev-parse', f'refs/heads/{ZONE}'], capture_output=True,
+                              text=True).stdout.strip() == n.log(ZONE)[0]['commit']
+    zl.wait_for(pushed, 'the history to be pushed')
+    shutil.rmtree(n.journal)
+    change(n, ZONE, 4)
+    zl.wait_for(lambda: n.status()['journal']['behind'] == 0 and n.log(ZONE)[0]['commit'], 'version 4 to be in a journal')
+    assert log(n)[1:] == before
+    assert n.git('rev-list', f'refs/heads/{ZONE}').split() == [v['commit'] for v in n.log(ZONE)]
+    zl.wait_for(pushed, 'version 4 to be pushed')
+    assert n.json('journal', 'remotes')[0]['state'] == 'ok'
+    assert fsck_is_clean(repo) and fsck_is_clean(n.journal)
+    assert n.verify()['signatures'] >= 3
