@@ -470,6 +470,7 @@ def test_a_zone_that_came_by_itself_is_never_taken(node, zones, place):
     for z in ('member.test', 'announced.test'):
         (place / 'text').write_text(text(3, zone=z))
         first.zonectl('import', z, place / 'text')
+    zl.wait_for(lambda: 'member.test.' in first.zonectl('show', 'members.test', check=False).stdout, 'the catalog to list its member')
     n = node('second', extra=zones.section() + 'producer "made.test" { } catalog "members.test" { primaries = {"first"} } '
              'autoprimary "customer" { primaries = {"first"} nameservers = {"ns.announced.test", "ns1.announced.test"} }')
     n.primaries['first'] = (f'127.0.0.1@{first.port}', None)
