@@ -53,12 +53,19 @@ static int oid_order(const void *a, const void *b)
 /* Here, with a parent that is not. */
 static bool is_right(struct journal *j, const struct journal_oid *oid)
 {
-    struct journal_commit c;
-    struct object o = {0};
-    bool cut = journal_commit_get(j, oid, &c, NULL) == OK && !journal_oid_is_none(&c.parent) &&
-               object_get(j, NULL, &c.parent, OBJ_COMMIT, &o, NULL) != OK;
+    struct object commit = {0};
+    struct journal_oid parent;
+    bool cut = false;
 
-    object_done(&o);
+    if (object_get(j, NULL, oid, OBJ_COMMIT, &commit, NULL) != OK)
+        return false;
+    for (size_t n = 0; !cut && commit_parent(&parent, &commit, n); n++) {
+        struct object o = {0};
+
+        cut = object_get(j, NULL, &parent, OBJ_COMMIT, &o, NULL) != OK;
+        object_done(&o);
+    }
+    object_done(&commit);
     return cut;
 }
 

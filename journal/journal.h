@@ -196,6 +196,8 @@ MUST_USE enum err journal_merge_finish(struct journal *j, struct journal_merge *
  * go. *done when none is left; then, or on an error, journal_merge_free it. */
 MUST_USE enum err journal_merge_some(struct journal *j, struct journal_merge *m, size_t max,
                                      bool *done, struct errinfo *e);
+/* It came from journal_thin_make. */
+bool journal_merge_thins(const struct journal_merge *m);
 void journal_merge_free(struct journal_merge *m);
 
 /* Both, in the writer's thread. OK when there is nothing to do. */

@@ -8,6 +8,7 @@
  *   write.c   journal_write                   read.c    load, diff, commit, content id
  *   delta.c   what differs of an object       packout.c a pack's files, durably
  *   packset.c the objects of packs            merged.c  one pack of several
+ *   thin.c    versions whose content went     thin_pack.c  ... from the packs
  *   repack.c  merging packs                   journal.c opening and closing
  *   sign.c    signatures of commits           sshsig.c  keys and signatures as OpenSSH has them
  *   checkpoint.c  signed lists of what is newest
@@ -127,6 +128,8 @@ uint64_t packer_copy(struct packer *p, const struct journal_oid *oid, const uint
 /* The zlib stream of a delta that inflates to `size` octets. */
 uint64_t packer_copy_delta(struct packer *p, const struct journal_oid *oid, uint64_t base_at,
                            size_t size, const uint8_t *stream, size_t n);
+uint64_t packer_put_whole(struct packer *p, const struct journal_oid *oid, enum obj_type type,
+                          const void *data, size_t len);
 /* 0 if the delta would be no shorter than `limit`. */
 uint64_t packer_put_delta(struct packer *p, const struct journal_oid *oid, enum obj_type type,
                           uint64_t base_at, const struct delta_text *base,
@@ -232,6 +235,9 @@ struct pack_object {
     enum obj_type type; /* or 4, a tag */
     uint8_t entry_type; /* or a kind of delta */
     bool walked;
+    bool gone;          /* it shall not be in the new pack */
+    bool whole;         /* it is a delta of one that is gone, and is written anew */
+    bool reached, kept; /* by versions that go, and that stay (thin_pack.c) */
 };
 
 struct pack_map {
@@ -244,6 +250,7 @@ struct packset {
     uint32_t n;
     struct pack_map *maps;
     size_t pack_count;
+    bool thinned; /* some are `gone` */
 };
 
 /* Checks the CRC of every entry. ERR_CORRUPT, ERR_IO. */
@@ -255,6 +262,24 @@ uint32_t packset_find(const struct packset *s, const struct journal_oid *oid);
 /* All objects of the set, as one pack in memory. ERR_CLOSED if it was stopped. */
 MUST_USE enum err merged_write(struct packer *out, struct journal *j, struct packset *s,
                                journal_stop_fn *stop, void *ctx, struct errinfo *e);
+
+/* ---- What goes when versions are thinned (thin_pack.c) ---- */
+
+struct thinning;
+/* The n-th parent of a commit of anybody's, from 0; false if there are fewer. */
+bool commit_parent(struct journal_oid *out, const struct object *commit, size_t n);
+/* Looks through all packs. *out is NULL if nothing can go; otherwise free it. */
+MUST_USE enum err thinning_find(struct thinning **out, struct journal *j,
+                                const struct journal_oid *gone, size_t gone_count,
+                                journal_stop_fn *stop, void *ctx, struct errinfo *e);
+void thinning_free(struct thinning *t);
+bool thinning_touches(const struct thinning *t, const struct packfile *p);
+/* Sets `gone` of the set's objects. */
+void thinning_mark(const struct thinning *t, struct packset *s);
+/* Before the packs go: nothing that was written meanwhile may need what goes (ERR_BUSY), and git
+ * must know where histories begin now. `made` is the name of the new pack. The writer's. */
+MUST_USE enum err thinning_check(const struct thinning *t, struct journal *j, const char *made,
+                                 struct errinfo *e);
 
 /* What the writer does before the repository is opened (heal.c): first the locks of the files at
  * the top, which it rewrites, then the rest. */
@@ -344,6 +369,20 @@ MUST_USE enum err part_children(struct part children[16], const struct object *t
 MUST_USE enum err part_put_tree(struct packer *p, const struct part children[16],
                                 const struct journal_oid *before, struct part *out,
                                 struct errinfo *e);
+
+/* One entry of a tree: mode, name, id. False if it is none, or its name too long. */
+bool tree_entry(struct reader *r, struct part *part, char *name, size_t name_cap);
+void tree_entry_put(struct buf *b, const struct part *part, const char *name);
+
+/* The record of a zone's thinned versions (refs.c). ERR_NOT_FOUND. */
+MUST_USE enum err ref_thinned_get(struct journal *j, const uint8_t *zone, struct journal_oid *out,
+                                  struct errinfo *e);
+MUST_USE enum err ref_thinned_set(struct journal *j, const uint8_t *zone,
+                                  const struct journal_oid *record, struct errinfo *e);
+
+/* What the signature of a commit (its octets) is worth (sign.c). */
+enum journal_signature signature_judge(const struct object *o, const struct journal_signer *signers,
+                                       size_t n, size_t *which);
 
 /* The top tree with its one entry, written and read. PART_NONE makes the empty blob. */
 MUST_USE enum err top_put(struct packer *p, const struct part *zone, struct journal_oid *out,

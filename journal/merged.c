@@ -67,8 +67,9 @@ static void plan_delta(struct merging *m, const struct journal_oid *before, uint
     uint32_t from = packset_find(m->s, before);
     uint32_t depth = 0;
 
-    if (from == NO_OBJECT || base_of(m->s, i) != NO_OBJECT || m->s->objects[from].type != o->type ||
-        !chain_of(m->s, from, i, &depth) || depth + o->height > MERGED_DEPTH_MAX)
+    if (from == NO_OBJECT || m->s->objects[from].gone || base_of(m->s, i) != NO_OBJECT ||
+        m->s->objects[from].type != o->type || !chain_of(m->s, from, i, &depth) ||
+        depth + o->height > MERGED_DEPTH_MAX)
         return;
     o->after = from;
     raise_heights(m->s, i, from);
@@ -112,7 +113,17 @@ struct commit_item {
     struct journal_oid oid, parent, tree;
     uint64_t seq;
     uint32_t object;
+    uint8_t zone[8]; /* of its name's hash */
 };
+
+static int by_zone(const void *a, const void *b)
+{
+    const struct commit_item *x = a;
+    const struct commit_item *y = b;
+    int c = memcmp(x->zone, y->zone, sizeof(x->zone));
+
+    return c ? c : (x->seq > y->seq) - (x->seq < y->seq);
+}
 
 static int commit_cmp(const void *a, const void *b)
 {
@@ -150,6 +161,8 @@ static bool is_news(const struct packset *s, const struct pack_object *o)
 {
     size_t others = 0;
 
+    if (o->gone || s->thinned)
+        return !o->gone;
     for (size_t i = 1; i < s->pack_count; i++)
         others += s->maps[i].len;
     return o->pack > 0 || s->maps[0].len < others;
@@ -182,7 +195,11 @@ static enum err find_commits(struct merging *m, struct commit_item **out, size_t
         }
         if (commit_decode(&c, zone, o.data, o.len, NULL) == OK) {
             list = xgrow(list, &cap, n + 1, sizeof(*list));
-            list[n++] = (struct commit_item){p->oid, c.parent, c.content_id, c.seq, i};
+            uint8_t hash[32];
+
+            sha256_bytes(hash, zone, name_len(zone));
+            list[n] = (struct commit_item){p->oid, c.parent, c.content_id, c.seq, i, {0}};
+            memcpy(list[n++].zone, hash, sizeof(list->zone));
         }
         object_done(&o);
     }
@@ -193,6 +210,22 @@ static enum err find_commits(struct merging *m, struct commit_item **out, size_t
     return OK;
 }
 
+/* Versions that stay, and whose parent goes, come after the one of their zone that stays before. */
+static void bridge(struct merging *m, struct commit_item *list, size_t n)
+{
+    if (n == 0 || !m->s->thinned)
+        return;
+    qsort(list, n, sizeof(*list), by_zone);
+    for (size_t i = 1; i < n; i++) {
+        uint32_t parent = packset_find(m->s, &list[i].parent);
+
+        if (memcmp(list[i].zone, list[i - 1].zone, sizeof(list->zone)) == 0 &&
+            (parent == NO_OBJECT || m->s->objects[parent].gone))
+            list[i].parent = list[i - 1].oid;
+    }
+    qsort(list, n, sizeof(*list), commit_cmp);
+}
+
 /* A history with a hole, or a damaged one, is copied as it is. */
 static enum err plan(struct merging *m, struct errinfo *e)
 {
@@ -200,6 +233,8 @@ static enum err plan(struct merging *m, struct errinfo *e)
     size_t n = 0;
     enum err rc = find_commits(m, &commits, &n, e);
 
+    if (rc == OK)
+        bridge(m, commits, n);
     for (size_t i = 0; i < n && rc == OK; i++) {
         rc = must_stop(m) ? stopped(e) : plan_commit(m, &commits[i], e);
         if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT)
@@ -211,16 +246,24 @@ static enum err plan(struct merging *m, struct errinfo *e)
 
 /* ---- Writing ---- */
 
-static void copy(struct merging *m, struct pack_object *o)
+static enum err copy(struct merging *m, struct pack_object *o, struct errinfo *e)
 {
     const uint8_t *entry = m->s->maps[o->pack].data + o->at;
     size_t n = (size_t)(o->end - o->at);
+    struct object whole = {0};
+    enum err rc = o->whole ? object_get(m->j, NULL, &o->oid, o->type, &whole, e) : OK;
 
-    if (o->base == NO_OBJECT)
+    if (rc)
+        return rc;
+    if (o->whole)
+        o->new_at = packer_put_whole(m->out, &o->oid, o->type, whole.data, whole.len);
+    else if (o->base == NO_OBJECT)
         o->new_at = packer_copy(m->out, &o->oid, entry, n);
     else
         o->new_at = packer_copy_delta(m->out, &o->oid, m->s->objects[o->base].new_at,
                                       (size_t)o->size, entry + o->stream, n - o->stream);
+    object_done(&whole);
+    return OK;
 }
 
 /* As a delta of what it comes after, unless that is no gain. */
@@ -235,13 +278,14 @@ static enum err write_after(struct merging *m, struct pack_object *o, struct err
         (rc = object_get(m->j, NULL, &o->oid, o->type, &is, e)) == OK)
         at = packer_put_delta(m->out, &o->oid, o->type, base->new_at,
                               &(struct delta_text){was.data, was.len},
-                              &(struct delta_text){is.data, is.len}, (size_t)(o->end - o->at));
+                              &(struct delta_text){is.data, is.len},
+                              o->whole ? is.len / 2 : (size_t)(o->end - o->at));
     object_done(&was);
     object_done(&is);
     if (rc == OK && at)
         o->new_at = at;
     else if (rc == OK)
-        copy(m, o);
+        rc = copy(m, o, e);
     return rc;
 }
 
@@ -263,7 +307,7 @@ static enum err write_object(struct merging *m, uint32_t i, struct errinfo *e)
         if (o->base == NO_OBJECT && o->after != NO_OBJECT)
             rc = write_after(m, o, e);
         else
-            copy(m, o);
+            rc = copy(m, o, e);
     }
     return rc;
 }
@@ -293,7 +337,8 @@ static enum err write_all(struct merging *m, struct errinfo *e)
         order[i] = (struct order){m->s->objects[i].at, m->s->objects[i].pack, i};
     qsort(order, m->s->n, sizeof(*order), order_cmp);
     for (uint32_t i = 0; i < m->s->n && rc == OK; i++)
-        rc = must_stop(m) ? stopped(e) : write_object(m, order[i].object, e);
+        if (!m->s->objects[order[i].object].gone)
+            rc = must_stop(m) ? stopped(e) : write_object(m, order[i].object, e);
     free(order);
     return rc;
 }
@@ -302,7 +347,17 @@ enum err merged_write(struct packer *out, struct journal *j, struct packset *s,
                       journal_stop_fn *stop, void *ctx, struct errinfo *e)
 {
     struct merging m = {.j = j, .s = s, .out = out, .stop = stop, .stop_ctx = ctx};
-    enum err rc = plan(&m, e);
 
+    enum err rc;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct pack_object *o = &s->objects[i];
+
+        if (!o->gone && o->base != NO_OBJECT && s->objects[o->base].gone) {
+            o->base = NO_OBJECT;
+            o->whole = true;
+        }
+    }
+    rc = plan(&m, e);
     return rc ? rc : write_all(&m, e);
 }

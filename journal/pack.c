@@ -282,6 +282,16 @@ uint64_t packer_copy_delta(struct packer *p, const struct journal_oid *oid, uint
     return add_entry(p, oid, at);
 }
 
+uint64_t packer_put_whole(struct packer *p, const struct journal_oid *oid, enum obj_type type,
+                          const void *data, size_t len)
+{
+    uint64_t at = p->pack.len;
+
+    put_header(&p->pack, type, len);
+    put_deflated(p, data, len);
+    return add_entry(p, oid, at);
+}
+
 /* What replaces an old pack is looked at twice: a wrong delta would be the end of a version. */
 uint64_t packer_put_delta(struct packer *p, const struct journal_oid *oid, enum obj_type type,
                           uint64_t base_at, const struct delta_text *base,

@@ -174,6 +174,43 @@ enum err journal_ref_set(struct journal *j, enum journal_line line, const uint8_
     return set(j, name, false, commit, e);
 }
 
+static void thinned_ref(char name[JOURNAL_REF_MAX], const uint8_t *zone)
+{
+    char heads[JOURNAL_REF_MAX];
+
+    journal_ref_name(heads, zone);
+    (void)snprintf(name, JOURNAL_REF_MAX, "refs/zoneledger/thinned/%.220s",
+                   strrchr(heads, '/') + 1);
+}
+
+enum err ref_thinned_set(struct journal *j, const uint8_t *zone, const struct journal_oid *record,
+                         struct errinfo *e)
+{
+    char name[JOURNAL_REF_MAX];
+    enum err rc;
+
+    thinned_ref(name, zone);
+    FAULT("journal:before_ref");
+    for (unsigned step = 0; (rc = create(j, name, true, record, e)); step++)
+        if (rc == ERR_LIMIT || !clear_the_way(j, name, step))
+            return err_wrap(rc, e, "journal: setting %s", name);
+    return OK;
+}
+
+enum err ref_thinned_get(struct journal *j, const uint8_t *zone, struct journal_oid *out,
+                         struct errinfo *e)
+{
+    char name[JOURNAL_REF_MAX];
+    git_oid id;
+    int g;
+
+    thinned_ref(name, zone);
+    if ((g = git_reference_name_to_id(&id, j->repo, name)) < 0)
+        return err_git(g, e, "journal: reading %s", name);
+    memcpy(out->id, id.id, sizeof(out->id));
+    return OK;
+}
+
 enum err journal_ref_get(struct journal *j, enum journal_line line, const uint8_t *zone,
                          struct journal_oid *out, struct errinfo *e)
 {

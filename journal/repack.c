@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "journal/journal_internal.h"
+#include "journal/thin.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -30,6 +31,7 @@ struct repack {
     size_t old_count;
     journal_stop_fn *stop; /* NULL: never */
     void *stop_ctx;
+    struct thinning *thin; /* NULL: nothing goes */
 };
 
 /* Made, and not put in the place of the old ones yet. */
@@ -39,6 +41,7 @@ struct journal_merge {
     size_t old_count;
     size_t gone; /* of the old ones, so far */
     uint64_t objects, bytes;
+    struct thinning *thin; /* what has gone in the new pack; NULL: nothing */
 };
 
 static int pack_cmp(const void *a, const void *b)
@@ -112,7 +115,7 @@ static enum err check_merged(const struct repack *r, const struct packset *s, co
     if (rc)
         return rc;
     for (uint32_t i = 0; i < s->n && rc == OK; i++)
-        if (!pack_has(&p, s->objects[i].oid.id))
+        if (!s->objects[i].gone && !pack_has(&p, s->objects[i].oid.id))
             rc = err_set(ERR_CORRUPT, e, "the merged pack lacks an object");
     pack_close(&p);
     return rc;
@@ -153,9 +156,16 @@ static enum err make(struct journal_merge **out, struct repack *r, struct errinf
     enum err rc;
 
     packer_init(&p, r->j, false);
-    if ((rc = packset_open(&s, r->j->pack_dir, r->old, r->old_count, e)) ||
-        (rc = merged_write(&p, r->j, &s, r->stop, r->stop_ctx, e)) || (rc = packer_install(&p, e)))
+    if ((rc = packset_open(&s, r->j->pack_dir, r->old, r->old_count, e)))
         goto out;
+    if (r->thin)
+        thinning_mark(r->thin, &s);
+    if ((rc = merged_write(&p, r->j, &s, r->stop, r->stop_ctx, e)) || (rc = packer_install(&p, e)))
+        goto out;
+    if (p.n == 0) { /* all of it goes */
+        *out = merge_of(r, &p, "");
+        goto out;
+    }
     hex_write(name + strlen(name), p.pack.data + p.pack.len - JOURNAL_OID_BYTES, JOURNAL_OID_BYTES);
     FAULT("journal:before_check");
     if ((rc = check_merged(r, &s, name, e)) == OK)
@@ -180,6 +190,47 @@ enum err journal_merge_make(struct journal_merge **out, struct journal *j, journ
     }
     free(r.old);
     return rc ? err_wrap(rc, e, "journal: merging packs") : OK;
+}
+
+/* The packs that have something of what goes. */
+static void choose_thinned(struct repack *r)
+{
+    const struct journal *j = r->j;
+    uint64_t sum = 0;
+
+    r->old = xmalloc((j->pack_count ? j->pack_count : 1) * sizeof(*r->old));
+    for (size_t i = 0; i < j->pack_count; i++) {
+        const struct packfile *p = &j->packs[i];
+
+        if (!p->sound || is_kept_by_others(j, p->name) || !thinning_touches(r->thin, p) ||
+            (r->old_count && sum + p->bytes > MERGED_BYTES_MAX))
+            continue;
+        sum += p->bytes;
+        r->old[r->old_count++] = *p;
+    }
+}
+
+enum err journal_thin_make(struct journal_merge **out, struct journal *j,
+                           const struct journal_oid *gone, size_t gone_count, journal_stop_fn *stop,
+                           void *ctx, struct errinfo *e)
+{
+    struct repack r = {.j = j, .stop = stop, .stop_ctx = ctx};
+    enum err rc = odb_refresh(j, e);
+
+    *out = NULL;
+    if (rc == OK && (rc = thinning_find(&r.thin, j, gone, gone_count, stop, ctx, e)) == OK &&
+        r.thin) {
+        choose_thinned(&r);
+        if (r.old_count)
+            rc = make(out, &r, e);
+    }
+    if (*out) {
+        (*out)->thin = r.thin;
+        r.thin = NULL;
+    }
+    thinning_free(r.thin);
+    free(r.old);
+    return rc ? err_wrap(rc, e, "journal: thinning packs") : OK;
 }
 
 /* ---- New for old ---- */
@@ -231,8 +282,13 @@ static enum err some(struct journal *j, struct journal_merge *m, size_t max, boo
     if (m->gone == 0 && (rc = odb_refresh(j, e)))
         return rc;
     expect_to_go(j, m);
-    if (!is_in_use(j, m->name)) /* somebody took it away meanwhile: nothing may go */
+    if (m->name[0] && !is_in_use(j, m->name)) /* somebody took it away meanwhile: nothing may go */
         return err_set(ERR_NOT_FOUND, e, "the merged pack %s is not there", m->name);
+    if (m->thin) { /* nothing may be written between the look and the last of them */
+        max = SIZE_MAX;
+        if ((rc = thinning_check(m->thin, j, m->name, e)))
+            return rc;
+    }
     if ((rc = drop_some(j, m, max, e)) || m->gone < m->old_count)
         return rc;
     if ((rc = dir_sync(j->pack_dir, e)) || (rc = odb_refresh(j, e)))
@@ -260,10 +316,16 @@ enum err journal_merge_finish(struct journal *j, struct journal_merge *m, struct
     return rc;
 }
 
+bool journal_merge_thins(const struct journal_merge *m)
+{
+    return m->thin;
+}
+
 void journal_merge_free(struct journal_merge *m)
 {
     if (!m)
         return;
+    thinning_free(m->thin);
     free(m->old);
     free(m);
 }

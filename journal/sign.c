@@ -71,8 +71,8 @@ static bool take_apart(struct buf *message, struct buf *armour, const struct obj
     return found;
 }
 
-static enum journal_signature judge(const struct object *o, const struct journal_signer *signers,
-                                    size_t n, size_t *which)
+enum journal_signature signature_judge(const struct object *o, const struct journal_signer *signers,
+                                       size_t n, size_t *which)
 {
     struct buf message = BUF_INIT, armour = BUF_INIT;
     enum journal_signature found = SIGNATURE_NONE;
@@ -106,7 +106,7 @@ enum err journal_signature_check(struct journal *j, const struct journal_oid *co
 
     if (rc)
         return rc;
-    *out = judge(&o, signers, n, which);
+    *out = signature_judge(&o, signers, n, which);
     object_done(&o);
     return OK;
 }

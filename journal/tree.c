@@ -14,7 +14,7 @@
 
 /* ---- Trees as objects ---- */
 
-static void put_entry(struct buf *b, const struct part *part, const char *name)
+void tree_entry_put(struct buf *b, const struct part *part, const char *name)
 {
     buf_str(b, part->kind == PART_TREE ? MODE_TREE : MODE_BLOB);
     buf_put(b, name, strlen(name) + 1);
@@ -22,7 +22,7 @@ static void put_entry(struct buf *b, const struct part *part, const char *name)
 }
 
 /* One entry: mode SP name NUL id. */
-static bool take_entry(struct reader *r, struct part *part, char *name, size_t name_cap)
+bool tree_entry(struct reader *r, struct part *part, char *name, size_t name_cap)
 {
     static const struct {
         const char *mode;
@@ -62,7 +62,7 @@ enum err part_put_tree(struct packer *p, const struct part children[DIGITS],
 
     for (size_t i = 0; i < DIGITS; i++)
         if (children[i].kind != PART_NONE)
-            put_entry(&b, &children[i], names[i]);
+            tree_entry_put(&b, &children[i], names[i]);
     if ((rc = packer_put_after(p, OBJ_TREE, b.data, b.len, before, &out->oid, e)) == OK)
         out->kind = PART_TREE;
     buf_free(&b);
@@ -81,7 +81,7 @@ enum err part_children(struct part children[DIGITS], const struct object *tree, 
         uint8_t digit[1];
         char pair[2] = {'0', 0};
 
-        if (!take_entry(&r, &part, name, sizeof(name)))
+        if (!tree_entry(&r, &part, name, sizeof(name)))
             return err_set(ERR_CORRUPT, e, "a tree of the journal is damaged");
         pair[1] = name[0];
         if (!hex_read(digit, pair, 2) || (name[0] >= 'A' && name[0] <= 'F') || digit[0] <= last)
@@ -104,7 +104,7 @@ enum err top_put(struct packer *p, const struct part *zone, struct journal_oid *
         rc = packer_put(p, OBJ_BLOB, "", 0, &part.oid, e);
     }
     if (rc == OK) {
-        put_entry(&b, &part, TOP_NAME);
+        tree_entry_put(&b, &part, TOP_NAME);
         rc = packer_put(p, OBJ_TREE, b.data, b.len, out, e);
     }
     buf_free(&b);
@@ -123,7 +123,7 @@ enum err top_get(struct journal *j, struct packer *p, const struct journal_oid *
     if (rc)
         return rc;
     r = reader_of(o.data, o.len);
-    if (!take_entry(&r, &part, name, sizeof(name)) || strcmp(name, TOP_NAME) != 0 ||
+    if (!tree_entry(&r, &part, name, sizeof(name)) || strcmp(name, TOP_NAME) != 0 ||
         reader_left(&r))
         rc = err_set(ERR_CORRUPT, e, "the tree isn't one of a zone");
     else

@@ -287,7 +287,8 @@ static void on_line(void *ctx, const struct blame_line *l)
 
     (void)json_array_append_new(
         w->request->result,
-        json_pack("{s:O, s:o, s:o}", "record", json_array_get(text, 0), "since",
+        json_pack("{s:O, s:b, s:o, s:o}", "record", json_array_get(text, 0), "thinned",
+                  (int)l->thinned, "since",
                   l->known ? api_json_version(&w->zone, &l->since) : json_null(), "before",
                   l->has_before ? api_json_version(&w->zone, &l->before) : json_null()));
     json_decref(text);

@@ -22,7 +22,7 @@ static json_t *json_oid(bool is_there, const uint8_t oid[STORE_OID_BYTES])
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v)
 {
     return json_pack(
-        "{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:o, "
+        "{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:o, "
         "s:o, s:o}",
         "version", (json_int_t)v->version, "serial", (json_int_t)v->serial.v, "previous_serial",
         v->has_from ? json_integer(v->from.v) : json_null(), "at", api_json_time(v->at), "origin",
@@ -30,7 +30,7 @@ json_t *api_json_version(const struct store_zone *z, const struct store_version 
         api_json_text(v->origin.source), "key", api_json_text(v->origin.key), "transport",
         api_json_text(v->origin.transport), "reason", api_json_text(v->origin.reason), "added",
         (json_int_t)v->added, "removed", (json_int_t)v->removed, "records", (json_int_t)v->records,
-        "waiting", (int)v->waiting, "lost", (int)v->lost, "current",
+        "waiting", (int)v->waiting, "lost", (int)v->lost, "thinned", (int)v->thinned, "current",
         (int)(z->has_content && !z->removed && v->version == z->version), "commit",
         json_oid(v->journaled, v->oid), "content_id", json_oid(v->journaled, v->content_oid),
         "theirs", v->ours ? json_integer(v->theirs.v) : json_null());

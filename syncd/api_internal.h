@@ -154,6 +154,8 @@ MUST_USE enum err api_arg_number(uint64_t *out, struct api_request *r, const cha
 api_handler api_get_node_log, api_get_blame;
 /* api_fleet.c */
 api_handler api_post_fleet_plan;
+/* api_thin.c */
+api_handler api_post_thin, api_after_thin;
 /* api_reindex.c: a slice */
 api_handler api_post_reindex, api_after_reindex;
 /* api_keys.c */

@@ -82,6 +82,8 @@ static const struct api_route routes[] = {
      "Make again what the journal lost and the store knows. Body: zone, dry_run, fetched (true: "
      "also "
      "copy from what syncd --fetch brought)."},
+    {EVHTTP_REQ_POST, BASE "/journal/thin", API_POOL, false, api_post_thin, api_after_thin,
+     "Do now what the configured retention asks for, in the background. Body: dry_run."},
     {EVHTTP_REQ_GET, BASE "/catalogs", API_LOOP, false, api_get_catalogs, NULL,
      "The catalog zones that this node follows."},
     {EVHTTP_REQ_GET, BASE "/catalogs/{}", API_LOOP, false, api_get_catalog, NULL,

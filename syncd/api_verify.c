@@ -75,12 +75,13 @@ static void finish(struct api_request *r)
     json_t *faults = api_json_faults(&r->verify, &worst);
 
     r->result = json_pack(
-        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", worst, "zones",
-        (json_int_t)r->verify.zone_count, "versions", (json_int_t)r->verify.versions, "signatures",
-        (json_int_t)r->verify.signatures, "checkpoints", (json_int_t)r->verify.checkpoints,
-        "vouched", (json_int_t)r->verify.vouched, "unvouched", (json_int_t)r->verify.unvouched,
-        "unjournaled", (json_int_t)r->verify.unjournaled, "authd_asked",
-        (int)front_has_authd(r->api->env.front), "faults", faults);
+        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exit", worst, "zones",
+        (json_int_t)r->verify.zone_count, "versions", (json_int_t)r->verify.versions, "thinned",
+        (json_int_t)r->verify.thinned, "signatures", (json_int_t)r->verify.signatures,
+        "checkpoints", (json_int_t)r->verify.checkpoints, "vouched", (json_int_t)r->verify.vouched,
+        "unvouched", (json_int_t)r->verify.unvouched, "unjournaled",
+        (json_int_t)r->verify.unjournaled, "authd_asked", (int)front_has_authd(r->api->env.front),
+        "faults", faults);
     api_answer(r);
 }
 

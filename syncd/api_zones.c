@@ -362,14 +362,16 @@ void api_get_status(struct api_request *r)
         json_decref(attention);
         goto out;
     }
-    r->result =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:b, s:o}}",
-                  "node", r->config->node, "version", ZL_VERSION, "sandbox", r->api->env.sandbox,
-                  "authd_connected", (int)r->authd_connected, "seq", (json_int_t)last, "zones",
-                  c.zones, "states", states_of(&c), "attention", attention, "journal", "behind",
-                  (json_int_t)behind, "lost", (json_int_t)lost, "written", (json_int_t)js->written,
-                  "packs", (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing",
-                  (int)js->failing, "last_error", api_json_text(js->last_error));
+    r->result = json_pack(
+        "{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:b, s:I, "
+        "s:I}}",
+        "node", r->config->node, "version", ZL_VERSION, "sandbox", r->api->env.sandbox,
+        "authd_connected", (int)r->authd_connected, "seq", (json_int_t)last, "zones", c.zones,
+        "states", states_of(&c), "attention", attention, "journal", "behind", (json_int_t)behind,
+        "lost", (json_int_t)lost, "written", (json_int_t)js->written, "packs",
+        (json_int_t)js->packs, "bytes", (json_int_t)js->pack_bytes, "failing", (int)js->failing,
+        "last_error", api_json_text(js->last_error), "thinning", (int)js->thinning.busy, "thinned",
+        (json_int_t)js->thinning.thinned, "thin_runs", (json_int_t)js->thinning.runs);
 out:
     api_sections_done(&c.sections);
     history_close(&h);

@@ -223,11 +223,37 @@ static int by_record(const void *key, const void *element)
     return rr_cmp(key, &((const struct blame_line *)element)->rr);
 }
 
-static enum err blame_version(struct blame *b, const struct store_version *v, struct errinfo *e)
+struct last {
+    bool found, thinned;
+};
+
+static enum err on_last(void *ctx, const struct store_version *v, struct errinfo *e)
+{
+    struct last *l = ctx;
+
+    (void)e;
+    if (!l->found && !v->waiting)
+        *l = (struct last){true, v->thinned};
+    return OK;
+}
+
+/* Is the version that was served before it thinned? (Among a few: waiting ones are few.) */
+static bool follows_thinned(const struct blame *b, uint64_t version)
+{
+    struct last l = {.found = false};
+
+    return version > 1 &&
+           store_version_each(b->h->store, b->z->id, version, 64, on_last, &l, NULL) == OK &&
+           l.found && l.thinned;
+}
+
+/* *below: what is older than that has not been looked at. */
+static enum err blame_version(struct blame *b, const struct store_version *v, uint64_t *below,
+                              struct errinfo *e)
 {
     struct changeset *cs = NULL;
     struct store_version before;
-    bool has_before = false;
+    bool has_before = false, thinned = follows_thinned(b, v->version);
     enum err rc = change_of(&cs, &before, &has_before, b->h, b->z, v, b->owner, e);
 
     for (size_t i = 0; rc == OK && i < cs->added.n; i++) {
@@ -237,12 +263,14 @@ static enum err blame_version(struct blame *b, const struct store_version *v, st
         if (!l || l->known)
             continue;
         l->known = true;
+        l->thinned = thinned;
         l->since = *v;
         l->has_before = has_before;
         l->before = has_before ? before : l->before;
         b->left--;
     }
     changeset_free(cs);
+    *below = thinned ? (has_before ? before.version + 1 : 1) : v->version;
     return rc;
 }
 
@@ -254,14 +282,14 @@ static bool has_unknown(const struct blame *b, const struct cursor *c)
     return false;
 }
 
-/* All cursors that stand at this version go on to older ones. */
-static enum err leave_version(struct blame *b, uint64_t version, struct errinfo *e)
+/* All cursors that stand at `below` or above go on to older ones. */
+static enum err leave_version(struct blame *b, uint64_t below, struct errinfo *e)
 {
-    while (b->heap[0].next == version) {
+    while (b->heap[0].next >= below && b->heap[0].next) {
         enum err rc = OK;
 
         if (has_unknown(b, &b->heap[0]))
-            rc = cursor_move(b, &b->heap[0], version, e);
+            rc = cursor_move(b, &b->heap[0], below, e);
         else
             b->heap[0].next = 0;
         if (rc)
@@ -276,15 +304,17 @@ static enum err leave_version(struct blame *b, uint64_t version, struct errinfo 
 static enum err blame_all(struct blame *b, uint32_t versions_max, struct errinfo *e)
 {
     while (b->left && versions_max && b->heap[0].next) {
-        uint64_t version = b->heap[0].next;
+        uint64_t below = b->heap[0].next;
         struct store_version v;
-        enum err rc = store_version_get(b->h->store, b->z->id, version, &v, e);
+        enum err rc = store_version_get(b->h->store, b->z->id, below, &v, e);
 
+        if (rc == OK && v.thinned) /* what it changed is in the difference to the next one kept */
+            rc = store_version_kept_after(b->h->store, b->z->id, below, &v, e);
         if (rc == OK && !v.waiting) {
             versions_max--;
-            rc = blame_version(b, &v, e);
+            rc = blame_version(b, &v, &below, e);
         }
-        if (rc || (rc = leave_version(b, version, e)))
+        if (rc || (rc = leave_version(b, below, e)))
             return rc;
     }
     return OK;

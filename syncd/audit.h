@@ -29,6 +29,7 @@ struct blame_line {
     struct rr rr;               /* lent */
     struct store_version since; /* that brought it as it is now */
     bool known;                 /* false: it is older than what was looked at */
+    bool thinned;               /* that one, or one of those thinned just before it */
     bool has_before;            /* the version that was served before that one */
     struct store_version before;
 };

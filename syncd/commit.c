@@ -21,6 +21,8 @@ struct journaled_request {
     const struct commit_journaled *list;
     size_t n;
     const char *meta_key, *meta_value; /* NULL: none */
+    commit_write_fn *write;            /* NULL: none */
+    void *write_ctx;
     bool finished;
     enum err rc;
     struct errinfo error;
@@ -255,6 +257,8 @@ static enum err journaled_do(struct committer *c, struct journaled_request *r, s
     uint64_t dropped = 0;
     enum err rc;
 
+    if (r->write)
+        return r->write(r->write_ctx, c->store, e);
     for (size_t i = 0; i < r->n; i++) {
         rc = store_journaled_put(c->store, r->list[i].seq, r->list[i].oid, r->list[i].content_oid,
                                  e);
@@ -446,6 +450,13 @@ enum err commit_journaled(struct committer *c, const struct commit_journaled *li
 enum err commit_meta(struct committer *c, const char *key, const char *value, struct errinfo *e)
 {
     struct journaled_request r = {.meta_key = key, .meta_value = value};
+
+    return request_do(c, &r, e);
+}
+
+enum err commit_write_now(struct committer *c, commit_write_fn *write, void *ctx, struct errinfo *e)
+{
+    struct journaled_request r = {.write = write, .write_ctx = ctx};
 
     return request_do(c, &r, e);
 }

@@ -99,4 +99,8 @@ MUST_USE enum err commit_journaled(struct committer *c, const struct commit_jour
 MUST_USE enum err commit_meta(struct committer *c, const char *key, const char *value,
                               struct errinfo *e);
 
+/* Likewise: `write` in a transaction, which is durable when this returns. */
+MUST_USE enum err commit_write_now(struct committer *c, commit_write_fn *write, void *ctx,
+                                   struct errinfo *e);
+
 #endif

@@ -26,6 +26,7 @@ static void put_in_force(struct syncd *s, struct config *config, struct keyring 
     watch_reload(s->watch, config);
     remotes_reload(s->remotes, config);
     journaler_configure(s->journaler, config);
+    retention_configure(s->retention, config);
     guard_commands_reload(s->guards, config);
     signature_ends_reload(s->ends, config);
     replicator_each(s->replicator, daemon_watch_row, s);
@@ -156,6 +157,16 @@ static enum err start_api(struct syncd *s, struct errinfo *e)
     return api_start(&s->api, &env, e);
 }
 
+static enum err start_retention(struct syncd *s, struct errinfo *e)
+{
+    struct retention_env env = {.loop = s->loop,
+                                .readers = s->readers,
+                                .replicator = s->replicator,
+                                .journaler = s->journaler};
+
+    return retention_start(&s->retention, &env, s->config, e);
+}
+
 static enum err add_autoprimaries(struct syncd *s, struct errinfo *e)
 {
     struct config *config = NULL;
@@ -230,7 +241,7 @@ static enum err start_parts(struct syncd *s, struct errinfo *e)
     s->ends = signature_ends_new(s->loop, s->readers, s->config);
     replicator_each(s->replicator, daemon_watch_row, s);
     if ((rc = front_start(&s->front, s->loop, c->run_dir, &daemon_front_events, s, e)) ||
-        (rc = start_api(s, e)))
+        (rc = start_api(s, e)) || (rc = start_retention(s, e)))
         return rc;
     s->content_queries =
         (struct content_queries){.loop = s->loop, .front = s->front, .readers = s->readers};
@@ -246,6 +257,7 @@ static void stop_parts(struct syncd *s)
     struct front *front = s->front;
 
     api_stop(s->api);
+    retention_stop(s->retention);
     s->front = NULL; /* no more hints */
     front_stop(front);
     watch_free(s->watch);
@@ -276,6 +288,7 @@ static void stop_parts(struct syncd *s)
     s->journaler = NULL;
     committer_stop(s->committer);
     loop_free(s->loop);
+    retention_free(s->retention);
     remotes_free(s->remotes);
     guard_commands_free(s->guards);
     signature_ends_free(s->ends);

@@ -10,6 +10,7 @@
 #include "syncd/notify_out.h"
 #include "syncd/producer.h"
 #include "syncd/remotes.h"
+#include "syncd/retention.h"
 #include "syncd/signature_ends.h"
 #include "syncd/updates.h"
 #include "syncd/watch.h"
@@ -45,6 +46,7 @@ struct syncd {
     struct guard_commands *guards;
     struct remotes *remotes;
     struct signature_ends *ends;
+    struct retention *retention;
     struct api *api;
     struct event *signals[3];
     bool stopping;

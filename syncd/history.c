@@ -205,6 +205,21 @@ static struct journal_oid commit_of(const struct store_version *v)
     return oid;
 }
 
+static enum err refuse_thinned(struct history *h, const struct store_zone *z,
+                               const struct store_version *v, struct errinfo *e)
+{
+    struct store_version next;
+
+    if (!v->thinned)
+        return OK;
+    if (store_version_kept_after(h->store, z->id, v->version, &next, NULL) != OK)
+        next.version = z->version;
+    return err_set(ERR_NOT_FOUND, e,
+                   "version %llu was thinned: its content is not kept any more (retention); the "
+                   "next one that is kept is v%llu",
+                   (unsigned long long)v->version, (unsigned long long)next.version);
+}
+
 enum err history_content(struct zone **out, struct history *h, const struct store_zone *z,
                          const struct store_version *v, struct errinfo *e)
 {
@@ -216,6 +231,8 @@ enum err history_content(struct zone **out, struct history *h, const struct stor
         return store_zone_load(out, h->store, z, e);
     if (!v->journaled)
         return store_zone_load_version(out, h->store, z, v->version, e);
+    if ((rc = refuse_thinned(h, z, v, e)))
+        return rc;
     if ((rc = history_journal(&j, h, e)))
         return rc;
     return journal_zone_load(out, j, z->name, &commit, e);
@@ -302,7 +319,7 @@ static enum err on_earlier(void *ctx, const struct store_version *v, struct erri
     struct base_search *s = ctx;
 
     (void)e;
-    if (!s->found && (s->waiting || !v->waiting)) {
+    if (!s->found && (s->waiting || !v->waiting) && !v->thinned) {
         s->version = *v;
         s->found = true;
     }
@@ -337,8 +354,11 @@ enum err history_diff_owner(struct changeset **out, struct history *h, const str
     struct journal_oid from = commit_of(a);
     struct journal_oid to = commit_of(b);
     struct journal *j = NULL;
-    enum err rc = history_journal(&j, h, e);
+    enum err rc;
 
+    if ((rc = refuse_thinned(h, z, a, e)) || (rc = refuse_thinned(h, z, b, e)))
+        return rc;
+    rc = history_journal(&j, h, e);
     return rc ? rc : journal_diff_owner(out, j, z->name, owner, &from, &to, e);
 }
 
@@ -355,6 +375,8 @@ enum err history_diff(struct changeset **out, struct history *h, const struct st
         struct journal_oid from = commit_of(a);
         struct journal_oid to = commit_of(b);
 
+        if ((rc = refuse_thinned(h, z, a, e)) || (rc = refuse_thinned(h, z, b, e)))
+            return rc;
         rc = history_journal(&j, h, e);
         return rc ? rc : journal_diff(out, j, z->name, &from, &to, e);
     }

@@ -7,6 +7,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "syncd/thinner.h"
 
 #define BATCH_MAX 1024         /* versions in one pack */
 #define BATCH_RECORDS 1000000u /* once so many are in it, a batch takes no further version */
@@ -403,10 +404,12 @@ static void note(struct journaler *j, enum err rc, const struct errinfo *e, size
 static void drop_merged(struct journaler *j)
 {
     struct errinfo e = {0};
-    bool done = false;
+    bool done = false, thins = journal_merge_thins(j->merged);
     enum err rc = journal_merge_some(j->journal, j->merged, DROP_AT_ONCE, &done, &e);
 
-    if (rc)
+    if (thins && (rc || done))
+        thinner_packed(j->thinner, rc);
+    if (rc && !(thins && rc == ERR_BUSY))
         log_warning(say("journal: a merged pack could not take the place of the old ones, all "
                         "stays readable"),
                     kv_err(&e));
@@ -420,6 +423,7 @@ static void drop_merged(struct journaler *j)
 /* ... and now and then another is wanted. True if there is more to do. */
 static bool merge_packs(struct journaler *j, bool written)
 {
+    thinner_look(j->thinner);
     if (!j->merged)
         j->merged = packmerge_take(j->merge);
     if (j->merged && j->journal) {
@@ -487,6 +491,20 @@ static void pace(struct journaler *j, size_t written)
     pthread_mutex_unlock(&j->lock);
 }
 
+/* One step of thinning; false if there is none to do, or it is time to stop. */
+static bool thin_some(struct journaler *j)
+{
+    bool closing;
+
+    pthread_mutex_lock(&j->lock);
+    closing = j->closing;
+    pthread_mutex_unlock(&j->lock);
+    if (closing || !j->journal)
+        return false;
+    checkpointer_prepare(j->checkpoints);
+    return thinner_step(j->thinner, j->journal);
+}
+
 static void *journaler_main(void *ctx)
 {
     struct journaler *j = ctx;
@@ -495,7 +513,7 @@ static void *journaler_main(void *ctx)
     while (go_on) {
         struct errinfo e = {0};
         size_t written = 0;
-        bool merging;
+        bool merging, thinned;
         enum err rc;
 
         do {
@@ -505,9 +523,10 @@ static void *journaler_main(void *ctx)
                 note(j, rc, &e, written);
             merging = merge_packs(j, written > 0);
             run_checkpoints(j, false);
+            thinned = rc == OK && thin_some(j);
             if (rc == OK && written)
                 pace(j, written);
-        } while (rc == OK && (written || merging));
+        } while (rc == OK && (written || merging || thinned));
         go_on = wait_awake(j, rc != OK);
     }
     journaler_answer(j, true);
@@ -527,6 +546,7 @@ static void journaler_free(struct journaler *j)
 {
     packmerge_stop(j->merge);
     journal_merge_free(j->merged);
+    thinner_free(j->thinner);
     checkpointer_free(j->checkpoints);
     journal_close(j->journal);
     store_close(j->store);
@@ -562,8 +582,9 @@ enum err journaler_start(struct journaler **out, struct committer *committer, co
         (rc = checkpointer_new(&j->checkpoints, j->journal, j->store, committer, signing, config,
                                e)))
         goto out;
-    if ((rc = packmerge_start(&j->merge, j->path, merge_made, j, e)))
+    if ((rc = packmerge_start(&j->merge, j->path, data_dir, merge_made, j, e)))
         goto out;
+    j->thinner = thinner_new(j->store, committer, j->merge);
     failed = pthread_create(&j->thread, NULL, journaler_main, j);
     if (failed)
         rc = err_sys(failed, e, "starting the journal thread");
@@ -578,6 +599,12 @@ out:
 void journaler_configure(struct journaler *j, const struct config *config)
 {
     checkpointer_configure(j->checkpoints, config);
+    journaler_wake(j);
+}
+
+void journaler_thin(struct journaler *j, struct thin_wish *wish)
+{
+    thinner_want(j->thinner, wish);
     journaler_wake(j);
 }
 
@@ -606,4 +633,5 @@ void journaler_status(struct journaler *j, struct journaler_status *out)
     pthread_mutex_lock(&j->lock);
     *out = j->status;
     pthread_mutex_unlock(&j->lock);
+    thinner_status(j->thinner, &out->thinning);
 }

@@ -11,6 +11,7 @@
 #include "syncd/commit.h"
 #include "syncd/repair.h"
 #include "syncd/signing.h"
+#include "syncd/thinner.h"
 
 struct journaler;
 
@@ -26,6 +27,9 @@ MUST_USE enum err journaler_start(struct journaler **out, struct committer *comm
 void journaler_configure(struct journaler *j, const struct config *config);
 /* Drains what is there (unless it fails), then stops. */
 void journaler_stop(struct journaler *j);
+
+/* Thins these zones' histories, soon (thinner.h). Takes the wish over. Any thread. */
+void journaler_thin(struct journaler *j, struct thin_wish *wish);
 
 /* There may be something to drain. Any thread. */
 void journaler_wake(struct journaler *j);
@@ -46,6 +50,7 @@ struct journaler_repair {
 void journaler_repair(struct journaler *j, struct journaler_repair *q);
 
 struct journaler_status {
+    struct thinner_status thinning;
     uint64_t written; /* commits since the start */
     uint64_t seq;     /* all versions made by changes up to this one have commits and refs */
     uint64_t packs, pack_bytes;

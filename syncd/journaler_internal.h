@@ -17,6 +17,7 @@ struct journaler {
     struct checkpointer *checkpoints;
     struct packmerge *merge;
     struct journal_merge *merged; /* journal thread: its old packs are on their way out */
+    struct thinner *thinner;
     pthread_t thread;
     unsigned writes_since_repack;
     bool damaged;       /* something was noticed: repair */

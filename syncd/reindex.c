@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/thin.h"
 #include "lib/store/store_restore.h"
 #include "syncd/commit_version.h"
 
@@ -26,11 +27,12 @@ struct slice {
     const struct store_zone *z;
     struct journal *journal;
     struct store_version *versions; /* as their commits tell them */
-    size_t n, cap;
-    struct touched_row *rows; /* that should be there */
+    size_t n, cap, blurred;         /* blurred: that were compared without their rows */
+    uint64_t child;                 /* the version above the next one; 0: it is the tip */
+    struct touched_row *rows;       /* that should be there */
     size_t row_count, row_cap;
-    size_t row_at; /* while stored rows pass by, in the same order */
-    struct touched_row last;
+    size_t row_at;                   /* while stored rows pass by, in the same order */
+    struct journal_thinned *thinned; /* NULL: none, or not asked for yet */
 };
 
 /* ---- What was found ---- */
@@ -75,7 +77,7 @@ static bool same_version(const struct store_version *a, const struct store_versi
            same_text(a->origin.transport, b->origin.transport) &&
            same_text(a->origin.reason, b->origin.reason) && a->added == b->added &&
            a->removed == b->removed && a->records == b->records && a->waiting == b->waiting &&
-           a->quarantined == b->quarantined && a->journaled &&
+           a->quarantined == b->quarantined && (a->thinned || !b->thinned) && a->journaled &&
            memcmp(a->oid, b->oid, sizeof(a->oid)) == 0 &&
            memcmp(a->content_oid, b->content_oid, sizeof(a->content_oid)) == 0;
 }
@@ -169,18 +171,65 @@ static uint64_t less_changes(uint64_t records, const struct journal_commit *c)
     return records > c->added ? records - c->added : 0;
 }
 
+static struct journal_thinned *record_of(struct slice *s)
+{
+    if (!s->thinned && journal_thinned_open(&s->thinned, s->journal, s->z->name, NULL) != OK)
+        s->thinned = NULL;
+    return s->thinned;
+}
+
+/* What a thinned version changed, and one whose parent was thinned, the journal does not know any
+ * more: its rows stay as they are. */
+static bool parent_is_thinned(struct slice *s, const struct journal_commit *c)
+{
+    struct journal_commit parent;
+
+    return !journal_oid_is_none(&c->parent) && !journal_has(s->journal, &c->parent) &&
+           record_of(s) &&
+           journal_thinned_before(s->thinned, c->version, &c->parent, &parent, NULL) == OK;
+}
+
+static enum err take_blurred(struct slice *s, const struct journal_commit *c, bool thinned,
+                             uint64_t records, struct errinfo *e)
+{
+    struct store_version v;
+
+    version_of_commit(&v, c);
+    v.waiting = v.quarantined = false;
+    v.thinned = thinned;
+    v.records = records;
+    s->x->versions++;
+    s->blurred++;
+    return compare_version(s, &v, e);
+}
+
+static enum err take_served(struct slice *s, const struct journal_oid *at, uint64_t child,
+                            uint64_t records, struct journal_commit *c, struct errinfo *e)
+{
+    enum err rc = commit_get(s, at, c, e);
+
+    if (rc == ERR_NOT_FOUND && child && record_of(s) &&
+        journal_thinned_before(s->thinned, child, at, c, NULL) == OK)
+        return take_blurred(s, c, true, records, e);
+    if (rc == OK && parent_is_thinned(s, c))
+        return take_blurred(s, c, false, records, e);
+    return rc ? rc : take_commit(s, c, false, records, e);
+}
+
 /* The served line, down from `at`; *at is none at its end. */
 static enum err walk_served(struct slice *s, struct journal_oid *at, uint64_t *records,
                             struct errinfo *e)
 {
-    while (!journal_oid_is_none(at) && s->n < SLICE_VERSIONS && s->row_count < SLICE_ROWS) {
+    while (!journal_oid_is_none(at) && s->n + s->blurred < SLICE_VERSIONS &&
+           s->row_count < SLICE_ROWS) {
         struct journal_commit c;
-        enum err rc;
+        enum err rc = take_served(s, at, s->child, *records, &c, e);
 
-        if ((rc = commit_get(s, at, &c, e)) || (rc = take_commit(s, &c, false, *records, e)))
+        if (rc)
             return rc;
         *records = less_changes(*records, &c);
         *at = c.parent;
+        s->child = c.version;
     }
     return OK;
 }
@@ -372,7 +421,7 @@ static enum err compare_rows(struct slice *s, bool first, bool last, struct erri
 
 /* ---- One slice ---- */
 
-/* Where to begin: HEX/RECORDS, or the tip. */
+/* Where to begin: HEX/RECORDS/CHILD, or the tip. */
 static enum err cursor_read(struct journal_oid *at, uint64_t *records, struct slice *s,
                             const char *cursor, struct errinfo *e)
 {
@@ -387,6 +436,8 @@ static enum err cursor_read(struct journal_oid *at, uint64_t *records, struct sl
             !journal_oid_read(at, hex))
             return err_set(ERR_FORMAT, e, "'%s' is not where a slice ended", cursor);
         *records = strtoull(cursor + HEX_CHARS + 1, &end, 10);
+        if (*end == '/')
+            s->child = strtoull(end + 1, &end, 10);
         return *end ? err_set(ERR_FORMAT, e, "'%s' is not where a slice ended", cursor) : OK;
     }
     if ((rc = journal_ref_get(s->journal, LINE_SERVED, s->z->name, at, e)) ||
@@ -421,9 +472,11 @@ enum err reindex_slice(struct reindex *out, struct history *h, const struct stor
         qsort(out->fixes, out->fix_count, sizeof(*out->fixes), by_kind);
     if (rc == OK && !last) {
         journal_oid_hex(out->next, &at);
-        (void)snprintf(out->next + HEX_CHARS, sizeof(out->next) - HEX_CHARS, "/%" PRIu64, records);
+        (void)snprintf(out->next + HEX_CHARS, sizeof(out->next) - HEX_CHARS,
+                       "/%" PRIu64 "/%" PRIu64, records, s.child);
     }
 out:
+    journal_thinned_close(s.thinned);
     free(s.versions);
     free(s.rows);
     return rc;
@@ -446,6 +499,8 @@ enum err reindex_write(struct reindex *x, struct store *s, struct errinfo *e)
         switch (f->kind) {
         case FIX_VERSION:
             rc = store_restore_version_again(s, x->zone_id, f->version, e);
+            if (rc == OK && f->version->thinned)
+                rc = store_thinned_put(s, x->zone_id, f->version->version, e);
             break;
         case FIX_ROW_PUT:
             rc = store_touched_put(s, x->zone_id, &f->row, e);

@@ -12,7 +12,7 @@
 #include "lib/store/store_touched.h"
 #include "syncd/history.h"
 
-#define REINDEX_CURSOR_MAX 64
+#define REINDEX_CURSOR_MAX 96
 #define REINDEX_WRITES_MAX 2000 /* rows in one transaction */
 
 struct reindex_fix;

@@ -18,6 +18,7 @@ struct one {
     struct journal_oid commit, content;
     bool waiting, journaled;
     bool was_lost, whole;
+    bool thinned; /* it is not here on purpose, and nobody misses it */
 };
 
 struct line {
@@ -40,7 +41,8 @@ static enum err on_version(void *ctx, const struct store_version *v, struct erri
                       .seq = v->seq,
                       .waiting = v->waiting,
                       .journaled = v->journaled,
-                      .was_lost = v->lost};
+                      .was_lost = v->lost,
+                      .thinned = v->thinned};
     memcpy(o->commit.id, v->oid, sizeof(o->commit.id));
     memcpy(o->content.id, v->content_oid, sizeof(o->content.id));
     return OK;
@@ -259,7 +261,7 @@ static void mark(struct line *l, const struct one *o)
 {
     struct repair *r = l->r;
 
-    if (o->was_lost == !o->whole)
+    if (o->thinned || o->was_lost == !o->whole)
         return;
     r->marks = xgrow(r->marks, &r->mark_cap, r->mark_count + 1, sizeof(*r->marks));
     r->marks[r->mark_count++] =
@@ -279,6 +281,8 @@ static enum err mend_ends(struct line *l, size_t i, struct errinfo *e)
         r->cuts = xgrow(r->cuts, &r->cut_cap, r->cut_count + 1, sizeof(*r->cuts));
         r->cuts[r->cut_count++] = o->commit;
     }
+    if (o->thinned)
+        return OK;
     if (!o->whole && parent->whole) {
         enum err rc =
             journal_again_flush(r->again, true, e); /* a ref needs its commit to be there */
@@ -299,6 +303,8 @@ enum err repair_zone(struct repair *r, int64_t zone_id, struct errinfo *e)
     enum err rc = read_line(&l, zone_id, e);
 
     for (size_t i = l.n; i-- > 0 && rc == OK;) {
+        if (l.list[i].thinned)
+            continue;
         if (l.list[i].journaled)
             rc = mend_version(&l, i, e);
         else

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "journal/repair.h"
+#include "journal/thin.h"
 #include "lib/base/mem.h"
 #include "lib/store/store_restore.h"
 #include "syncd/commit_version.h"
@@ -17,6 +18,7 @@ struct one {
     struct store_version served, newest;
     uint64_t count;
     bool kind_known, held_known;
+    struct journal_thinned *thinned; /* NULL: none */
 };
 
 static enum err commit_of(struct one *z, const struct journal_oid *oid, struct journal_commit *c,
@@ -140,6 +142,22 @@ static enum err check_order(const struct store_version *child, const struct stor
     return OK;
 }
 
+/* The parent of version `child`, or the tip; *thinned: only the record has it. */
+static enum err served_commit(struct one *z, const struct journal_oid *at, uint64_t child,
+                              struct journal_commit *c, bool *thinned, struct errinfo *e)
+{
+    enum err rc = commit_of(z, at, c, e);
+
+    *thinned = false;
+    if (rc != ERR_CORRUPT || child == UINT64_MAX ||
+        (!z->thinned &&
+         journal_thinned_open(&z->thinned, z->r->journal, z->row.name, NULL) != OK) ||
+        journal_thinned_before(z->thinned, child, at, c, NULL) != OK)
+        return rc;
+    *thinned = true;
+    return OK;
+}
+
 static enum err restore_served(struct one *z, struct errinfo *e)
 {
     struct journal_oid at = z->tip;
@@ -150,7 +168,8 @@ static enum err restore_served(struct one *z, struct errinfo *e)
     while (!journal_oid_is_none(&at)) {
         struct journal_commit c;
         struct store_version v;
-        enum err rc = commit_of(z, &at, &c, e);
+        bool thinned;
+        enum err rc = served_commit(z, &at, child.version, &c, &thinned, e);
 
         if (rc && journal_is_cut(z->r->journal, &before)) {
             if (journal_before_loss_get(z->r->journal, z->row.name, child.version, &at, NULL) != OK)
@@ -165,7 +184,8 @@ static enum err restore_served(struct one *z, struct errinfo *e)
         if (z->count == 0)
             z->served = v;
         learn(z, &v);
-        if ((rc = check_order(&child, &v, e)) || (rc = put_version(z, &v, e)))
+        if ((rc = check_order(&child, &v, e)) || (rc = put_version(z, &v, e)) ||
+            (thinned && (rc = store_thinned_put(z->r->store, z->row.id, v.version, e))))
             return rc;
         records += v.removed;
         records = records > v.added ? records - v.added : 0;
@@ -194,8 +214,17 @@ static enum err walk_line(struct one *z, struct line_of *l, struct journal_oid a
         struct store_version known;
         enum err rc;
 
+        char hex[JOURNAL_HEX_MAX];
+
         if (journal_oid_is_none(&at))
             return err_set(ERR_CORRUPT, e, "a line of waiting versions hangs in the air");
+        journal_oid_hex(hex, &at);
+        if (store_version_by_oid(z->r->store, z->row.id, hex, &known, NULL) == OK &&
+            known.thinned) {
+            l->base = at;
+            l->base_version = known.version;
+            return OK;
+        }
         if ((rc = commit_of(z, &at, &c, e)))
             return rc;
         if (store_version_get(z->r->store, z->row.id, c.version, &known, NULL) == OK) {
@@ -349,6 +378,7 @@ enum err restore_zone(struct restore *r, const char *ref, const struct journal_o
     if (strcmp(again, ref) != 0)
         return err_set(ERR_CORRUPT, e, "%s: its newest version is of the zone of %s", ref, again);
     rc = restore_rows(&z, strrchr(again, '/') + 1, e);
+    journal_thinned_close(z.thinned);
     zone_unref(z.content);
     return rc ? err_wrap(rc, e, "%s", ref) : OK;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "journal/repair.h"
+#include "journal/thin.h"
 #include "lib/base/mem.h"
 #include "syncd/verify_checkpoints.h"
 
@@ -30,8 +31,9 @@ struct version_walk {
     struct journal_oid parent_wanted; /* commit that the child named as its parent */
     struct store_version tip_served, tip_waiting, tip_quarantined;
     bool has_tip_served, has_tip_waiting, has_tip_quarantined;
-    uint64_t vouched; /* a checkpoint covers served versions up to this one */
-    bool has_signed;  /* a served version newer than this one has a good signature */
+    uint64_t vouched;                /* a checkpoint covers served versions up to this one */
+    bool has_signed;                 /* a served version newer than this one has a good signature */
+    struct journal_thinned *thinned; /* the zone's record, once it is needed */
 };
 
 void verify_report_free(struct verify_report *r)
@@ -152,6 +154,17 @@ static void check_unsigned(struct version_walk *w, const struct store_version *s
               (unsigned long long)sv->version, sv->serial.v);
 }
 
+static enum err signature_of(enum journal_signature *found, size_t *which, struct version_walk *w,
+                             const struct store_version *sv, const struct journal_oid *oid)
+{
+    size_t n = w->v->wish->key_count;
+
+    if (sv->thinned)
+        return journal_thinned_signature(w->thinned, sv->version, w->v->signers, n, found, which,
+                                         NULL);
+    return journal_signature_check(w->v->journal, oid, w->v->signers, n, found, which, NULL);
+}
+
 static void check_signature(struct version_walk *w, const struct store_version *sv,
                             const struct journal_oid *oid)
 {
@@ -161,8 +174,7 @@ static void check_signature(struct version_walk *w, const struct store_version *
     char at[WALL_TEXT_MAX];
     size_t which = 0;
 
-    if (!wish->key_count || journal_signature_check(w->v->journal, oid, w->v->signers,
-                                                    wish->key_count, &found, &which, NULL) != OK)
+    if (!wish->key_count || signature_of(&found, &which, w, sv, oid) != OK)
         return; /* that it cannot be read is said elsewhere */
     wall_to_text(at, sv->at);
     switch (found) {
@@ -188,6 +200,30 @@ static void check_signature(struct version_walk *w, const struct store_version *
     }
 }
 
+/* Of a thinned version the octets that the zone's record has must make the id that the store knows,
+ * and then they are as good as the commit. */
+static enum err commit_of(struct journal_commit *out, struct version_walk *w,
+                          const struct store_version *sv, const struct journal_oid *oid,
+                          struct errinfo *e)
+{
+    struct journal *j = w->v->journal;
+    enum err rc;
+
+    if (!sv->thinned) {
+        if ((rc = journal_check_commit(w->v->check, oid, e)))
+            return rc;
+        return journal_commit_get(j, oid, out, e);
+    }
+    if (!w->thinned && (rc = journal_thinned_open(&w->thinned, j, w->zone->name, e)))
+        return rc;
+    if ((rc = journal_thinned_get(w->thinned, sv->version, out, e)))
+        return rc;
+    if (memcmp(out->commit.id, oid->id, sizeof(oid->id)) != 0)
+        return err_set(ERR_CORRUPT, e, "the record of thinned versions has another one");
+    w->v->report->thinned++;
+    return OK;
+}
+
 static void check_commit(struct version_walk *w, const struct store_version *sv)
 {
     struct journal_commit c;
@@ -196,8 +232,7 @@ static void check_commit(struct version_walk *w, const struct store_version *sv)
 
     memcpy(oid.id, sv->oid, sizeof(oid.id));
     w->v->report->versions++;
-    if (journal_check_commit(w->v->check, &oid, &why) != OK ||
-        journal_commit_get(w->v->journal, &oid, &c, &why) != OK) {
+    if (commit_of(&c, w, sv, &oid, &why) != OK) {
         fault(w->v, w->zone->name, VERIFY_LOST, "version %llu (serial %u)%s: %s",
               (unsigned long long)sv->version, sv->serial.v,
               sv->lost ? " is lost" : ": see zonectl journal repair", why.text);
@@ -355,7 +390,9 @@ static enum err on_zone(void *ctx, const struct store_zone *z, struct errinfo *e
     enum err rc;
 
     w.vouched = vouched_version(&v->vouched, v->journal, z->name);
-    if ((rc = walk_versions(&w, e)))
+    rc = walk_versions(&w, e);
+    journal_thinned_close(w.thinned);
+    if (rc)
         return rc;
     if (w.has_tip_served)
         check_ref(v, z, LINE_SERVED, &w.tip_served);

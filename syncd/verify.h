@@ -36,6 +36,7 @@ struct verify_report {
     struct verify_zone *zones; /* those that authd has to serve */
     size_t zone_count, zone_cap;
     uint64_t versions;    /* commits looked at */
+    uint64_t thinned;     /* of them, whose content is kept no more */
     uint64_t signatures;  /* of them, with a good signature */
     uint64_t checkpoints; /* with a good signature */
     uint64_t vouched;     /* versions without one of their own, that a later signature covers */

@@ -115,6 +115,8 @@ static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
     if ((rc = config_take_listen(c, authd_sec, e)) ||
         (rc = config_take_resolvers(c, syncd_sec, e)) || (rc = config_take_zones(c, cfg, e)))
         return rc;
+    if (!config_retention_read(&c->retention, c->retention_text))
+        return config_fail_at(c, syncd_sec, e, CONFIG_RETENTION_FORM);
     if (!c->node[0]) {
         char host[256] = "localhost";
 
@@ -361,6 +363,7 @@ void config_unref(struct config *c)
     free(c->server_id);
     free(c->authd_user);
     free(c->authd_group);
+    free(c->retention_text);
     free(c->guard_user);
     free(c->socket_group);
     free(box_of(c));

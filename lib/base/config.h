@@ -157,6 +157,20 @@ struct config_update_policy {
     size_t type_count;
 };
 
+/* How long versions keep their content. */
+enum config_thin { CONFIG_THIN_DAY, CONFIG_THIN_WEEK, CONFIG_THIN_MONTH };
+struct config_retention {
+    bool set;            /* something stands there */
+    uint32_t days;       /* younger ones are all kept; 0: so are the others */
+    enum config_thin to; /* of the older ones the last in each day, week or month */
+    uint32_t later_days; /* of those that are older than this ... ; 0: the same */
+    enum config_thin later_to;
+};
+#define CONFIG_RETENTION_FORM                                                                      \
+    "retention should be all, or as '90d then day' or '90d then day, 730d then month'"
+/* "" (not set), "all", "90d then day", "90d then day, 730d then month"; false if it is none. */
+bool config_retention_read(struct config_retention *out, const char *text);
+
 struct config_zone {
     char *name;                             /* presentation form */
     int line;                               /* in the file, for messages */
@@ -189,6 +203,8 @@ struct config_zone {
     bool forward_updates;
     const struct config_producer *member_of; /* the catalog of ours that lists it, or NULL */
     char *catalog_group;                     /* its group there; "": none */
+
+    struct config_retention retention; /* set: instead of the node's */
 
     uint32_t refresh_min_s, refresh_max_s; /* bounds on what the SOA asks for */
     uint32_t retry_min_s, retry_max_s;
@@ -349,7 +365,9 @@ struct config {
     uint32_t max_rrset_records;
     uint32_t max_owner_types;
     uint64_t change_log_bytes; /* change sets kept in the store once journaled */
-    bool checkpoints;          /* signed, instead of each version */
+    char *retention_text;      /* of the history; as `retention` has it */
+    struct config_retention retention;
+    bool checkpoints; /* signed, instead of each version */
     uint32_t checkpoint_commits, checkpoint_time_s;
     uint64_t zone_cache_bytes; /* kept in memory for the next increment */
     uint32_t pool_threads;

@@ -54,14 +54,23 @@
 /* What a new version from a primary must pass before it is served. */
 #define GUARD_ITEMS(section)                                                                       \
     {section,                                                                                      \
-     "guard-shrink-percent",                                                                       \
-     ITEM_U32,                                                                                     \
+     "retention",                                                                                  \
+     ITEM_TEXT,                                                                                    \
      0,                                                                                            \
-     100,                                                                                          \
-     "0",                                                                                          \
+     0,                                                                                            \
+     "",                                                                                           \
      NONE,                                                                                         \
-     "A new version with fewer records is quarantined if more than so many per cent are gone; 0: " \
-     "off. With guard-shrink-records too, it must be more than both."},                            \
+     "The same as syncd's retention, for the history of these zones; empty: as that says."},       \
+        {section,                                                                                  \
+         "guard-shrink-percent",                                                                   \
+         ITEM_U32,                                                                                 \
+         0,                                                                                        \
+         100,                                                                                      \
+         "0",                                                                                      \
+         NONE,                                                                                     \
+         "A new version with fewer records is quarantined if more than so many per cent are "      \
+         "gone; 0: "                                                                               \
+         "off. With guard-shrink-records too, it must be more than both."},                        \
         {section, "guard-shrink-records", ITEM_U32, 0, 1000000000, "0",                            \
          NONE,    "The same, in records."},                                                        \
         {section,                                                                                  \
@@ -377,6 +386,11 @@ static const struct config_item items[] = {
      "Most types at one owner."},
     {"syncd", "change-log", ITEM_OCTETS, 1 << 16, UINT64_C(1) << 40, "256M", AT(change_log_bytes),
      "Change sets kept in the store once the journal has them."},
+    {"syncd", "retention", ITEM_TEXT, 0, 0, "all", AT(retention_text),
+     "How long the history keeps the content of versions. all: for ever; 90d then day: of versions "
+     "that are older than 90 days the last one of each day (or week, or month) alone; 90d then "
+     "day, "
+     "730d then month: of still older ones fewer."},
     {"syncd", "checkpoints", ITEM_FLAG, 0, 0, "no", AT(checkpoints),
      "Once there is a key: sign checkpoints, which vouch for the whole history, and not each "
      "version. For many changes a second."},

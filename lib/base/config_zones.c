@@ -332,6 +332,8 @@ enum err config_take_zone(struct config *c, struct config_zone *z, cfg_t *sec, s
         return config_fail_at(c, sec, e, "a minimum is above its maximum");
     if (!config_rollback_serial_from_text(&z->rollback_serial, cfg_getstr(sec, "rollback-serial")))
         return config_fail_at(c, sec, e, "rollback-serial should be auto, exact or local");
+    if (!config_retention_read(&z->retention, cfg_getstr(sec, "retention")))
+        return config_fail_at(c, sec, e, CONFIG_RETENTION_FORM);
     if ((rc = take_guards(&z->guards, c, sec, e)) ||
         (rc = config_take_command(&z->command, c, sec, e)))
         return rc;

@@ -202,6 +202,7 @@ struct store_version {
     uint64_t records;        /* in the zone then */
     bool waiting;            /* was not served when it came ... */
     bool quarantined;        /* ... since a guard did not let it through */
+    bool thinned;            /* its content is kept no more: journal/thin.h */
     bool journaled;
     bool lost; /* the journal has its commit or its content no more */
     uint8_t oid[STORE_OID_BYTES];
@@ -325,6 +326,13 @@ MUST_USE enum err store_version_by_oid(struct store *s, int64_t zone_id, const c
 
 /* How many versions are marked as lost. */
 MUST_USE enum err store_lost_count(struct store *s, uint64_t *n, struct errinfo *e);
+/* The oldest version behind this one that was served and is not thinned. ERR_NOT_FOUND. */
+MUST_USE enum err store_version_kept_after(struct store *s, int64_t zone_id, uint64_t version,
+                                           struct store_version *out, struct errinfo *e);
+/* The commit ids of all thinned versions, in no particular order. */
+typedef enum err store_thinned_fn(void *ctx, const uint8_t oid[STORE_OID_BYTES], struct errinfo *e);
+MUST_USE enum err store_thinned_each(struct store *s, store_thinned_fn *f, void *ctx,
+                                     struct errinfo *e);
 
 /* The versions newer than what is served that wait for their time, or did when they were rejected;
  * oldest first. `since` is by the monotonic clock then, which a reboot has begin anew. Any kind of
@@ -409,6 +417,10 @@ MUST_USE enum err store_journaled_put(struct store *s, uint64_t seq,
 /* Marks a version as one that the journal has lost, or has again. */
 MUST_USE enum err store_lost_put(struct store *s, int64_t zone_id, uint64_t version, bool lost,
                                  struct errinfo *e);
+/* The journal's record has the version (journal_thin_record), so its content may go. ERR_NOT_FOUND.
+ */
+MUST_USE enum err store_thinned_put(struct store *s, int64_t zone_id, uint64_t version,
+                                    struct errinfo *e);
 
 /* Drops the oldest change rows until what stays weighs at most max_bytes (each row its change set
  * and 64 octets); never one that is not journaled. What a waiting version needs is kept, but counts

@@ -68,6 +68,9 @@ enum stmt_id {
     ST_VERSION_SET_LOST,
     ST_VERSION_COUNT_LOST,
     ST_VERSION_BEHIND,
+    ST_VERSION_THIN,
+    ST_VERSION_THINNED,
+    ST_VERSION_KEPT_AFTER,
     ST_VERSION_ALL,
     ST_STAGED_INSERT,
     ST_STAGED_DELETE,
@@ -194,8 +197,8 @@ MUST_USE enum err pages_put(struct store *s, int64_t zone_id, const struct zone 
     "v.version, v.seq, v.from_serial, v.serial, v.at, v.origin, v.who, v.source, v.key_name, "     \
     "v.transport, v.reason, v.added, v.removed, v.records, v.waiting, v.oid, v.content_oid, "      \
     "v.act, "                                                                                      \
-    "v.quarantined, v.lost, v.source_serial"
-#define VERSION_COLUMN_COUNT 21
+    "v.quarantined, v.lost, v.source_serial, v.thinned"
+#define VERSION_COLUMN_COUNT 22
 MUST_USE enum err version_read(sqlite3_stmt *st, int first, struct store_version *out,
                                struct errinfo *e);
 MUST_USE enum err version_insert(struct store *s, int64_t zone_id, const struct store_version *v,

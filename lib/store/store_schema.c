@@ -246,9 +246,17 @@ static const char *const step_12[] = {
     NULL,
 };
 
+/* Versions of which the journal keeps the commit's octets alone. */
+static const char *const step_13[] = {
+    "ALTER TABLE version ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0"
+    " CHECK (thinned IN (0, 1))",
+    "CREATE INDEX version_thinned ON version (zone_id, version) WHERE thinned = 1",
+    NULL,
+};
+
 const struct schema_step schema_steps[] = {{step_1}, {step_2},  {step_3},  {step_4},
                                            {step_5}, {step_6},  {step_7},  {step_8},
-                                           {step_9}, {step_10}, {step_11}, {step_12}};
+                                           {step_9}, {step_10}, {step_11}, {step_12}, {step_13}};
 
 unsigned schema_count(void)
 {

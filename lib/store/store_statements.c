@@ -158,6 +158,12 @@ const char *const statement_texts[ST_COUNT] = {
     [ST_VERSION_SET_LOST] = "UPDATE version SET lost = ?3 WHERE zone_id = ?1 AND version = ?2",
     [ST_VERSION_COUNT_LOST] =
         "SELECT count(*) FROM version v INDEXED BY version_lost WHERE v.lost = 1",
+    [ST_VERSION_THIN] = "UPDATE version SET thinned = 1"
+                        " WHERE zone_id = ?1 AND version = ?2 AND oid IS NOT NULL",
+    [ST_VERSION_THINNED] = "SELECT oid FROM version WHERE thinned = 1",
+    [ST_VERSION_KEPT_AFTER] =
+        SELECT_VERSION "WHERE v.zone_id = ?1 AND v.version > ?2 AND v.waiting = 0 AND v.thinned = 0"
+                       " ORDER BY v.version LIMIT 1",
     [ST_VERSION_ALL] = "SELECT v.zone_id, " VERSION_COLUMNS
                        " FROM version v WHERE v.seq < ?1 ORDER BY v.seq DESC LIMIT ?2",
     [ST_STAGED_INSERT] = "INSERT INTO staged (zone_id, version, since_ms) VALUES (?1, ?2, ?3)",

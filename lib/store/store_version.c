@@ -75,6 +75,7 @@ enum err version_read(sqlite3_stmt *st, int first, struct store_version *out, st
     out->lost = sqlite3_column_int(st, first + 19) != 0;
     out->ours = !col_is_null(st, first + 20);
     out->theirs = col_serial(st, first + 20);
+    out->thinned = sqlite3_column_int(st, first + 21) != 0;
     out->journaled = col_oid(st, first + 15, out->oid, &bad);
     (void)col_oid(st, first + 16, out->content_oid, &bad);
     out->origin.kind =

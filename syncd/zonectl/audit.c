@@ -28,6 +28,7 @@ static void print_versions(const struct call *c, const json_t *versions, bool wi
         bool current = json_is_true(json_object_get(v, "current"));
         bool waiting = json_is_true(json_object_get(v, "waiting"));
         bool lost;
+        bool thinned = json_is_true(json_object_get(v, "thinned"));
         char *text =
             xasprintf("v%lld", (long long)json_integer_value(json_object_get(v, "version")));
 
@@ -51,9 +52,11 @@ static void print_versions(const struct call *c, const json_t *versions, bool wi
         text = xasprintf("%s%s%s%s",
                          current   ? "served"
                          : waiting ? "waiting"
+                         : thinned ? "thinned"
                                    : "",
                          lost ? (current || waiting ? ", lost" : "lost") : "",
-                         (current || waiting || lost) && *verb_text(v, "reason") ? ", " : "",
+                         (current || waiting || lost || thinned) && *verb_text(v, "reason") ? ", "
+                                                                                            : "",
                          verb_text(v, "reason"));
         table_add(&t, text, lost ? TINT_BAD : current ? TINT_GOOD : TINT_NONE);
         free(text);
@@ -147,6 +150,24 @@ static void add_version(struct table *t, const json_t *v)
     free(text);
 }
 
+/* It may have come with one of those that were thinned before that version. */
+static void add_since(struct table *t, const json_t *line)
+{
+    long long since =
+        (long long)json_integer_value(json_object_get(json_object_get(line, "since"), "version"));
+    long long before =
+        (long long)json_integer_value(json_object_get(json_object_get(line, "before"), "version"));
+    char *text;
+
+    if (!json_is_true(json_object_get(line, "thinned"))) {
+        add_version(t, json_object_get(line, "since"));
+        return;
+    }
+    text = xasprintf("v%lld..v%lld", before + 1, since);
+    table_add(t, text, TINT_NONE);
+    free(text);
+}
+
 static void print_blame(const struct call *c, const json_t *lines)
 {
     static const char *const titles[] = {"RECORD", "SINCE", "SERIAL", "WHEN",
@@ -160,7 +181,7 @@ static void print_blame(const struct call *c, const json_t *lines)
         const json_t *since = json_object_get(l, "since");
 
         table_add(&t, verb_text(l, "record"), TINT_NONE);
-        add_version(&t, since);
+        add_since(&t, l);
         add_number(&t, since, "serial", TINT_NONE);
         table_add(&t, verb_text(since, "at"), TINT_DIM);
         table_add(&t, verb_text(since, "origin"), TINT_NONE);

@@ -529,6 +529,8 @@ static const struct verb table[] = {
      run_journal_key_export},
     {"journal reindex", "[ZONE...] [--dry-run] [--reason TEXT]", 0, 1000000,
      "make the index behind log and blame anew from the history", run_journal_reindex},
+    {"journal thin", "[--dry-run]", 0, 0,
+     "thin old versions now, as `retention` says, and not once a day", run_journal_thin},
     {"journal verify", "[--since TIME] [--remote NAME]", 0, 0, "as verify", run_verify},
     {"verify", "[--since TIME] [--remote NAME]", 0, 0,
      "check that store, journal, signatures and authd agree", run_verify},

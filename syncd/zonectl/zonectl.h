@@ -131,6 +131,7 @@ int run_catalog_approve(const struct call *c);
 
 int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
+int run_journal_thin(const struct call *c);    /* thin.c */
 int run_journal_restore(const struct call *c); /* restore.c */
 char *find_syncd(void);                        /* that came with this zonectl; heap memory */
 int run_journal_reindex(const struct call *c); /* reindex.c */

@@ -281,7 +281,7 @@ static void test_thread(void **state)
 
     (void)state;
     assert_int_equal(sem_init(&made, 0, 0), 0);
-    assert_int_equal(packmerge_start(&m, h->dir, on_made, &made, &e), OK);
+    assert_int_equal(packmerge_start(&m, h->dir, NULL, on_made, &made, &e), OK);
     while (finished < 5) {
         struct journal_merge *merge;
 
