@@ -203,8 +203,11 @@ static void on_act_written(void *ctx, struct commit_job *job)
 {
     struct api_request *r = ctx;
 
-    r->rc = job->rc;
-    r->error = job->error;
+    /* It is done, and the log has it: an error would say that it is not. */
+    if (job->rc)
+        log_warning(say("what an operator did is in this log only: the store did not take it"),
+                    kv_str("action", job->act->action), kv_str("who", job->act->who),
+                    kv_err(&job->error));
     finish(r);
 }
 

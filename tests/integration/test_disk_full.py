@@ -71,6 +71,10 @@ def test_a_full_store_is_no_fault_of_the_primary(peer, node):
     zone, primary = n.zone('example.test'), n.json('primary', 'list')[0]
     assert zone['failures'] == 0 and primary['state'] == 'ok' and primary['failures'] == 0, (zone, primary)
     assert n.syncd.alive() and zone['serial'] == 1
+    inside(f'dd if=/dev/zero of={n.data}/filler2 bs=1k || true')
+    n.zonectl('refresh', 'example.test')  # an act that cannot be written down is done all the same
+    assert 'this log only' in n.syncd.text()
+    inside(f'rm -f {n.data}/filler2')
     inside(f'rm {n.data}/filler && mount -o remount,size=100m {n.data}')
     n.zonectl('refresh', 'example.test')  # or in 15 seconds
     zl.wait_for(lambda: n.zone('example.test')['serial'] == 2, 'serial 2 to come')
