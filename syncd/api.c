@@ -171,6 +171,13 @@ static void finish(struct api_request *r)
         api_answer(r);
 }
 
+/* What an operator changed is likely to be changed again: undone, or released. */
+static void keep(struct api_request *r, const struct commit_job *job)
+{
+    if (r->api->env.cache && job->kind == COMMIT_CHANGE && job->old_zone && job->new_zone)
+        zone_cache_put(r->api->env.cache, job->new_zone, job->row.seq);
+}
+
 static void on_committed(void *ctx, struct commit_job *job)
 {
     struct api_request *r = ctx;
@@ -184,6 +191,7 @@ static void on_committed(void *ctx, struct commit_job *job)
     (void)name_to_text(zone, job->row.name);
     if (job->rc == OK) {
         replicator_row_changed(r->api->env.replicator, &job->row);
+        keep(r, job);
         log_info(say("an operator changed a zone"), kv_str("zone", zone),
                  kv_str("action", origin_name(job->origin.kind)), kv_str("who", r->who),
                  kv_u64("serial", job->row.serial.v), kv_u64("version", job->row.version),
