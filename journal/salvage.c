@@ -15,7 +15,7 @@
 
 #define OBJECT_MAX ((uint64_t)1 << 30)
 #define INFLATE_MAX 1100 /* zlib makes no more octets of one */
-#define DEPTH_MAX 256 /* git makes chains of 50 */
+#define DEPTH_MAX 256    /* git makes chains of 50 */
 #define HEADER_MAX 64
 #define PACK_HEADER 12
 #define TRAILER JOURNAL_OID_BYTES

@@ -22,7 +22,8 @@ static json_t *json_oid(bool is_there, const uint8_t oid[STORE_OID_BYTES])
 json_t *api_json_version(const struct store_zone *z, const struct store_version *v)
 {
     return json_pack(
-        "{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:o, "
+        "{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:b, "
+        "s:o, "
         "s:o, s:o}",
         "version", (json_int_t)v->version, "serial", (json_int_t)v->serial.v, "previous_serial",
         v->has_from ? json_integer(v->from.v) : json_null(), "at", api_json_time(v->at), "origin",

@@ -111,7 +111,7 @@ enum err thin_plan_make(struct thin_plan *out, struct store *s, const struct sto
 {
     struct walk w = {.plan = out, .z = z, .policy = policy, .now = now};
     uint64_t before = 0;
-    enum err rc;
+    enum err rc = OK;
 
     *out = (struct thin_plan){.gone_count = 0};
     do {

@@ -254,9 +254,9 @@ static const char *const step_13[] = {
     NULL,
 };
 
-const struct schema_step schema_steps[] = {{step_1}, {step_2},  {step_3},  {step_4},
-                                           {step_5}, {step_6},  {step_7},  {step_8},
-                                           {step_9}, {step_10}, {step_11}, {step_12}, {step_13}};
+const struct schema_step schema_steps[] = {{step_1},  {step_2},  {step_3}, {step_4}, {step_5},
+                                           {step_6},  {step_7},  {step_8}, {step_9}, {step_10},
+                                           {step_11}, {step_12}, {step_13}};
 
 unsigned schema_count(void)
 {
