@@ -82,12 +82,17 @@ static void learn_kind(struct one *z, const struct store_version *v)
 /* The newest act that was not about serving it at all says whether it is held. */
 static void learn_hold(struct one *z, const struct store_version *v)
 {
-    unsigned long long target = 0;
+    const char *source = v->origin.source; /* "v12" */
+    unsigned long long target;
+    char *end = NULL;
 
     if (v->origin.kind == ORIGIN_REMOVE || v->origin.kind == ORIGIN_UNDELETE)
         return;
     z->held_known = true;
-    if (v->origin.kind != ORIGIN_ROLLBACK || sscanf(v->origin.source, "v%llu", &target) != 1)
+    if (v->origin.kind != ORIGIN_ROLLBACK || source[0] != 'v')
+        return;
+    target = strtoull(source + 1, &end, 10);
+    if (end == source + 1 || *end)
         return;
     z->row.held = true;
     z->row.held_version = target;

@@ -99,7 +99,7 @@ def run_pytest(build, jobs, totals):
                              env={**os.environ, **SAN_ENV, 'ZL_BIN': str(build / 'bin'),
                                   'ZL_BUILD': str(build), 'PYTHONDONTWRITEBYTECODE': '1'})
         try:
-            p.wait(timeout=1200)
+            p.wait(timeout=1800)
         except subprocess.TimeoutExpired:
             os.killpg(p.pid, 9)
             p.wait()
@@ -141,6 +141,8 @@ def main():
     ap.add_argument('--san', required=True, help='build directory of the sanitized tests')
     ap.add_argument('--tsan', help='build directory of the thread-sanitized tests')
     ap.add_argument('--jobs', type=int, default=2)
+    # Stories wait for timers, peers and the disk most of their time, so there are more of them than processors.
+    ap.add_argument('--stories', type=int, default=4)
     ap.add_argument('--only', choices=['unit', 'integration'])
     args = ap.parse_args()
     totals = Totals()
@@ -151,7 +153,7 @@ def main():
         totals.add(passed=1) if code == 0 else totals.fail('layers', out)
         run_programs(san, ROOT / args.tsan if args.tsan else None, args.jobs, totals)
     if args.only != 'unit':
-        run_pytest(san, args.jobs, totals)
+        run_pytest(san, args.stories, totals)
     if totals.failures:
         print('Failed: ' + ', '.join(totals.failures))
     print(f'{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped')
