@@ -279,7 +279,7 @@ static void stall(const char *dir, uint64_t records, unsigned packs)
 
     bench_open(&b, dir, 1, records);
     import(&b, 0, 1);
-    bench_must(packmerge_start(&m, dir, made, &ready, &e), &e);
+    bench_must(packmerge_start(&m, dir, NULL, made, &ready, &e), &e);
     for (unsigned round = 0; round < 5; round++) {
         struct journal_merge *merge;
 
