@@ -22,8 +22,9 @@ struct xfrin {
     struct mono started;
     struct tcpconn_spec conn_spec;
     struct tcpconn *conn;
-    bool reused; /* and not answered yet */
-    bool plain;  /* ask without EDNS: the primary does not know it */
+    bool reused;            /* and not answered yet */
+    uint64_t octets_before; /* that had come by it when we got it */
+    bool plain;             /* ask without EDNS: the primary does not know it */
     struct xfrin_udp *udp;
     struct event *timer;
     struct mono checked;     /* when the rate was last looked at, */
@@ -302,8 +303,8 @@ static void on_over(void *ctx, enum err rc, const struct errinfo *e)
     struct xfrin_counts c = xfrin_stream_counts(x->stream);
     struct errinfo text = *e;
 
-    if (x->reused &&
-        rc != ERR_TIMEOUT) { /* it was closed just then, or the primary allows one only */
+    /* It was closed just then, or the primary allows one only; half an answer is neither. */
+    if (x->reused && rc != ERR_TIMEOUT && tcpconn_received(x->conn) == x->octets_before) {
         conn_pool_failed(x->spec.conns, &x->conn_spec);
         tcpconn_close(x->conn);
         open_new(x);
@@ -378,7 +379,7 @@ static void open_tcp(struct xfrin *x)
     make_request(x);
     set_timer(x);
     x->conn = conn_pool_take(x->spec.conns, x->loop, &x->conn_spec, &conn_events, x, &x->reused);
-    x->octets_checked = tcpconn_received(x->conn);
+    x->octets_before = x->octets_checked = tcpconn_received(x->conn);
     if (x->reused)
         on_ready(x);
 }

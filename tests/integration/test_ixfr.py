@@ -84,7 +84,9 @@ def test_increments_that_do_not_fit_are_followed_by_the_whole_zone(primary, node
         lines = [x for x in n.syncd.text()[since:].splitlines() if 'the whole zone is fetched' in x and ZONE in x]
         if len(lines) != 1 or want.lower() not in lines[0].lower():
             wrong.append(f'{name}: {want!r} is not in {lines}')
-        if (p.increments, p.transfers) != (increments + 1, transfers + 1):
+        # a connection that was there already may have been closed just then, so it is asked again on a new one
+        asked = (1, 2) if name == 'hangs up' else (1,)
+        if p.increments - increments not in asked or p.transfers != transfers + 1:
             wrong.append(f'{name}: {p.increments - increments} increments and {p.transfers - transfers} transfers were asked for')
         if zl.records(n.dump(ZONE), ZONE) != zl.records(p.text, ZONE):
             wrong.append(f'{name}: {n.dump(ZONE)}')

@@ -99,7 +99,7 @@ def test_a_history_that_was_taken_back(node, vault, tmp_path, how):
         copy.rename(n.data)
     start(n)
     if how == 'rewritten':
-        put(n, OTHER, 1)
+        put(n, OTHER, 1, '--reason', 'a lie')  # else it is the same commit, if it is made in the same second
         put(n, ZONE, 1, '--reason', 'a lie')
     if how != 'cut':
         put(n, ZONE, 2, '--reason', 'a lie')
