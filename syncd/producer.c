@@ -365,10 +365,14 @@ struct producer *producer_new(const struct producer_ops *ops, struct config *con
 void producer_reload(struct producer *p, struct config *config)
 {
     struct config *was = p->config;
+    bool made_some = was->producer_count > 0;
 
     p->config = config_ref(config);
     config_unref(was);
-    look_if_needed(p);
+    if (made_some) /* one may have been committed just now, and its row does not say so yet */
+        look_at_all(p);
+    else
+        look_if_needed(p);
 }
 
 void producer_free(struct producer *p)
