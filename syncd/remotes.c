@@ -25,6 +25,7 @@ struct remote {
 
     enum remote_state state;
     bool pushing;
+    bool again; /* somebody asked for a push while one was under way, which may lack what is new */
     uint64_t pushing_seq;
     uint64_t checkpoint, pushing_checkpoint; /* the newest that it has */
     struct mono pushing_since, next;
@@ -263,6 +264,12 @@ static void succeeded(struct remotes *r, struct remote *m)
         remember(r, m);
 }
 
+static void push_soon(const struct remotes *r, struct remote *m)
+{
+    m->next = now_of(r);
+    m->pushing_since.ms = m->next.ms - LOOK_MS; /* also if nothing is new */
+}
+
 static void ended(struct remotes *r, struct remote *m, const struct remote_result *result)
 {
     m->pushing = false;
@@ -270,6 +277,9 @@ static void ended(struct remotes *r, struct remote *m, const struct remote_resul
         succeeded(r, m);
     else
         failed(r, m, result);
+    if (m->again)
+        push_soon(r, m);
+    m->again = false;
 }
 
 static void ended_by(struct remotes *r, struct remote *m, const char *why)
@@ -416,8 +426,10 @@ enum err remotes_push(struct remotes *r, const char *name, struct errinfo *e)
 
         if (name && strcmp(m->name, name) != 0)
             continue;
-        m->next = now_of(r);
-        m->pushing_since.ms = m->pushing ? m->pushing_since.ms : m->next.ms - LOOK_MS;
+        if (m->pushing)
+            m->again = true;
+        else
+            push_soon(r, m);
     }
     return OK;
 }

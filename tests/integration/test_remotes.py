@@ -164,6 +164,28 @@ def test_a_push_that_hangs_is_ended_and_stands_in_nobodys_way(node, tmp_path, ss
     zl.wait_for(lambda: has_all(n, repo), 'it to be pushed')
 
 
+def test_a_push_that_is_asked_for_while_one_is_under_way_follows_it(node, tmp_path):
+    repo = bare(tmp_path / 'backup.git')
+    n = node(extra=remote('backup', repo, interval='1h', retry_max='1h')).start(authd=False)
+    zl.wait_for(lambda: state(n)['pushes'] == 1, 'the push at the start')
+    hook = repo / 'hooks/pre-receive'  # the first push stays in it until it may go on
+    hook.write_text('#!/bin/sh\ntouch inside\nwhile [ ! -e go ]; do sleep 0.05; done\n')
+    hook.chmod(0o755)
+
+    def change_and_push(serial):
+        change(n, ZONE, serial)
+        zl.wait_for(lambda: n.log(ZONE)[0]['commit'] in refs(n.journal), 'the ref to be set')
+        n.zonectl('journal', 'push', 'backup')
+
+    change_and_push(1)
+    zl.wait_for((repo / 'inside').exists, 'the push to be under way')
+    change_and_push(2)
+    assert state(n)['pushing'] and refs(repo) == ''
+    (repo / 'go').touch()
+    zl.wait_for(lambda: state(n)['pushes'] == 3, 'the second push, and not in an hour')
+    assert refs(repo) == refs(n.journal) and git(repo, 'rev-list', '--count', f'refs/heads/{ZONE}').strip() == '2'
+
+
 def test_kill_9_in_the_middle_of_a_push(node, tmp_path, ssh):
     path, log = ssh
     repo = bare(tmp_path / 'backup.git')

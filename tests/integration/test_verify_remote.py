@@ -33,12 +33,22 @@ def put(n, zone, serial, *args, **kw):
 
 
 def pushed(n, repo):
-    n.zonectl('journal', 'push')
+    """A version counts as journaled a moment before its ref is set, and the backlog is counted once a second; but `seq` is
+    that of a push which began behind both. No push is under way, or due, when this returns."""
+    n.journaled()
+    newest = max(v['seq'] for v in n.json('log', '--limit', 1000))
 
-    def same():
+    def ends(r):
+        return r['pushes'] + r['failures']
+
+    def has_all():
         show = ('for-each-ref', '--format=%(refname) %(objectname)')
-        return git(repo, *show) == git(n.journal, *show) and n.json('journal', 'remotes')[0]['backlog'] == 0
-    zl.wait_for(same, 'the remote to have all')
+        r = n.json('journal', 'push')[0]
+        last = ends(r) + r['pushing'] + 1
+        r = zl.wait_for(lambda: next((r for r in n.json('journal', 'remotes') if ends(r) >= last and not r['pushing']), None),
+                        'the push to end')
+        return r['seq'] >= newest and git(repo, *show) == git(n.journal, *show)
+    zl.wait_for(has_all, 'the remote to have all')
 
 
 def asked(n, name='vault'):
