@@ -518,6 +518,8 @@ static const struct verb table[] = {
      "make the store anew from the history (syncd does not run)", run_journal_restore},
     {"journal repair", "[ZONE] [--dry-run] [--from REPOSITORY] [--reason TEXT]", 0, 1,
      "make again what the journal lost, of the store or of another repository", run_journal_repair},
+    {"repair", "[ZONE] [--dry-run] [--from REPOSITORY] [--reason TEXT]", 0, 1, "as journal repair",
+     run_journal_repair},
     {"journal push", "[REMOTE] [--reason TEXT]", 0, 1, "push it now, to this one or to all",
      run_journal_push},
     {"journal key create", "[--reason TEXT]", 0, 0, "from now on the history is signed",

@@ -43,6 +43,7 @@ def test_each_action_with_its_reason(node, peer, tmp_path):
         (('journal', 'key', 'rotate'), 'journal key rotate', None, '', None),
         (('journal', 'reindex', ZONE), 'journal reindex', f'{ZONE}.', '', None),
         (('journal', 'repair', ZONE), 'journal repair', f'{ZONE}.', '', None),
+        (('repair', ZONE), 'journal repair', f'{ZONE}.', '', None),
         (('journal', 'push', 'vault'), 'journal push', None, 'remote=vault', None),
         (('autoprimary', 'add', '192.0.2.1', 'ns1.test', '--account', 'acme'), 'autoprimary add', None,
          'ip=192.0.2.1 nameserver=ns1.test account=acme', None),
@@ -60,7 +61,7 @@ def test_each_action_with_its_reason(node, peer, tmp_path):
     assert 'journal key rotate' in table and 'ticket 8' in table
     for action in ('journal key create', 'refresh', 'autoprimary add'):
         assert [a['action'] for a in actions(n, '--action', action)] == [action]
-    assert [a['version'] for a in actions(n, ZONE)] == [None, None, 5, 4, 3, 2, 1]
+    assert [a['version'] for a in actions(n, ZONE)] == [None, None, None, 5, 4, 3, 2, 1]
     assert actions(n, '--user', 'mallory') == [] and actions(n, '--until', '1h ago') == []
     assert [a['reason'] for a in actions(n, '--limit', 1, '--before', actions(n)[0]['id'])] == [f'ticket {len(steps) - 2}']
     # the log says the same, once an action
