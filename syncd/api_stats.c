@@ -334,6 +334,8 @@ void api_get_metrics(struct api_request *r)
                (unsigned long long)r->journal.uncovered);
     put_head(out, "zoneledger_journal_failing", "Whether the journal cannot be written.", "gauge");
     buf_printf(out, "zoneledger_journal_failing %d\n", r->journal.failing);
+    put_head(out, "zoneledger_journal_lost", "Versions that the journal has lost.", "gauge");
+    buf_printf(out, "zoneledger_journal_lost %llu\n", (unsigned long long)r->journal.lost);
     put_head(out, "zoneledger_zones_orphaned",
              "Zones that none of their primaries serves any more.", "gauge");
     buf_printf(out, "zoneledger_zones_orphaned %zu\n", replicator_orphans(r->api->env.replicator));

@@ -328,10 +328,11 @@ static enum err batch_write(struct journaler *j, struct batch *b, size_t *writte
     return rc;
 }
 
-static void note_seq(struct journaler *j, uint64_t seq)
+static void note_seq(struct journaler *j, uint64_t seq, uint64_t lost)
 {
     pthread_mutex_lock(&j->lock);
     j->status.seq = seq;
+    j->status.lost = lost;
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -340,13 +341,14 @@ static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
 {
     struct batch *b = xcalloc(1, sizeof(*b));
     size_t written = 0;
-    uint64_t last = 0, first = 0;
+    uint64_t last = 0, first = 0, lost = 0;
     enum err rc;
 
     *n = 0;
     if ((rc = journaler_heal(j, e)) || (rc = store_read_begin(j->store, e)))
         goto out;
-    if ((rc = store_seq(j->store, &last, &first, e)) == OK)
+    if ((rc = store_seq(j->store, &last, &first, e)) == OK &&
+        (rc = store_lost_count(j->store, &lost, e)) == OK)
         rc = store_unjournaled_each(j->store, BATCH_MAX, on_change, b, e);
     if (rc == ERR_BUSY && batch_is_full(b))
         rc = OK;
@@ -359,7 +361,7 @@ static enum err drain(struct journaler *j, size_t *n, struct errinfo *e)
     if (rc == OK && b->n > 0)
         rc = batch_write(j, b, &written, e);
     if (rc == OK) {
-        note_seq(j, b->n > 0 ? b->changes[b->n - 1].seq : last);
+        note_seq(j, b->n > 0 ? b->changes[b->n - 1].seq : last, lost);
         checkpointer_note(j->checkpoints, b->n, b->n > 0 ? b->changes[b->n - 1].seq : last);
     }
     *n = written;

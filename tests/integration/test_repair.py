@@ -162,6 +162,7 @@ def test_the_journal_is_removed_and_the_store_has_forgotten(node, tmp_path):
     n.restart()
     n.wait_serial(ZONE, 6)
     zl.wait_for(lambda: n.status()['journal']['lost'] == 6, 'the lost versions to be counted')
+    zl.wait_for(lambda: 'zoneledger_journal_lost 6\n' in n.zonectl('metrics').stdout, 'the metric to say so')
     tip = n.git('rev-list', f'refs/heads/{ZONE}').split()
     assert tip == [before[0]['commit']]  # the same id, and history ends there, as in a shallow clone
     assert fsck_is_clean(n.journal)
@@ -191,6 +192,7 @@ def test_the_journal_is_removed_and_the_store_has_forgotten(node, tmp_path):
     report, code = repair(n, '--from', backup)
     assert code == 0 and report['copied'] == 1, report
     zl.wait_for(lambda: n.status()['journal']['lost'] == 0, 'all to be whole')
+    zl.wait_for(lambda: 'zoneledger_journal_lost 0\n' in n.zonectl('metrics').stdout, 'the metric to say so')
     assert log(n)[1:] == before and log(n, OTHER) == other
     assert n.git('rev-list', '--count', f'refs/heads/{ZONE}').strip() == '7'
     assert not (n.journal / 'shallow').exists() and fsck_is_clean(n.journal)
