@@ -18,7 +18,7 @@
 #include "lib/base/mem.h"
 #include "syncd/api_internal.h"
 
-#define BUSY_MAX 32                    /* requests under way */
+#define BUSY_MAX 32                    /* requests under way, by either door */
 #define HEADERS_MAX 16384              /* octets */
 #define BODY_MAX ((ev_ssize_t)1 << 31) /* an import of a large zone */
 #define IO_TIMEOUT_S 60
@@ -40,8 +40,9 @@ static int status_of(enum err rc)
         return 409;
     case ERR_CHECK:
         return 422;
-    case ERR_DENIED:
     case ERR_AUTH:
+        return 401;
+    case ERR_DENIED:
         return 403;
     case ERR_LIMIT:
         return 507;
@@ -65,11 +66,16 @@ static void api_free(struct api *a)
     free(a);
 }
 
+static bool is_idle(const struct api *a)
+{
+    return a->local.busy + a->remote.busy == 0;
+}
+
 static void request_free(struct api_request *r)
 {
     struct api *a = r->api;
 
-    a->busy--;
+    r->door->busy--;
     evhttp_clear_headers(&r->query);
     json_decref(r->body);
     json_decref(r->result);
@@ -80,7 +86,7 @@ static void request_free(struct api_request *r)
     free(r->row);
     free(r->raw);
     free(r);
-    if (a->stopped && a->busy == 0)
+    if (a->stopped && is_idle(a))
         api_free(a);
 }
 
@@ -114,18 +120,21 @@ static void send_text(struct evhttp_request *http, const struct buf *text)
         evbuffer_free(out);
 }
 
-static void send_error(struct evhttp_request *http, enum err rc, const char *text)
+static void send_error(struct evhttp_request *http, int status, enum err rc, const char *text)
 {
     json_t *j = json_pack("{s:o, s:s}", "error", api_json_text(text), "kind", err_name(rc));
 
-    send_json(http, status_of(rc), j);
+    if (status == 401) /* RFC 9110 11.6.1 */
+        (void)evhttp_add_header(evhttp_request_get_output_headers(http), "WWW-Authenticate",
+                                "X-API-Key");
+    send_json(http, status, j);
     json_decref(j);
 }
 
 static void send_answer(struct api_request *r)
 {
     if (r->rc != OK)
-        send_error(r->http, r->rc, r->error.text);
+        send_error(r->http, r->status >= 400 ? r->status : status_of(r->rc), r->rc, r->error.text);
     else if (r->text.len)
         send_text(r->http, &r->text);
     else if (r->result)
@@ -378,41 +387,73 @@ static void peer_name(struct api_request *r)
         (void)snprintf(r->who, sizeof(r->who), "uid %u", (unsigned)cred.uid);
 }
 
-static void on_request(struct evhttp_request *http, void *ctx)
+/* By TCP: a key, and the right to do this. */
+static enum err check_key(struct api_request *r)
 {
-    struct api *a = ctx;
-    struct api_request *r = xcalloc(1, sizeof(*r));
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
+    const struct config_api_key *key = NULL;
+    struct addr from;
+    enum err rc = api_remote_key(&key, &from, r->door->remote, r->http, &r->error);
+
+    if (rc) {
+        r->status = rc == ERR_LIMIT ? 429 : 401;
+        return rc;
+    }
+    (void)snprintf(r->who, sizeof(r->who), "api:%s", key->name);
+    addr_ip_to_text(r->client, &from);
+    r->role = key->role;
+    return OK;
+}
+
+static enum err check_role(struct api_request *r)
+{
+    static const char *const names[] = {"read", "zones", "admin"};
+
+    if (!r->door->remote || r->role >= r->route->role)
+        return OK;
+    return err_set(ERR_DENIED, &r->error, "this needs a key with the role %s, and %s has %s",
+                   names[r->route->role], r->who, names[r->role]);
+}
+
+static enum err take_route(struct api_request *r)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r->http);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
     bool other_method = false;
 
+    if (query)
+        (void)evhttp_parse_query_str(query, &r->query);
+    r->route = find_route(r, path ? path : "", &other_method);
+    if (!r->route && r->rc == OK)
+        r->rc = err_set(ERR_NOT_FOUND, &r->error,
+                        other_method ? "this path has no such method" : "there is no such path");
+    return r->rc;
+}
+
+static void on_request(struct evhttp_request *http, void *ctx)
+{
+    struct api_door *door = ctx;
+    struct api *a = door->api;
+    struct api_request *r = xcalloc(1, sizeof(*r));
+
     r->api = a;
+    r->door = door;
     r->http = http;
     r->config = config_ref(a->config);
     r->now = clock_wall(loop_clock(a->env.loop));
     r->authd_connected = front_has_authd(a->env.front);
     journaler_status(a->env.journaler, &r->journal);
-    a->busy++;
     TAILQ_INIT(&r->query);
-    if (query)
-        (void)evhttp_parse_query_str(query, &r->query);
-    if (a->busy > BUSY_MAX) {
+    if (++door->busy > BUSY_MAX)
         r->rc = err_set(ERR_BUSY, &r->error, "too many requests at the same time");
+    else if (door->remote)
+        r->rc = check_key(r);
+    else
+        peer_name(r);
+    if (r->rc || (r->rc = take_route(r)) || (r->rc = check_role(r)) || (r->rc = take_body(r))) {
         api_answer(r);
         return;
     }
-    r->route = find_route(r, path ? path : "", &other_method);
-    if (!r->route && r->rc == OK)
-        r->rc = err_set(ERR_NOT_FOUND, &r->error,
-                        other_method ? "this path has no such method" : "there is no such path");
-    if (r->rc == OK)
-        r->rc = take_body(r);
-    if (r->rc != OK) {
-        api_answer(r);
-        return;
-    }
-    peer_name(r);
     if (r->route->where == API_POOL) {
         loop_work(a->env.loop, work, on_worked, r);
     } else {
@@ -473,6 +514,7 @@ enum err api_start(struct api **out, const struct api_env *env, struct errinfo *
     int fd = -1;
 
     a->env = *env;
+    a->local.api = a->remote.api = a;
     a->config = config_ref(env->config);
     a->socket_path = xasprintf("%s/control.sock", env->config->run_dir);
     if ((rc = control_listen(&fd, a->socket_path, env->config->socket_group, e)))
@@ -488,7 +530,10 @@ enum err api_start(struct api **out, const struct api_env *env, struct errinfo *
     evhttp_set_max_headers_size(a->http, HEADERS_MAX);
     evhttp_set_max_body_size(a->http, BODY_MAX);
     evhttp_set_timeout(a->http, IO_TIMEOUT_S);
-    evhttp_set_gencb(a->http, on_request, a);
+    evhttp_set_gencb(a->http, on_request, &a->local);
+    a->remote.remote = api_remote_new(env->loop, on_request, &a->remote);
+    if ((rc = api_remote_configure(a->remote.remote, a->config, e)))
+        goto fail;
     *out = a;
     return OK;
 fail:
@@ -499,7 +544,10 @@ fail:
 void api_set_config(struct api *a, struct config *config)
 {
     struct config *old = a->config;
+    struct errinfo e = {0};
 
+    if (api_remote_configure(a->remote.remote, config, &e))
+        log_error(say("the control surface listens as before"), kv_err(&e));
     a->config = config_ref(config);
     config_unref(old);
 }
@@ -510,8 +558,9 @@ void api_stop(struct api *a)
         return;
     if (a->http)
         evhttp_free(a->http);
+    api_remote_free(a->remote.remote);
     (void)unlink(a->socket_path);
     a->stopped = true;
-    if (a->busy == 0)
+    if (is_idle(a))
         api_free(a);
 }

@@ -1,7 +1,8 @@
-/* The control surface: HTTP and JSON on the Unix socket RUN_DIR/control.sock. zonectl is its
- * client. Who may connect may act: the socket's mode and group are the gate (0660), and the peer's
- * user name goes into the history. Routes are rows of one table (api_routes.c); docs/api.md lists
- * them.
+/* The control surface: HTTP and JSON on the Unix socket RUN_DIR/control.sock, and by TLS where the
+ * configuration says so. zonectl is its client. On the socket, who may connect may act: its mode
+ * and group are the gate (0660), and the peer's user name goes into the history. By TLS each
+ * request needs a key, whose role must do for the route; the key's name goes into the history.
+ * Routes are rows of one table (api_routes.c); docs/api.md lists them.
  */
 #ifndef ZL_SYNCD_API_H
 #define ZL_SYNCD_API_H

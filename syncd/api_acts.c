@@ -111,6 +111,7 @@ struct store_act *api_act_new(const struct api_request *r)
         add_detail(&detail, "", r->parts[i]);
     for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++)
         add_detail(&detail, args[i], api_arg(r, args[i]));
+    add_detail(&detail, "client", r->client);
     if (api_arg_true(r, "force"))
         add_detail(&detail, "", "force");
     copy_text(a->detail, sizeof(a->detail), buf_cstr(&detail));

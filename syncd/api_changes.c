@@ -78,6 +78,7 @@ void api_get_export(struct api_request *r)
 static struct operator_act act_of(const struct api_request *r)
 {
     return (struct operator_act){.who = r->who,
+                                 .remote = r->door->remote != NULL,
                                  .reason = api_arg(r, "reason"),
                                  .force = api_arg_true(r, "force"),
                                  .now = r->now};

@@ -9,21 +9,31 @@
 #include "lib/base/mem.h"
 #include "lib/dns/namemap.h"
 #include "syncd/api.h"
+#include "syncd/api_remote.h"
 #include "syncd/operate.h"
 #include "syncd/verify.h"
+
+/* Where a request came in. */
+struct api_door {
+    struct api *api;
+    struct api_remote *remote; /* NULL: by the Unix socket */
+    unsigned busy;             /* its requests under way, bounded */
+};
 
 struct api {
     struct api_env env;
     struct config *config;
     struct evhttp *http;
     char *socket_path;
-    unsigned busy; /* requests under way, bounded; the last one frees a stopped api */
-    bool stopped;  /* connections are gone, and so is what env points to */
+    struct api_door local, remote;
+    bool
+        stopped; /* connections are gone, and so is what env points to; the last request frees it */
 };
 
 /* One request on its way: loop thread -> pool (work) -> loop thread (then writer) -> answer. */
 struct api_request {
     struct api *api;
+    struct api_door *door;
     struct evhttp_request *http;
     const struct api_route *route;
 
@@ -35,7 +45,9 @@ struct api_request {
     json_t *body;           /* NULL unless the body is JSON */
     uint8_t *raw;           /* the body as it came, for routes that take text */
     size_t raw_len;
-    char who[64];
+    char who[64];               /* a user, or "api:" and the name of a key */
+    char client[ADDR_TEXT_MAX]; /* where that came from; "": from this machine */
+    enum config_api_role role;  /* of the key */
     struct wall now;
     bool authd_connected;            /* as the loop thread saw them: what `env` points to is */
     struct journaler_status journal; /* not for the pool's threads */
@@ -58,7 +70,8 @@ typedef void api_handler(struct api_request *r); /* sets rc, error, result, text
 
 struct api_route {
     enum evhttp_cmd_type method;
-    const char *path; /* "{}" stands for a zone, "{*}" for any text */
+    const char *path;          /* "{}" stands for a zone, "{*}" for any text */
+    enum config_api_role role; /* that a key needs for it */
     enum api_where where;
     bool takes_text;
     api_handler *handle;

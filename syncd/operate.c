@@ -13,7 +13,7 @@ static void origin_set(struct origin *o, enum origin_kind kind, const char *sour
     (void)snprintf(o->who, sizeof(o->who), "%s", act->who);
     (void)snprintf(o->source, sizeof(o->source), "%s", source);
     (void)snprintf(o->reason, sizeof(o->reason), "%s", act->reason);
-    (void)snprintf(o->transport, sizeof(o->transport), "unix");
+    (void)snprintf(o->transport, sizeof(o->transport), act->remote ? "https" : "unix");
 }
 
 /* Fills a job with the step from `old_zone` to `new_zone`; takes both over, also on error. */

@@ -20,7 +20,8 @@ struct hold_rule {
 };
 
 struct operator_act {
-    const char *who;    /* from the socket's peer credentials */
+    const char *who;    /* from the socket's peer credentials, or "api:" and the key's name */
+    bool remote;        /* it came by TCP */
     const char *reason; /* "" if none was given */
     bool force;         /* old signatures that have expired are served all the same */
     enum config_rollback_serial serial; /* of a rollback of a zone from primaries */

@@ -4,6 +4,7 @@
 
 #include "lib/base/log.h"
 #include "lib/net/config_check.h"
+#include "lib/net/tls_http.h"
 
 /* The file that is read for it; NULL: none. */
 static const char *authorities_of(const struct config_tls *t)
@@ -23,6 +24,15 @@ static void explain_tls(enum err rc, const struct cage *cage, const struct confi
     }
 }
 
+static enum err check_api(const struct config *c, struct errinfo *e)
+{
+    enum err rc = OK;
+
+    if (c->api_listen_count)
+        rc = tls_http_check(c->api_certificate, c->api_certificate_key, e);
+    return rc ? err_wrap(rc, e, "%s: api", c->path) : OK;
+}
+
 enum err settings_load(struct config **config, struct keyring **keys, const char *path,
                        const struct cage *cage, struct errinfo *e)
 {
@@ -31,11 +41,13 @@ enum err settings_load(struct config **config, struct keyring **keys, const char
 
     if ((rc = config_load(&c, path, e)))
         return rc;
-    if ((rc = config_check(c, e)) || (rc = keyring_load(keys, c, e))) {
+    if ((rc = config_check(c, e)) || (rc = check_api(c, e)) || (rc = keyring_load(keys, c, e))) {
         for (size_t i = 0; i < c->key_count; i++)
             (void)!cage_explain(rc, cage, c->keys[i].secret_file, e); /* gives rc back */
         for (size_t i = 0; i < c->primary_count; i++)
             explain_tls(rc, cage, &c->primaries[i].tls, e);
+        (void)!cage_explain(rc, cage, c->api_certificate, e);
+        (void)!cage_explain(rc, cage, c->api_certificate_key, e);
         config_unref(c);
         return rc;
     }
@@ -69,6 +81,8 @@ static void allow_files(struct cage *cage, const struct config *c)
         cage_allow_file(cage, t->certificate);
         cage_allow_file(cage, t->key);
     }
+    cage_allow_file(cage, c->api_certificate);
+    cage_allow_file(cage, c->api_certificate_key);
     for (size_t i = 0; i < c->directory_count; i++)
         allow_directory(cage, c->directories[i].path);
 }

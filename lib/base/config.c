@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/config_api.h"
 #include "lib/base/config_aside.h"
 #include "lib/base/config_items.h"
 #include "lib/base/config_listen.h"
@@ -106,14 +107,17 @@ static enum err take_all(struct config *c, cfg_t *cfg, struct errinfo *e)
     cfg_t *log_sec = cfg_getsec(cfg, "log");
     cfg_t *authd_sec = cfg_getsec(cfg, "authd");
     cfg_t *syncd_sec = cfg_getsec(cfg, "syncd");
+    cfg_t *api_sec = cfg_getsec(cfg, "api");
     enum err rc;
 
     take_section(c, cfg, "root");
     take_section(c, log_sec, "log");
     take_section(c, authd_sec, "authd");
     take_section(c, syncd_sec, "syncd");
+    take_section(c, api_sec, "api");
     if ((rc = config_take_listen(c, authd_sec, e)) ||
-        (rc = config_take_resolvers(c, syncd_sec, e)) || (rc = config_take_zones(c, cfg, e)))
+        (rc = config_take_resolvers(c, syncd_sec, e)) || (rc = config_take_api(c, cfg, e)) ||
+        (rc = config_take_zones(c, cfg, e)))
         return rc;
     if (!config_retention_read(&c->retention, c->retention_text))
         return config_fail_at(c, syncd_sec, e, CONFIG_RETENTION_FORM);
@@ -171,7 +175,8 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
         client_opts[CONFIG_ITEMS_MAX], policy_opts[CONFIG_ITEMS_MAX],
         template_opts[CONFIG_ITEMS_MAX], directory_opts[CONFIG_ITEMS_MAX],
         catalog_opts[CONFIG_ITEMS_MAX], producer_opts[CONFIG_ITEMS_MAX],
-        remote_opts[CONFIG_ITEMS_MAX], zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
+        remote_opts[CONFIG_ITEMS_MAX], api_opts[CONFIG_ITEMS_MAX], api_key_opts[CONFIG_ITEMS_MAX],
+        zone_opts[CONFIG_ITEMS_MAX], root_opts[CONFIG_ITEMS_MAX];
     size_t n = 0;
     cfg_t *cfg;
     int got, failed;
@@ -180,6 +185,8 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
     section_opts(log_opts, "log");
     section_opts(authd_opts, "authd");
     section_opts(syncd_opts, "syncd");
+    section_opts(api_opts, "api");
+    section_opts(api_key_opts, "api-key");
     section_opts(key_opts, "key");
     section_opts(client_opts, "client");
     section_opts(primary_opts, "primary");
@@ -198,6 +205,9 @@ static enum err parse(struct config *c, const char *path, const char *text, stru
     root_opts[n++] = (cfg_opt_t)CFG_SEC("log", log_opts, CFGF_NONE);
     root_opts[n++] = (cfg_opt_t)CFG_SEC("authd", authd_opts, CFGF_NONE);
     root_opts[n++] = (cfg_opt_t)CFG_SEC("syncd", syncd_opts, CFGF_NONE);
+    root_opts[n++] = (cfg_opt_t)CFG_SEC("api", api_opts, CFGF_NONE);
+    root_opts[n++] =
+        (cfg_opt_t)CFG_SEC("api-key", api_key_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
         (cfg_opt_t)CFG_SEC("key", key_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     root_opts[n++] =
@@ -346,6 +356,7 @@ void config_unref(struct config *c)
         return;
     }
     config_free_zones(c);
+    config_free_api(c);
     free(c->listen);
     free(c->listen_tls);
     free(c->proxy_from);

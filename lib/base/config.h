@@ -288,6 +288,22 @@ struct config_directory {
     struct config_zone zone; /* what its zones are configured as; without a name */
 };
 
+/* What the holder of a key of the control surface may do; each may do what stands before it. */
+enum config_api_role {
+    CONFIG_API_READS,
+    CONFIG_API_ZONES, /* acts on zones: rollback, hold, import ... */
+    CONFIG_API_ADMIN, /* everything */
+};
+
+/* Who may use the control surface by TCP (api_key.h). */
+struct config_api_key {
+    char *name;
+    char *hash; /* of api_key_hash's form */
+    enum config_api_role role;
+    struct addr_prefix *from; /* none: from anywhere */
+    size_t from_count;
+};
+
 /* A git server, or a repository, that the history is pushed to. */
 struct config_remote {
     char *name;
@@ -380,6 +396,14 @@ struct config {
     uint32_t guard_commands;      /* at the same time */
     uint32_t signature_warning_s; /* before those of zones end that wait for an operator */
     char *socket_group;           /* group that may use zonectl; "": the daemon's own */
+
+    /* api */
+    struct addr *api_listen; /* the control surface by TLS; none: by its Unix socket alone */
+    size_t api_listen_count;
+    char *api_certificate; /* files in PEM; both are set if api_listen is */
+    char *api_certificate_key;
+    struct config_api_key *api_keys;
+    size_t api_key_count;
 
     struct config_key *keys;
     size_t key_count;

@@ -407,6 +407,23 @@ static const struct config_item items[] = {
     {"syncd", "socket-group", ITEM_TEXT, 0, 0, "", AT(socket_group),
      "Group that may use the control socket. Empty: only the daemon's user and root."},
 
+    {"api", "listen", ITEM_NAMES, 0, 0, "", NONE,
+     "Where syncd's control surface listens by TLS, beside its Unix socket: ADDRESS or "
+     "ADDRESS@PORT "
+     "(8443). Empty: nowhere. Each request needs a key, see api-key."},
+    {"api", "tls-certificate", ITEM_TEXT, 0, 0, "", AT(api_certificate),
+     "File in PEM with its certificate, and those up to the root. Read again at a reload."},
+    {"api", "tls-key", ITEM_TEXT, 0, 0, "", AT(api_certificate_key),
+     "File in PEM with the certificate's private key, mode 0600 or 0640."},
+
+    {"api-key", "hash", ITEM_TEXT, 0, 0, "", NONE,
+     "What `zonectl api-key` printed for the key; the key itself stands nowhere here."},
+    {"api-key", "role", ITEM_TEXT, 0, 0, "read", NONE,
+     "read: looks and verifies. zones: acts on zones as well (rollback, hold, release, import, "
+     "refresh, quarantine). admin: everything."},
+    {"api-key", "from", ITEM_NAMES, 0, 0, "", NONE,
+     "Networks that its requests come from. Empty: any."},
+
     {"key", "algorithm", ITEM_TEXT, 0, 0, "hmac-sha256", NONE,
      "hmac-sha224, -sha256, -sha384, -sha512; hmac-sha1 and hmac-md5 if a peer has no better."},
     {"key", "secret-file", ITEM_TEXT, 0, 0, "", NONE,

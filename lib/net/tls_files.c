@@ -12,6 +12,20 @@
 #define KEY_FILE_MAX 65536
 #define AUTHORITIES_MAX 4194304 /* octets; the system's have some 220,000 */
 
+/* TLS 1.2: ECDHE and AEAD (RFC 9325 4.2); TLS 1.3 has nothing else. */
+#define CIPHERS_12 "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+bool tls_set_server_rules(SSL_CTX *ctx)
+{
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
+           SSL_CTX_set1_groups_list(ctx, TLS_GROUPS) == 1 &&
+           SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_recv_max_early_data(ctx, 0) == 1;
+}
+
 /* ---- Certificate and key ---- */
 
 /* A key with a password is refused; OpenSSL would ask for it on the terminal. */

@@ -27,6 +27,9 @@ const char *tls_reason(void);
 
 /* ---- tls_files.c ---- */
 
+/* What every server of ours does: versions, ciphers, groups; no early data. */
+bool tls_set_server_rules(SSL_CTX *ctx);
+
 /* The certificate and what follows it to the root, and its key, both in PEM. The text of an error
  * names the item and the file. */
 MUST_USE enum err tls_load_certificate(SSL_CTX *ctx, const char *path, struct errinfo *e);

@@ -10,9 +10,6 @@
 #include "lib/base/mem.h"
 #include "lib/net/tls_internal.h"
 
-/* TLS 1.2: ECDHE and AEAD (RFC 9325 4.2); TLS 1.3 has nothing else. */
-#define CIPHERS_12 "ECDHE+AESGCM:ECDHE+CHACHA20"
-
 struct tls_server {
     SSL_CTX *ctx;
     struct wall end;
@@ -106,8 +103,6 @@ static enum err ask_clients(struct tls_server *s, const struct tls_server_spec *
 
 static bool set_rules(SSL_CTX *ctx, struct tls_tickets *tickets)
 {
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     /* Buffers only while they hold something: thousands of connections are idle. */
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -116,12 +111,7 @@ static bool set_rules(SSL_CTX *ctx, struct tls_tickets *tickets)
     (void)SSL_CTX_set_timeout(ctx, TLS_TICKET_KEY_MS / 1000);
     (void)SSL_CTX_set_app_data(ctx, tickets);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
-           SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
-           SSL_CTX_set1_groups_list(ctx, TLS_GROUPS) == 1 &&
-           SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1 &&
-           SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_recv_max_early_data(ctx, 0) == 1;
+    return tls_set_server_rules(ctx) && SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1;
 }
 
 static enum err find_end(struct tls_server *s, const char *path, struct errinfo *e)

@@ -1,9 +1,15 @@
 #include <curl/curl.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/api_key.h"
+#include "lib/base/mem.h"
+#include "lib/base/secret_file.h"
 #include "syncd/zonectl/zonectl.h"
 
-#define BASE "http://localhost/api/v1/servers/localhost"
+#define PATH "/api/v1/servers/localhost"
+#define LOCAL "http://localhost"
+#define CONNECT_S 15L
 #define REPLY_MAX ((size_t)4 << 30)
 
 void client_escape(struct buf *out, const char *text)
@@ -42,18 +48,66 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     return size * n;
 }
 
+/* "X-API-Key: KEY"; heap memory. NULL: the file has none, which was said. */
+static char *key_header(const char *file)
+{
+    struct errinfo e = {0};
+    char text[API_KEY_MAX + 2];
+    size_t len = 0;
+    char *header = NULL;
+    enum err rc = secret_file_read(text, sizeof(text) - 1, &len, file, true, &e);
+
+    while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+        len--;
+    if (rc == OK && (!len || len >= API_KEY_MAX || memchr(text, '\n', len)))
+        rc = err_set(ERR_FORMAT, &e, "should have a key in it, on a line of its own");
+    if (rc)
+        (void)fprintf(stderr, "zonectl: --key-file %s: %s\n", file, e.text);
+    else
+        header = xasprintf("X-API-Key: %.*s", (int)len, text);
+    explicit_bzero(text, sizeof(text));
+    return header;
+}
+
+/* Where it goes; false: not anywhere, which was said. The list is the caller's. */
+static bool set_way(CURL *curl, struct curl_slist **headers, const struct options *opt)
+{
+    char *header;
+
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (!opt->url) {
+        (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, opt->socket);
+        return true;
+    }
+    header = opt->key_file ? key_header(opt->key_file) : NULL;
+    if (!opt->key_file)
+        (void)fprintf(stderr, "zonectl: %s needs --key-file\n", opt->url);
+    if (!header)
+        return false;
+    *headers = curl_slist_append(NULL, header);
+    explicit_bzero(header, strlen(header));
+    free(header);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    if (opt->ca)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, opt->ca);
+    return true;
+}
+
 static CURLcode perform(CURL *curl, struct reply *r, const struct options *opt, const char *method,
                         const char *path, const void *body, size_t body_len)
 {
     struct buf url = BUF_INIT;
     CURLcode rc;
 
-    buf_str(&url, BASE);
+    buf_str(&url, opt->url ? opt->url : LOCAL);
+    while (url.len && url.data[url.len - 1] == '/')
+        url.len--;
+    buf_str(&url, PATH);
     buf_str(&url, path);
-    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, opt->socket);
     (void)curl_easy_setopt(curl, CURLOPT_URL, buf_cstr(&url));
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* "." is the root zone */
     if (body) {
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
@@ -66,6 +120,21 @@ static CURLcode perform(CURL *curl, struct reply *r, const struct options *opt, 
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &r->status);
     buf_free(&url);
     return rc;
+}
+
+/* A request that was not answered. */
+static int unreachable(const struct options *opt, CURLcode rc)
+{
+    if (opt->url)
+        (void)fprintf(stderr, "zonectl: cannot talk to syncd at %s: %s\n", opt->url,
+                      curl_easy_strerror(rc));
+    else
+        (void)fprintf(stderr,
+                      "zonectl: cannot talk to syncd at %s: %s\n"
+                      "zonectl: is syncd running, and is this its socket? (--config FILE, "
+                      "--run-dir DIR or --socket PATH)\n",
+                      opt->socket, curl_easy_strerror(rc));
+    return EXIT_UNREACHABLE;
 }
 
 static int refused(const struct reply *r, const struct options *opt)
@@ -87,22 +156,23 @@ int client_request(struct reply *out, const struct options *opt, const char *met
 {
     struct reply r = {.status = 0};
     CURL *curl = curl_easy_init();
+    struct curl_slist *headers = NULL;
     CURLcode rc;
 
     if (!curl) {
         (void)fputs("zonectl: cannot start the HTTP client\n", stderr);
         return EXIT_UNREACHABLE;
     }
+    if (!set_way(curl, &headers, opt)) {
+        curl_easy_cleanup(curl);
+        return EXIT_USAGE;
+    }
     rc = perform(curl, &r, opt, method, path, body, body_len);
     curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
     if (rc != CURLE_OK) {
-        (void)fprintf(stderr,
-                      "zonectl: cannot talk to syncd at %s: %s\n"
-                      "zonectl: is syncd running, and is this its socket? (--config FILE, "
-                      "--run-dir DIR or --socket PATH)\n",
-                      opt->socket, curl_easy_strerror(rc));
         reply_free(&r);
-        return EXIT_UNREACHABLE;
+        return unreachable(opt, rc);
     }
     if (r.body.len && (r.body.data[0] == '{' || r.body.data[0] == '['))
         r.json = json_loadb((const char *)r.body.data, r.body.len, 0, NULL);

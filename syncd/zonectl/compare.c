@@ -74,7 +74,7 @@ static int find_zones(struct comparison *c)
     }
     if (!lists) {
         (void)fputs("zonectl: which zones? A node that is asked by DNS does not list them: name "
-                    "one with --zone, or a node by its socket\n",
+                    "one with --zone, or a node by its socket or https://HOST:PORT\n",
                     stderr);
         return EXIT_USAGE;
     }

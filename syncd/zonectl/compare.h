@@ -28,7 +28,7 @@ struct compare_id {
 
 struct compare_node {
     const char *name; /* as the operator wrote it; lent */
-    char *socket;     /* NULL: by DNS */
+    char *socket;     /* or https://HOST:PORT; NULL: by DNS */
     struct addr address;
     struct tsig_key *key;
     const struct options *opt; /* lent */
@@ -36,7 +36,8 @@ struct compare_node {
     size_t count, cap;
 };
 
-/* A text with a slash is a run-dir or a control socket, any other ADDRESS[@PORT]. */
+/* A text with a slash is https://HOST:PORT, a run-dir or a control socket, any other
+ * ADDRESS[@PORT]. */
 MUST_USE enum err compare_node_init(struct compare_node *n, const char *text,
                                     const struct options *opt, struct tsig_key *key,
                                     struct errinfo *e);

@@ -1,4 +1,4 @@
-/* A node that is compared: by its control socket, or by DNS. */
+/* A node that is compared: by its control surface, or by DNS. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,7 +41,7 @@ const struct compare_id *compare_node_find(const struct compare_node *n, const c
     return n->count ? bsearch(&key, n->ids, n->count, sizeof(*n->ids), id_cmp) : NULL;
 }
 
-/* ---- By the control socket ---- */
+/* ---- By the control surface ---- */
 
 /* False if it is no id: another release may say other things. */
 static bool read_json(struct content_answer *out, const json_t *j)
@@ -61,6 +61,7 @@ static int get(struct reply *r, const struct compare_node *n, char *path, bool i
     struct options opt = *n->opt;
     int code;
 
+    opt.url = strncmp(n->socket, "https://", strlen("https://")) == 0 ? n->socket : NULL;
     opt.socket = n->socket;
     opt.json = false; /* errors go to stderr alone */
     opt.may_miss = true;

@@ -11,6 +11,9 @@
 enum {
     OPT_SOCKET = 256,
     OPT_RUN_DIR,
+    OPT_URL,
+    OPT_KEY_FILE,
+    OPT_CA,
     OPT_JSON,
     OPT_NO_COLOR,
     OPT_VERSION,
@@ -48,13 +51,17 @@ enum {
     OPT_REMOTE,
     OPT_GIT,
     OPT_ACTIONS,
-    OPT_ACTION
+    OPT_ACTION,
+    OPT_ROLE
 };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"socket", required_argument, NULL, OPT_SOCKET},
     {"run-dir", required_argument, NULL, OPT_RUN_DIR},
+    {"url", required_argument, NULL, OPT_URL},
+    {"key-file", required_argument, NULL, OPT_KEY_FILE},
+    {"ca", required_argument, NULL, OPT_CA},
     {"json", no_argument, NULL, OPT_JSON},
     {"no-color", no_argument, NULL, OPT_NO_COLOR},
     {"to", required_argument, NULL, OPT_TO},
@@ -91,6 +98,7 @@ static const struct option long_options[] = {
     {"git", no_argument, NULL, OPT_GIT},
     {"actions", no_argument, NULL, OPT_ACTIONS},
     {"action", required_argument, NULL, OPT_ACTION},
+    {"role", required_argument, NULL, OPT_ROLE},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -123,6 +131,9 @@ static const struct {
     size_t at; /* in struct options */
 } texts[] =
     {
+        {OPT_URL, offsetof(struct options, url)},
+        {OPT_KEY_FILE, offsetof(struct options, key_file)},
+        {OPT_CA, offsetof(struct options, ca)},
         {OPT_TO, offsetof(struct options, to)},
         {OPT_FROM, offsetof(struct options, from)},
         {OPT_REASON, offsetof(struct options, reason)},
@@ -147,6 +158,7 @@ static const struct {
         {OPT_TYPE, offsetof(struct options, type)},
         {OPT_REMOTE, offsetof(struct options, remote)},
         {OPT_ACTION, offsetof(struct options, action)},
+        {OPT_ROLE, offsetof(struct options, role)},
 },
   flags[] = {
       {OPT_JSON, offsetof(struct options, json)},
@@ -265,6 +277,15 @@ static int run_verb(const struct options *opt, const struct given *given, int ar
     return EXIT_USAGE;
 }
 
+/* Is it one that a key may be sent to? */
+static bool url_is_right(const char *url)
+{
+    if (!url || strncmp(url, "https://", strlen("https://")) == 0)
+        return true;
+    (void)fprintf(stderr, "zonectl: --url %s: should be https://HOST:PORT\n", url);
+    return false;
+}
+
 static int help(int argc, char **argv)
 {
     if (argc && !usage_verb(stdout, argc, argv)) {
@@ -286,6 +307,8 @@ int main(int argc, char **argv)
     opt.suffixes = xcalloc((size_t)argc, sizeof(*opt.suffixes));
     code = parse_options(&opt, &given, &socket, argc, argv);
 
+    if (code < 0 && !url_is_right(opt.url))
+        code = EXIT_USAGE;
     if (code < 0) {
         opt.socket = socket;
         if (given.help) {

@@ -105,7 +105,7 @@ int run_journal_repair(const struct call *c)
 
     if (c->arg_count)
         (void)json_object_set_new(body, "zone", json_string(c->args[0]));
-    if (c->opt->from && !fetch(c)) {
+    if (c->opt->from && (!is_here(c, "--from") || !fetch(c))) {
         json_decref(body);
         return EXIT_REFUSED;
     }

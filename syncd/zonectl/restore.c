@@ -29,15 +29,24 @@ char *find_syncd(void)
     return xstrdup("syncd");
 }
 
+bool is_here(const struct call *c, const char *what)
+{
+    if (c->opt->url)
+        (void)fprintf(stderr, "zonectl: %s works on the node itself, not with --url\n", what);
+    return !c->opt->url;
+}
+
 int run_journal_restore(const struct call *c)
 {
-    char *syncd = find_syncd();
-    char *config = xasprintf("--config=%s",
-                             c->opt->config ? c->opt->config : "/etc/zoneledger/zoneledger.conf");
-    char *restore = c->arg_count ? xasprintf("--restore=%s", c->args[0]) : xstrdup("--restore");
-    char *const args[] = {syncd, config, restore, NULL};
+    char *syncd, *config, *restore;
 
-    (void)execvp(syncd, args);
+    if (!is_here(c, "restore"))
+        return EXIT_USAGE;
+    syncd = find_syncd();
+    config = xasprintf("--config=%s",
+                       c->opt->config ? c->opt->config : "/etc/zoneledger/zoneledger.conf");
+    restore = c->arg_count ? xasprintf("--restore=%s", c->args[0]) : xstrdup("--restore");
+    (void)execvp(syncd, (char *const[]){syncd, config, restore, NULL});
     (void)fprintf(stderr, "zonectl: %s: %s\n", syncd, strerror(errno));
     free(syncd);
     free(config);

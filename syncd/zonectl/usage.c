@@ -121,6 +121,9 @@ void usage_all(FILE *to)
                 "  -c, --config FILE   find the control socket by this configuration\n"
                 "      --run-dir DIR   the daemons' run-dir\n"
                 "      --socket PATH   the control socket (default " DEFAULT_SOCKET ")\n"
+                "      --url URL       another machine: https://HOST:PORT (with --key-file)\n"
+                "      --key-file FILE the key for it, as `zonectl api-key` made it\n"
+                "      --ca FILE       who vouches for its certificate (default: the system's)\n"
                 "      --json          output for programs\n"
                 "      --no-color      no colour, on a terminal too\n"
                 "      --version, -h, --help\n",

@@ -464,7 +464,8 @@ static const struct verb table[] = {
     {"id", "[ZONE...] [--compute]", 0, 1000, "their content ids (of all zones, without names)",
      run_id},
     {"compare", "NODE NODE... [--zone ZONE] [--key NAME] [--compute] [--records]", 2, 1000,
-     "do these nodes serve the same? A node is a run-dir, a control socket or an address",
+     "do these nodes serve the same? A node is a run-dir, a control socket, https://... or an "
+     "address",
      run_compare},
     {"diff", "ZONE A [B] [--git]", 2, 3, "what differs from version A to B (or current)", run_diff},
     {"show", "ZONE[@VERSION]", 1, 1, "a version as a zone file", run_show},
@@ -512,6 +513,8 @@ static const struct verb table[] = {
     {"stats", "[--zone ZONE]", 0, 0, "what authd has counted since it started", run_stats},
     {"metrics", "[--zones]", 0, 0, "the same, as Prometheus reads it; each zone's numbers too",
      run_metrics},
+    {"api-key", "NAME FILE [--role read|zones|admin]", 2, 2,
+     "make a key for the control surface by TCP, into the file", run_api_key},
     {"journal remotes", "", 0, 0, "where the history is pushed to, and how far each is",
      run_journal_remotes},
     {"journal restore", "[REPOSITORY]", 0, 1,

@@ -15,8 +15,10 @@
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_LOST = 2, EXIT_UNREACHABLE = 3, EXIT_USAGE = 64 };
 
 struct options {
-    const char *socket; /* path */
-    const char *config; /* path; NULL: not given */
+    const char *socket;        /* path */
+    const char *config;        /* path; NULL: not given */
+    const char *url;           /* instead of the socket: "https://HOST:PORT"; NULL: not given */
+    const char *key_file, *ca; /* of it */
     bool json;
     bool color;
     bool dry_run;
@@ -42,6 +44,7 @@ struct options {
     bool git;                                                /* of a diff */
     bool actions;                                            /* ... of what operators did */
     const char *action;
+    const char *role; /* of an API key */
 };
 
 struct call {
@@ -112,6 +115,10 @@ int run_autoprimary_list(const struct call *c);
 int run_autoprimary_remove(const struct call *c);
 int run_autoprimary_why(const struct call *c);
 
+/* ---- api_key.c ---- */
+
+int run_api_key(const struct call *c);
+
 /* ---- stats.c ---- */
 
 int run_stats(const struct call *c);
@@ -131,11 +138,12 @@ int run_catalog_approve(const struct call *c);
 
 int run_journal_remotes(const struct call *c);
 int run_journal_push(const struct call *c);
-int run_journal_thin(const struct call *c);    /* thin.c */
-int run_journal_restore(const struct call *c); /* restore.c */
-char *find_syncd(void);                        /* that came with this zonectl; heap memory */
-int run_journal_reindex(const struct call *c); /* reindex.c */
-int run_journal_repair(const struct call *c);  /* repair.c */
+int run_journal_thin(const struct call *c);           /* thin.c */
+int run_journal_restore(const struct call *c);        /* restore.c */
+char *find_syncd(void);                               /* that came with this zonectl; heap memory */
+bool is_here(const struct call *c, const char *what); /* or says that it must be */
+int run_journal_reindex(const struct call *c);        /* reindex.c */
+int run_journal_repair(const struct call *c);         /* repair.c */
 void print_remotes_short(const struct call *c, const json_t *list); /* for status */
 
 /* ---- quarantine.c ---- */
