@@ -4,7 +4,9 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
+import catalogs
 import pytest
 import zl
 
@@ -189,6 +191,43 @@ def test_a_secret_hole_is_no_thinning(node):
     n.start()
     r = n.zonectl('verify', check=False)
     assert r.returncode == 2 and 'version 7' in r.stdout, r.stdout
+
+
+def test_a_template_and_a_group_of_a_catalog_say_how_long(node, peer, place):
+    """Four versions of each zone on one day of the past; what is said for a zone decides what is left of them."""
+    clock = place / 'node' / 'clock'
+    zones = {'plain.test': 'a', **{f'{g}.test': (g, {'groups': [g]}) for g in ('short', 'whole', 'silent')}}
+    p = peer('knot')
+    p.write(catalogs.CATALOG, catalogs.text(1, zones))
+    for zone in (*zones, 'own.test'):
+        p.write(zone, catalogs.member(zone, 1))
+    n = catalogs.follower(node, p, catalogs.section(groups='{"short=brief", "whole=all", "silent=none"}', retention='"1d then week"'),
+                          'template "brief" { primaries = {"{p}"} retention = "1d then day" }\n',
+                          'template "all" { primaries = {"{p}"} retention = "all" }\n',
+                          'template "none" { primaries = {"{p}"} }\n',
+                          syncd='retention = "1000d then day"', env={'ZL_CLOCK_OFFSET_FILE': str(clock)})
+    n.secondary_of('own.test', p, retention='"1d then day"')
+    noon = (int(time.time()) // 86400 - 40) * 86400 + 43200
+    clock.write_text(str(noon - int(time.time())))
+    p.start()
+    n.start()
+    for serial in (1, 2, 3, 4):
+        for zone in (*zones, 'own.test'):
+            if serial > 1:
+                p.load(zone, catalogs.member(zone, serial))
+                n.zonectl('refresh', zone)
+            n.wait_serial(zone, serial)
+    n.journaled()
+    clock.write_text('0')
+    thin(n)
+
+    def thinned(zone):
+        return [v['version'] for v in n.log(zone) if v['thinned']]
+    assert {zone: thinned(zone) for zone in (*zones, 'own.test')} == {
+        'plain.test': [3, 2, 1], 'short.test': [3, 2, 1], 'own.test': [3, 2, 1], 'whole.test': [],
+        'silent.test': []}, 'the node\'s own, where the template says nothing'
+    n.verify()
+    n.fsck()
 
 
 def test_mistakes_in_retention_are_told(node):
