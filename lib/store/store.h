@@ -377,7 +377,8 @@ MUST_USE enum err store_zone_put_served(struct store *s, struct store_zone *z, s
  * served content, `new_zone` the next, `cs` what leads from one to the other; for a first version
  * old_zone and cs are NULL (a cs without `from` will do too). The row must be there (z->id); its
  * other columns are taken from *z as in store_zone_put, but expired becomes false. *z is then the
- * row as stored.
+ * row as stored. A change set that is nearly the whole content is not kept, if the journal has all
+ * versions before it and none waits: content before it is ERR_NOT_FOUND from then on.
  * Errors: ERR_CONFLICT if the stored row is not at z->version any more, or cs does not lead from
  * there to new_zone; ERR_LIMIT; ERR_IO. */
 MUST_USE enum err store_change_put(struct store *s, struct store_zone *z,

@@ -70,7 +70,9 @@ enum err change_read(sqlite3_stmt *st, bool all, struct store_change *out, struc
         const uint8_t *data;
         size_t len;
 
-        if (!(rc = col_summed(st, 7, &data, &len, e)))
+        if (!(rc = col_summed(st, 7, &data, &len, e)) && len == 0)
+            rc = err_set(ERR_NOT_FOUND, e, "its change set is not kept: nearly all of it is new");
+        else if (!rc)
             rc = changeset_decode(&c.changes, data, len, c.zone, e);
     }
     if (rc)
@@ -214,8 +216,9 @@ enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind, 
     else
         bind_null(st, 4);
     bind_i64(st, 5, at.s);
-    if (kind == CHANGE_DELTA && cs) {
-        changeset_encode(&data, cs);
+    if (kind == CHANGE_DELTA) {
+        if (cs)
+            changeset_encode(&data, cs);
         bind_i64(st, 6, blob_sum(data.data, data.len));
         bind_blob(st, 7, data.data, data.len);
     }
@@ -225,8 +228,31 @@ enum err change_insert(struct store *s, int64_t zone_id, enum change_kind kind, 
     return rc;
 }
 
+/* May the change set of the next version stay away? It is about as large as the content, which is
+ * in the pages; the journal makes such a version of them, and has all that were before it. */
+static enum err is_replaced(bool *out, struct store *s, const struct store_zone *stored,
+                            const struct zone *new_zone, const struct changeset *cs,
+                            struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    enum err rc;
+
+    *out = cs && cs->has_from && cs->added.n >= BIG_CHANGE_RECORDS &&
+           cs->added.n > zone_records(new_zone) / 2 && !stored->held &&
+           stored->last_version == stored->version;
+    if (!*out)
+        return OK;
+    if ((rc = stmt_start(&st, s, ST_VERSION_UNJOURNALED_OF, e)))
+        return rc;
+    bind_i64(st, 1, stored->id);
+    if (!(rc = stmt_row(s, st, out, e)))
+        *out = !*out;
+    stmt_end(s, ST_VERSION_UNJOURNALED_OF, st);
+    return rc;
+}
+
 /* The version row and the change row of one new version; *v gets its seq. */
-static enum err version_put(struct store *s, int64_t zone_id, const struct changeset *cs,
+static enum err version_put(struct store *s, int64_t zone_id, const struct changeset *cs, bool keep,
                             struct store_version *v, struct errinfo *e)
 {
     enum change_kind kind = v->has_from ? CHANGE_DELTA : CHANGE_INITIAL;
@@ -235,7 +261,7 @@ static enum err version_put(struct store *s, int64_t zone_id, const struct chang
     if ((rc = seq_next(s, &v->seq, e)) || (rc = version_insert(s, zone_id, v, e)) ||
         (rc = touched_put(s, zone_id, v->version, v->has_from ? cs : NULL, e)))
         return rc;
-    return change_insert(s, zone_id, kind, v->version, v->at, cs, v->seq, e);
+    return change_insert(s, zone_id, kind, v->version, v->at, keep ? cs : NULL, v->seq, e);
 }
 
 static struct store_version version_of(const struct store_zone *stored, const struct zone *zone,
@@ -323,10 +349,12 @@ enum err store_change_put(struct store *s, struct store_zone *z, const struct zo
 {
     struct store_zone stored, row = *z;
     struct store_version v;
+    bool replaced = false;
     enum err rc;
 
     if ((rc = zone_row_at(s, z, &stored, e)) ||
-        (rc = change_fits(cs, new_zone, stored.has_content, stored.serial, e)))
+        (rc = change_fits(cs, new_zone, stored.has_content, stored.serial, e)) ||
+        (rc = is_replaced(&replaced, s, &stored, new_zone, cs, e)))
         return wrap_zone(rc, z, e);
     if ((old_zone != NULL) != stored.has_content)
         return wrap_zone(err_set(ERR_CONFLICT, e, "the old content is %s",
@@ -338,8 +366,8 @@ enum err store_change_put(struct store *s, struct store_zone *z, const struct zo
     if ((rc = pages_put(s, stored.id, old_zone, new_zone, e)))
         return wrap_zone(rc, z, e);
     FAULT("store:between_pages_and_log");
-    if (!(rc = version_put(s, stored.id, cs, &v, e)) && !(rc = store_zone_put(s, &row, e)) &&
-        !(rc = zone_set_served(s, stored.id, &v, e)))
+    if (!(rc = version_put(s, stored.id, cs, !replaced, &v, e)) &&
+        !(rc = store_zone_put(s, &row, e)) && !(rc = zone_set_served(s, stored.id, &v, e)))
         rc = store_zone_get_id(s, stored.id, z, e);
     if (!rc)
         *seq = v.seq;
@@ -387,7 +415,7 @@ enum err store_waiting_put(struct store *s, struct store_zone *z, const struct z
         (void)snprintf(row.quarantine_reason, sizeof(row.quarantine_reason), "%.*s",
                        (int)sizeof(row.quarantine_reason) - 1, origin->reason);
     }
-    if (!(rc = version_put(s, stored.id, cs, &v, e)) && !(rc = store_zone_put(s, &row, e)) &&
+    if (!(rc = version_put(s, stored.id, cs, true, &v, e)) && !(rc = store_zone_put(s, &row, e)) &&
         !(rc = zone_set_last_version(s, stored.id, v.version, e)))
         rc = store_zone_get_id(s, stored.id, z, e);
     if (!rc)
@@ -414,7 +442,7 @@ static enum err version_again(struct store *s, const struct store_zone *stored,
 
     nothing->has_from = true;
     nothing->from = nothing->to = stored->serial;
-    if (!(rc = version_put(s, stored->id, nothing, &v, e)))
+    if (!(rc = version_put(s, stored->id, nothing, true, &v, e)))
         rc = zone_set_served(s, stored->id, &v, e);
     changeset_free(nothing);
     if (!rc)

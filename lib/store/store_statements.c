@@ -103,6 +103,11 @@ const char *const statement_texts[ST_COUNT] = {
         " WHERE v.oid IS NULL ORDER BY v.seq LIMIT ?1",
     [ST_CHANGE_COUNT_UNJOURNALED] =
         "SELECT count(*) FROM version v INDEXED BY version_unjournaled WHERE v.oid IS NULL",
+    [ST_VERSION_UNJOURNALED_OF] =
+        "SELECT 1 FROM version v INDEXED BY version_unjournaled WHERE v.oid IS NULL"
+        " AND v.zone_id = ?1 LIMIT 1",
+    [ST_CHANGE_REPLACED] = "SELECT coalesce(max(version), 0) FROM change"
+                           " WHERE zone_id = ?1 AND kind = 2 AND length(data) = 0",
     [ST_CHANGES_BACK] = SELECT_CHANGE "WHERE c.zone_id = ?1 AND c.version > ?2 AND c.version <= ?3"
                                       " AND v.waiting = 0 ORDER BY c.version DESC",
     [ST_CHANGES_WAITING] = SELECT_CHANGE

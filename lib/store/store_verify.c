@@ -162,6 +162,22 @@ static enum err oldest_in_log(void *ctx, const struct store_version *ver, struct
     return ver->seq < v->first_seq ? ERR_EXISTS : OK; /* enough */
 }
 
+/* Behind a change whose set is not kept nothing can be reached. */
+static enum err stop_at_replaced(struct verify *v, struct errinfo *e)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    enum err rc;
+
+    if ((rc = stmt_start(&st, v->s, ST_CHANGE_REPLACED, e)))
+        return rc;
+    bind_i64(st, 1, v->z->id);
+    if (!(rc = stmt_row(v->s, st, &row, e)) && row && col_u64(st, 0) > v->served_older)
+        v->served_older = col_u64(st, 0);
+    stmt_end(v->s, ST_CHANGE_REPLACED, st);
+    return rc;
+}
+
 static enum err verify_changes(struct verify *v, struct errinfo *e)
 {
     struct zone *zone = NULL;
@@ -169,7 +185,7 @@ static enum err verify_changes(struct verify *v, struct errinfo *e)
 
     v->served_older = v->z->version;
     rc = store_version_each(v->s, v->z->id, v->z->version + 1, UINT32_MAX, oldest_in_log, v, e);
-    if (rc && rc != ERR_EXISTS)
+    if ((rc && rc != ERR_EXISTS) || (rc = stop_at_replaced(v, e)))
         return rc;
     if ((rc = store_zone_load_version(&zone, v->s, v->z, v->served_older, e)))
         return judged(v, rc, false, e);

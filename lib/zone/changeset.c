@@ -31,6 +31,14 @@ void rr_list_push(struct rr_list *list, const struct rr *rr)
     list->rrs[list->n++] = *rr;
 }
 
+void rr_list_reserve(struct rr_list *list, size_t n)
+{
+    if (n <= list->cap)
+        return;
+    list->rrs = xrealloc(list->rrs, n * sizeof(*list->rrs));
+    list->cap = n;
+}
+
 void rr_list_copy(struct changeset *cs, struct rr_list *list, const struct rr *rr)
 {
     const struct rr *last = list->n > 0 ? &list->rrs[list->n - 1] : NULL;

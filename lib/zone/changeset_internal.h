@@ -5,6 +5,8 @@
 #include "lib/zone/changeset.h"
 
 /* Appends a record that lends from somewhere that lives as long as the list. */
+/* Room for n in all. */
+void rr_list_reserve(struct rr_list *list, size_t n);
 void rr_list_push(struct rr_list *list, const struct rr *rr);
 
 /* Appends a copy in cs's arena, owner folded and shared with the record before if it is the same.

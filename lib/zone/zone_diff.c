@@ -218,11 +218,14 @@ static void diff_step(struct diff *d, struct walk *wa, struct walk *wb)
         walk_node(wb);
 }
 
+#define MANY_RECORDS 10000 /* more: a list that grows by doubling takes too much */
+
 enum err zone_diff(struct changeset **out, const struct zone *a, const struct zone *b,
                    struct errinfo *e)
 {
     struct walk wa = walk_of(a);
     struct walk wb = walk_of(b);
+    uint64_t records_of_a = a ? zone_records(a) : 0;
     struct diff d;
 
     if (a && !name_eq(a->apex, b->apex))
@@ -231,6 +234,8 @@ enum err zone_diff(struct changeset **out, const struct zone *a, const struct zo
     d.cs->has_from = a != NULL;
     d.cs->from = a ? a->serial : (struct serial){0};
     d.cs->to = b->serial;
+    if (zone_records(b) > records_of_a + MANY_RECORDS)
+        rr_list_reserve(&d.cs->added, (size_t)(zone_records(b) - records_of_a));
     while (wa.page || wb.page) {
         if (!walk_shared_chunk(&wa, &wb) && !walk_shared_page(&wa, &wb))
             diff_step(&d, &wa, &wb);

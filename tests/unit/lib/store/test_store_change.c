@@ -173,6 +173,61 @@ static void test_big_change(void **state)
     zone_unref(more);
 }
 
+static uint64_t octets_kept(struct store *s)
+{
+    sqlite3_stmt *st = NULL;
+    uint64_t n;
+
+    assert_int_equal(
+        sqlite3_prepare_v2(s->db, "SELECT sum(length(data)) FROM change", -1, &st, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    n = (uint64_t)sqlite3_column_int64(st, 0);
+    (void)sqlite3_finalize(st);
+    return n;
+}
+
+/* The content is in the pages, and what was before in the journal. */
+static void test_replaced(void **state)
+{
+    struct setup *t = *state;
+    struct zone *grown = plain_zone(example, 2, 11000, 7);
+    struct zone *more = plain_zone_but(example, 3, 11000, 9, 8);
+    struct zone *again = plain_zone(example, 4, 30000, 7);
+    struct changeset *cs = NULL;
+    struct zone *got = NULL;
+    uint64_t octets;
+    bool seen = false;
+
+    put_versions(t, 1, 1);
+    must_journal(t->s, 1);
+    (void)must_commit(t->s, &t->z, t->v[1], grown, 1);
+    assert_int_equal(octets_kept(t->s), 0);
+    (void)must_commit(t->s, &t->z, grown, more, 2);
+    assert_served(t->s, example, more);
+    assert_int_equal(store_change_each(t->s, 0, 100, look_at_big, &seen, &e), OK);
+    assert_true(seen);
+    seen = false;
+    assert_int_equal(store_unjournaled_each(t->s, 100, look_at_big, &seen, &e), OK);
+    assert_true(seen);
+    assert_int_equal(store_zone_load_version(&got, t->s, &t->z, 2, &e), OK);
+    assert_true(same_content(got, grown));
+    zone_unref(got);
+    assert_int_equal(store_zone_load_version(&got, t->s, &t->z, 1, &e), ERR_NOT_FOUND);
+    assert_non_null(strstr(e.text, "its change set is not kept"));
+    assert_int_equal(store_changes_since(&cs, t->s, &t->z, 1, 1u << 30, &e), ERR_NOT_FOUND);
+    /* The journal needs these to make version 2. */
+    octets = octets_kept(t->s);
+    (void)must_commit(t->s, &t->z, more, again, 3);
+    assert_true(octets_kept(t->s) > octets + 100000);
+    assert_int_equal(store_zone_load_version(&got, t->s, &t->z, 2, &e), OK);
+    assert_true(same_content(got, grown));
+    zone_unref(got);
+    zone_unref(grown);
+    zone_unref(more);
+    zone_unref(again);
+}
+
 /* A change of one record costs one page, not the zone. */
 static void test_writes_only_what_changed(void **state)
 {
@@ -777,6 +832,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_change_log),
         TEST(test_big_change),
+        TEST(test_replaced),
         TEST(test_writes_only_what_changed),
         TEST(test_grow_and_shrink),
         TEST(test_state_change),
