@@ -328,22 +328,24 @@ struct part {
 };
 
 /* All records of one owner: lines of a text, or node `index` of a zone's page. There are as many
- * as a zone has owners, so it is kept small. */
+ * as a zone has owners, so it is kept small: of the SHA-256 of the folded owner, which is its
+ * address, there is the beginning; the rest is worked out again if it ever matters. */
+#define RUN_ADDRESS_OCTETS 8
 struct run {
-    uint8_t address[32]; /* SHA-256 of the folded owner */
+    uint8_t address[RUN_ADDRESS_OCTETS];
     union {
         const char *text; /* if is_text */
         const struct page *page;
     };
     union {
-        size_t len; /* of text */
+        uint32_t len; /* of text */
         uint32_t index;
     };
-    uint32_t records;
-    bool is_text;
+    uint32_t records : 31;
+    uint32_t is_text : 1;
 };
 
-static inline unsigned address_digit(const uint8_t address[32], unsigned depth)
+static inline unsigned address_digit(const uint8_t *address, unsigned depth)
 {
     return depth & 1 ? address[depth / 2] & 15u : address[depth / 2] >> 4;
 }

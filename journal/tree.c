@@ -179,21 +179,47 @@ static enum err build_blob(struct builder *b, const struct run *runs, size_t n, 
     return rc;
 }
 
+/* The owner whose records the run has; its text was read once before. */
+static size_t run_owner(uint8_t owner[NAME_MAX_OCTETS], const struct run *run, const uint8_t *apex)
+{
+    const char *pos = run->text;
+    struct node node;
+    struct line l;
+
+    if (!run->is_text) {
+        page_node(run->page, run->index, &node);
+        (void)node_owner(owner, &node, apex);
+    } else if (!line_next(&l, &pos, run->text + run->len) || line_owner(owner, &l, NULL) != OK) {
+        abort();
+    }
+    return name_fold(owner, owner);
+}
+
+static unsigned run_digit(const struct builder *b, const struct run *run, unsigned depth)
+{
+    uint8_t owner[NAME_MAX_OCTETS], whole[ADDRESS_DIGITS / 2];
+
+    if (depth < 2 * RUN_ADDRESS_OCTETS)
+        return address_digit(run->address, depth);
+    sha256_bytes(whole, owner, run_owner(owner, run, b->apex));
+    return address_digit(whole, depth);
+}
+
 /* Sorts by one digit; runs of the same digit keep their order. start[] gets where each begins. */
-static void sort_by_digit(struct run *runs, size_t n, unsigned depth, struct run *spare,
+static void sort_by_digit(const struct builder *b, struct run *runs, size_t n, unsigned depth,
                           size_t start[DIGITS + 1])
 {
     size_t next[DIGITS];
 
     memset(start, 0, (DIGITS + 1) * sizeof(start[0]));
     for (size_t i = 0; i < n; i++)
-        start[address_digit(runs[i].address, depth) + 1]++;
+        start[run_digit(b, &runs[i], depth) + 1]++;
     for (size_t i = 0; i < DIGITS; i++)
         start[i + 1] += start[i];
     memcpy(next, start, sizeof(next));
     for (size_t i = 0; i < n; i++)
-        spare[next[address_digit(runs[i].address, depth)]++] = runs[i];
-    memcpy(runs, spare, n * sizeof(*runs));
+        b->spare[next[run_digit(b, &runs[i], depth)]++] = runs[i];
+    memcpy(runs, b->spare, n * sizeof(*runs));
 }
 
 static enum err build(struct builder *b, struct run *runs, size_t n, unsigned depth,
@@ -212,7 +238,7 @@ static enum err build(struct builder *b, struct run *runs, size_t n, unsigned de
         records += runs[i].records;
     if (n == 1 || records <= PART_RECORDS_MAX || depth == ADDRESS_DIGITS)
         return build_blob(b, runs, n, out, e);
-    sort_by_digit(runs, n, depth, b->spare, start);
+    sort_by_digit(b, runs, n, depth, start);
     for (size_t i = 0; i < DIGITS && rc == OK; i++)
         rc = build(b, runs + start[i], start[i + 1] - start[i], depth + 1, &children[i], e);
     return rc ? rc : part_put_tree(b->p, children, NULL, out, e);
@@ -250,7 +276,7 @@ enum err runs_of_text(struct run_list *out, const char *text, size_t len, struct
 
     while (line_next(&l, &pos, end)) {
         if (!run || line_owner_chars(&l) != chars || memcmp(l.text, run->text, chars) != 0) {
-            uint8_t owner[NAME_MAX_OCTETS];
+            uint8_t owner[NAME_MAX_OCTETS], address[ADDRESS_DIGITS / 2];
             enum err rc = line_owner(owner, &l, e);
 
             if (rc)
@@ -259,14 +285,27 @@ enum err runs_of_text(struct run_list *out, const char *text, size_t len, struct
             run = run_add(out);
             run->is_text = true;
             run->text = l.text;
-            sha256_bytes(run->address, owner, name_len(owner));
+            sha256_bytes(address, owner, name_len(owner));
+            memcpy(run->address, address, sizeof(run->address));
         }
         run->records++;
-        run->len = (size_t)(pos - run->text);
+        run->len = (uint32_t)(pos - run->text);
     }
     if (len && end[-1] != '\n')
         return err_set(ERR_CORRUPT, e, "a text of the journal ends in mid-line");
     return OK;
+}
+
+static size_t count_owners(const struct zone *z)
+{
+    struct zone_iter it;
+    struct node node;
+    size_t n = 0;
+
+    zone_iter_init(&it, z);
+    while (zone_next(&it, &node))
+        n++;
+    return n;
 }
 
 static void runs_of_zone(struct run_list *out, const struct zone *z)
@@ -280,11 +319,13 @@ static void runs_of_zone(struct run_list *out, const struct zone *z)
 
     if (!ctx || !sha256 || EVP_DigestInit_ex(ctx, sha256, NULL) != 1)
         abort();
+    out->cap = count_owners(z); /* a list that grows takes up to twice that */
+    out->runs = xmalloc(out->cap * sizeof(*out->runs));
     zone_iter_init(&it, z);
     while (zone_next(&it, &node)) {
         struct run *run = run_add(out);
         struct rrset set;
-        uint8_t owner[NAME_MAX_OCTETS];
+        uint8_t owner[NAME_MAX_OCTETS], address[ADDRESS_DIGITS / 2];
         size_t len = node_owner(owner, &node, zone_apex(z));
 
         index = node.page == page ? index + 1 : 0;
@@ -297,8 +338,9 @@ static void runs_of_zone(struct run_list *out, const struct zone *z)
         }
         (void)name_fold(owner, owner);
         if (EVP_DigestInit_ex(ctx, NULL, NULL) != 1 || EVP_DigestUpdate(ctx, owner, len) != 1 ||
-            EVP_DigestFinal_ex(ctx, run->address, NULL) != 1)
+            EVP_DigestFinal_ex(ctx, address, NULL) != 1)
             abort();
+        memcpy(run->address, address, sizeof(run->address));
     }
     EVP_MD_free(sha256);
     EVP_MD_CTX_free(ctx);
