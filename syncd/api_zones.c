@@ -397,7 +397,14 @@ static void on_watched(void *ctx, const struct watch_status *s)
 void api_after_status(struct api_request *r)
 {
     json_t *list = json_array();
+    json_t *journal = json_object_get(r->result, "journal");
+    json_int_t behind = json_integer_value(json_object_get(journal, "behind"));
+    struct journaler_status js;
 
+    /* As of now: what the store has just been told of may lack its refs. */
+    journaler_status(r->api->env.journaler, &js);
+    if ((json_int_t)js.settling > behind)
+        (void)json_object_set_new(journal, "behind", json_integer((json_int_t)js.settling));
     watch_each(r->api->env.watch, on_watched, list);
     (void)json_object_set_new(r->result, "directories", list);
     (void)json_object_set_new(r->result, "remotes", api_json_remotes(r));

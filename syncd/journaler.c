@@ -302,6 +302,13 @@ static enum err batch_store_ids(struct journaler *j, const struct batch *b, size
     return rc;
 }
 
+void journaler_settling(struct journaler *j, uint64_t n)
+{
+    pthread_mutex_lock(&j->lock);
+    j->status.settling = n;
+    pthread_mutex_unlock(&j->lock);
+}
+
 static enum err batch_write(struct journaler *j, struct batch *b, size_t *written,
                             struct errinfo *e)
 {
@@ -319,12 +326,14 @@ static enum err batch_write(struct journaler *j, struct batch *b, size_t *writte
     if (*written == 0)
         return rc;
     /* Durable objects first, then their ids in the store, then the refs, which are derived. */
+    journaler_settling(j, *written);
     if (batch_store_ids(j, b, *written, rc ? &later : e) != OK && rc == OK)
         rc = ERR_BUSY;
     else if (set_refs(j, b, *written, rc ? &later : e) != OK) {
         j->refs_owed = true;
-        rc = rc ? rc : ERR_BUSY;
+        return rc ? rc : ERR_BUSY;
     }
+    journaler_settling(j, 0);
     return rc;
 }
 

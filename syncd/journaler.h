@@ -51,9 +51,10 @@ void journaler_repair(struct journaler *j, struct journaler_repair *q);
 
 struct journaler_status {
     struct thinner_status thinning;
-    uint64_t written; /* commits since the start */
-    uint64_t seq;     /* all versions made by changes up to this one have commits and refs */
-    uint64_t lost;    /* versions that are marked as lost; as of the last look, seconds ago */
+    uint64_t written;  /* commits since the start */
+    uint64_t seq;      /* all versions made by changes up to this one have commits and refs */
+    uint64_t settling; /* versions that have commits in the store, and refs in a moment */
+    uint64_t lost;     /* versions that are marked as lost; as of the last look, seconds ago */
     uint64_t packs, pack_bytes;
     uint64_t checkpoint; /* number of the newest; 0: none */
     uint64_t uncovered;  /* versions that wait for the next one, about */

@@ -67,6 +67,12 @@ static enum err reopen(struct journaler *j, struct errinfo *e)
     return OK;
 }
 
+static void refs_are_set(struct journaler *j)
+{
+    j->refs_owed = false;
+    journaler_settling(j, 0);
+}
+
 static enum err run_repair(struct journaler *j, const struct repair_wish *wish,
                            struct repair_report *out, struct errinfo *e)
 {
@@ -102,7 +108,7 @@ static enum err heal_damage(struct journaler *j, struct errinfo *e)
     j->damaged = false;
     rc = run_repair(j, &all, &report, e);
     if (rc == OK)
-        j->refs_owed = false;
+        refs_are_set(j);
     else
         j->damaged = true;
     repair_report_free(&report);
@@ -116,7 +122,7 @@ enum err journaler_heal_refs(struct journaler *j, struct errinfo *e)
 
     if (rc)
         return rc == ERR_IO ? ERR_BUSY : rc;
-    j->refs_owed = false;
+    refs_are_set(j);
     j->damaged = j->damaged || tips.missing || journal_salvage_wanted(j->journal);
     return OK;
 }

@@ -36,6 +36,8 @@ struct journaler {
 
 /* At the start; the thread does not run yet. */
 MUST_USE enum err journaler_open(struct journaler *j, struct errinfo *e);
+/* So many versions have their commits in the store, but no refs yet. */
+void journaler_settling(struct journaler *j, uint64_t n);
 /* Sets refs, and notices what is missing. */
 MUST_USE enum err journaler_heal_refs(struct journaler *j, struct errinfo *e);
 /* Before anything is written: is there a journal, and is it what we left? If not, it is opened
