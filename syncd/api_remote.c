@@ -75,7 +75,7 @@ struct api_remote *api_remote_new(struct loop *loop,
     r->http = evhttp_new(loop_base(loop));
     if (!r->http || RAND_bytes(r->hash_key, sizeof(r->hash_key)) != 1)
         abort(); /* no memory */
-    r->tls = tls_http_new(loop_base(loop), &ops);
+    r->tls = tls_http_new(&ops);
     evhttp_set_bevcb(r->http, tls_http_accept, r->tls);
     evhttp_set_allowed_methods(r->http, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
                                             EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE);

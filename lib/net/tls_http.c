@@ -5,25 +5,24 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "lib/base/mem.h"
 #include "lib/net/tls_internal.h"
 
 /* One for each connection; it ends with OpenSSL's object, which ends with libevent's. */
 struct conn {
-    LIST_ENTRY(conn) next;
-    struct tls_http *owner; /* NULL: that is gone */
+    struct conn *next, **link; /* what points to it */
+    struct tls_http *owner;    /* NULL: that is gone */
     SSL *ssl;
     struct event *timer; /* first at once, to see who it is; then when its time is up */
     struct addr from;    /* family 0: not seen yet */
 };
 
 struct tls_http {
-    struct event_base *base;
     struct tls_http_ops ops;
     SSL_CTX *ctx;
-    LIST_HEAD(, conn) conns;
+    struct conn *conns;
     unsigned open;
 };
 
@@ -37,7 +36,9 @@ static void conn_done(struct conn *c)
     c->timer = NULL;
     if (!c->owner)
         return;
-    LIST_REMOVE(c, next);
+    *c->link = c->next;
+    if (c->next)
+        c->next->link = c->link;
     if (c->owner->open-- == TLS_HTTP_CONNECTIONS)
         c->owner->ops.room(c->owner->ops.ctx, true);
     c->owner = NULL;
@@ -82,26 +83,20 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_OK;
 }
 
-struct tls_http *tls_http_new(struct event_base *base, const struct tls_http_ops *ops)
+struct tls_http *tls_http_new(const struct tls_http_ops *ops)
 {
     struct tls_http *t = xcalloc(1, sizeof(*t));
 
     (void)pthread_once(&once, make_index);
-    t->base = base;
     t->ops = *ops;
-    LIST_INIT(&t->conns);
     return t;
 }
 
 void tls_http_free(struct tls_http *t)
 {
-    struct conn *c, *after;
-
     if (!t)
         return;
-    t->open = 0; /* nobody is told of room any more */
-    for (c = LIST_FIRST(&t->conns); c; c = after) {
-        after = LIST_NEXT(c, next);
+    for (struct conn *c = t->conns; c; c = c->next) {
         c->owner = NULL;
         conn_done(c);
     }
@@ -173,14 +168,13 @@ static bool may_stay(struct conn *c)
 {
     struct sockaddr_storage ss;
     socklen_t len = sizeof(ss);
-    const struct conn *other;
     unsigned n = 0;
 
     if (getpeername(SSL_get_fd(c->ssl), (struct sockaddr *)&ss, &len) != 0 ||
         !addr_from_sockaddr(&c->from, (struct sockaddr *)&ss))
         return false;
-    LIST_FOREACH(other, &c->owner->conns, next)
-    n += other->from.family != 0 && same_source(&other->from, &c->from);
+    for (const struct conn *other = c->owner->conns; other; other = other->next)
+        n += other->from.family != 0 && same_source(&other->from, &c->from);
     return n <= TLS_HTTP_PER_SOURCE && c->owner->ops.admits(c->owner->ops.ctx, &c->from);
 }
 
@@ -212,7 +206,11 @@ struct bufferevent *tls_http_accept(struct event_base *base, void *tls_http)
     /* Many clients close without saying so. */
     bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
     c->owner = t;
-    LIST_INSERT_HEAD(&t->conns, c, next);
+    c->next = t->conns;
+    c->link = &t->conns;
+    if (c->next)
+        c->next->link = &c->next;
+    t->conns = c;
     if (++t->open == TLS_HTTP_CONNECTIONS)
         t->ops.room(t->ops.ctx, false);
     return bev;

@@ -28,7 +28,7 @@ struct tls_http_ops {
 
 struct tls_http;
 
-struct tls_http *tls_http_new(struct event_base *base, const struct tls_http_ops *ops);
+struct tls_http *tls_http_new(const struct tls_http_ops *ops);
 /* Its connections live on until libevent frees them. NULL is fine. */
 void tls_http_free(struct tls_http *t);
 
