@@ -454,6 +454,8 @@ static void on_request(struct evhttp_request *http, void *ctx)
         api_answer(r);
         return;
     }
+    if (r->has_zone)
+        r->section = replicator_section(a->env.replicator, r->zone);
     if (r->route->where == API_POOL) {
         loop_work(a->env.loop, work, on_worked, r);
     } else {

@@ -40,10 +40,11 @@ struct api_request {
     struct config *config; /* a reference */
     uint8_t zone[NAME_MAX_OCTETS];
     bool has_zone;
-    char parts[2][512];     /* what stood for the "{*}" of its path, decoded */
-    struct evkeyvalq query; /* of the URL */
-    json_t *body;           /* NULL unless the body is JSON */
-    uint8_t *raw;           /* the body as it came, for routes that take text */
+    const struct config_zone *section; /* that holds for it, as the loop thread knows; or NULL */
+    char parts[2][512];                /* what stood for the "{*}" of its path, decoded */
+    struct evkeyvalq query;            /* of the URL */
+    json_t *body;                      /* NULL unless the body is JSON */
+    uint8_t *raw;                      /* the body as it came, for routes that take text */
     size_t raw_len;
     char who[64];               /* a user, or "api:" and the name of a key */
     char client[ADDR_TEXT_MAX]; /* where that came from; "": from this machine */
@@ -97,7 +98,9 @@ json_t *api_json_name(const uint8_t *name);
  */
 struct api_sections {
     const struct config *config;
-    struct signature_ends *ends; /* lent */
+    const uint8_t *zone; /* of the request; NULL: it is about no zone of which more is known */
+    const struct config_zone *section; /* its section, of a group of a catalog too */
+    struct signature_ends *ends;       /* lent */
     struct arena names;
     struct namemap map;
 };

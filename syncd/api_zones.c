@@ -111,6 +111,8 @@ void api_sections_init(struct api_sections *s, const struct api_request *r, cons
     uint8_t name[NAME_MAX_OCTETS];
 
     s->config = c;
+    s->zone = r->section ? r->zone : NULL;
+    s->section = r->section;
     s->ends = r->api->env.ends;
     arena_init(&s->names, 0);
     namemap_init(&s->map, clock_real());
@@ -144,7 +146,8 @@ static const struct config_zone *catalog_section(const struct api_sections *s,
     return own;
 }
 
-/* The zone's section, or its autoprimary's, or its catalog's. */
+/* The zone's section, or its autoprimary's, or its catalog's; of groups the request's zone knows.
+ */
 static const struct config_zone *section_of(const struct api_sections *s,
                                             const struct store_zone *z)
 {
@@ -152,6 +155,8 @@ static const struct config_zone *section_of(const struct api_sections *s,
         z->source == SOURCE_AUTOPRIMARY ? autoprimary_find(s->config, z->account, z->nameserver)
                                         : NULL;
 
+    if (s->zone && name_eq(s->zone, z->name))
+        return s->section;
     if (z->source == SOURCE_CATALOG)
         return catalog_section(s, z);
     return a ? &a->zone : namemap_get(&s->map, z->name);

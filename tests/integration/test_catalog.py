@@ -231,6 +231,29 @@ def test_groups_choose_templates(peer, node):
     n.verify()
 
 
+def test_a_groups_template_says_how_a_zone_is_rolled_back(peer, node):
+    """And zonectl shows the primaries that the zone really has."""
+    a = primary_of(peer, 'plain.test', 'other.test', catalog=text(1, {'plain.test': 'a', 'other.test': ('b', {'groups': ['signed']})}))
+    b = peer('bind9')
+    b.write('other.test', member('other.test', 1))
+    n = follower(node, a, section(groups='{"signed=as-it-was"}'), 'template "as-it-was" { primaries = {"bind9"} '
+                 'rollback-serial = exact refresh-min = 1s retry-min = 1s }\n')
+    n.primaries['bind9'] = (f'127.0.0.1@{b.port}', None)
+    a.start()
+    b.start()
+    n.start()
+    for zone, p in (('plain.test', a), ('other.test', b)):
+        n.wait_serial(zone, 1)
+        assert n.zone(zone)['masters'] == [f'127.0.0.1@{p.port}']
+        p.load(zone, member(zone, 2) + 'new A 192.0.2.2\n')
+        n.zonectl('refresh', zone)
+        n.wait_serial(zone, 2)
+        n.zonectl('rollback', zone, '--to', 'v1')
+    n.wait_serial('plain.test', 3)
+    n.wait_serial('other.test', 1)
+    n.verify()
+
+
 def test_another_label_starts_the_zone_anew(peer, node):
     p = primary_of(peer, 'one.test', catalog=text(1, {'one.test': 'first'}))
     p.write('one.test', member('one.test', 900))
