@@ -75,9 +75,9 @@ static bool was_asked(const struct refresh *r, unsigned i)
     return r->asked & UINT64_C(1) << i;
 }
 
-static bool is_bad(const struct refresh_primary *p, struct mono now)
+static bool is_bad(const struct refresh *r, unsigned i, struct mono now)
 {
-    return mono_cmp(p->bad_until, now) > 0;
+    return (r->silent & UINT64_C(1) << i) || mono_cmp(r->primaries[i].bad_until, now) > 0;
 }
 
 /* The primary to ask next in this round; false if there is none left. Who sent the NOTIFY first,
@@ -91,14 +91,14 @@ static bool choose(const struct refresh *r, unsigned *out, struct mono now)
         return true;
     }
     if (r->policy.tolerance_s && r->pinned >= 0 && !was_asked(r, (unsigned)r->pinned) &&
-        !is_bad(&r->primaries[r->pinned], now)) {
+        !is_bad(r, (unsigned)r->pinned, now)) {
         *out = (unsigned)r->pinned;
         return true;
     }
     for (unsigned i = 0; i < r->primary_count; i++) {
         if (was_asked(r, i))
             continue;
-        if (!is_bad(&r->primaries[i], now)) {
+        if (!is_bad(r, i, now)) {
             *out = i;
             return true;
         }
@@ -148,6 +148,7 @@ static void forgive(struct refresh *r)
         r->primaries[i].bad_until = (struct mono){0};
         r->primaries[i].refused_times = 0;
     }
+    r->silent = 0;
 }
 
 static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cause, struct mono now)
@@ -167,6 +168,27 @@ static struct refresh_plan round_begin(struct refresh *r, enum refresh_cause cau
         forgive(r);
     }
     return round_next(r, now);
+}
+
+void refresh_set_silent(struct refresh *r, uint64_t silent)
+{
+    r->silent = r->operator? 0 : silent;
+}
+
+bool refresh_elsewhere(struct refresh *r, struct refresh_plan *plan, struct mono now)
+{
+    bool other = false;
+
+    if (r->step == REFRESH_WAIT || r->running || r->whole || r->notifier == (int)r->at ||
+        !(r->silent & UINT64_C(1) << r->at))
+        return false;
+    for (unsigned i = 0; i < r->primary_count && !other; i++)
+        other = !was_asked(r, i) && !is_bad(r, i, now);
+    if (!other)
+        return false;
+    r->asked &= ~(UINT64_C(1) << r->at); /* last, if nobody else answers */
+    *plan = round_next(r, now);
+    return true;
 }
 
 static bool may_expire(const struct refresh *r)

@@ -160,9 +160,10 @@ struct refresh {
     enum refresh_step step;
     bool running; /* the step has left the queue */
     enum refresh_cause cause;
-    unsigned at;    /* primary of the step */
-    uint64_t asked; /* bit i: primary i was asked */
-    int notifier;   /* primary that sent the NOTIFY which began the round, or -1 */
+    unsigned at;     /* primary of the step */
+    uint64_t asked;  /* bit i: primary i was asked */
+    uint64_t silent; /* bit i: primary i answers nobody, as other zones have found */
+    int notifier;    /* primary that sent the NOTIFY which began the round, or -1 */
     bool any_serial;
     bool whole;                  /* what the primary sent as increments was of no use */
     bool urgent;                 /* a NOTIFY came while the step was queued */
@@ -207,6 +208,13 @@ void refresh_done(struct refresh *r);
 /* The next moment at which refresh_wake must be called; false if there is none before work ends. */
 bool refresh_alarm(const struct refresh *r, struct mono *at);
 struct refresh_plan refresh_wake(struct refresh *r, struct mono now);
+
+/* These primaries (bit i: primary i) give no zone an answer just now. They are asked last, as those
+ * that failed this zone lately; by an operator's round as ever. Before a round begins or goes on.
+ */
+void refresh_set_silent(struct refresh *r, uint64_t silent);
+/* The step that is queued is for one of them, and another primary may be asked instead: *plan. */
+bool refresh_elsewhere(struct refresh *r, struct refresh_plan *plan, struct mono now);
 
 /* The probe or transfer of the plan has left the queue and runs. */
 void refresh_started(struct refresh *r);

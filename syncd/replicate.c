@@ -170,6 +170,7 @@ void replicator_run(struct replicator *r)
         if (!z->scheduled)
             continue;
         replicate_stage_run(z);
+        refresh_set_silent(&z->refresh, replicate_silent(r, z));
         replicate_follow(z, refresh_wake(&z->refresh, now));
     }
     replicate_flush(r, false);
@@ -436,6 +437,7 @@ void replicator_notify(struct replicator *r, const struct ho_frame *message, str
         return;
     }
     z = replicate_find(r, n.zone);
+    refresh_set_silent(&z->refresh, replicate_silent(r, z));
     replicate_follow(z, refresh_notified(&z->refresh, n.primary, n.has_serial ? &n.serial : NULL,
                                          replicate_now(r)));
     replicate_settle(r);

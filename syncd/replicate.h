@@ -212,6 +212,7 @@ struct primary_numbers {
     struct wall last_answer;   /* 0: never */
     struct wall failing_since; /* 0: it is not */
     char *last_error;          /* or NULL */
+    struct mono ask_again;     /* while it is silent: by one zone that has others to ask */
 };
 /* All primaries of the configuration, in its order; `zones` have it among theirs. Cost: all zones.
  */

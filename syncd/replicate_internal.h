@@ -194,6 +194,10 @@ void replicate_take(struct zone_entry *z);
 /* A new configuration is in force. */
 void replicate_numbers_configure(struct replicator *r, const struct config *old);
 void replicate_numbers_free(struct replicator *r);
+/* Which of the zone's primaries (bit i: primary i) give no zone an answer just now. */
+uint64_t replicate_silent(const struct replicator *r, const struct zone_entry *z);
+/* This one is asked all the same: nobody else needs to find out for a while. */
+void replicate_scout(struct replicator *r, const struct config_primary *p);
 void replicate_count_probe(struct replicator *r, const struct config_primary *p,
                            const struct probe_report *report);
 void replicate_count_transfer(struct replicator *r, const struct config_primary *p,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "syncd/replicate_internal.h"
 
@@ -42,17 +43,73 @@ void replicate_numbers_free(struct replicator *r)
     r->primary_count = 0;
 }
 
-static void note(struct replicator *r, struct primary_numbers *n, const char *error)
+/* So many failures in a row, of whichever zones, and it is silent; then one zone that has another
+ * primary finds out now and then whether it still is. */
+#define SILENT_FAILURES 5
+#define SILENT_PAUSE_MS 30000
+
+static bool is_silent(const struct primary_numbers *n)
+{
+    return n->failures >= SILENT_FAILURES;
+}
+
+uint64_t replicate_silent(const struct replicator *r, const struct zone_entry *z)
+{
+    struct mono now = replicate_now(r);
+    uint64_t silent = 0;
+
+    for (size_t i = 0; i < z->config->primary_count && i < 64; i++) {
+        size_t at = (size_t)z->config->primaries[i];
+
+        if (at < r->primary_count && is_silent(&r->primaries[at]) &&
+            mono_cmp(r->primaries[at].ask_again, now) > 0)
+            silent |= UINT64_C(1) << i;
+    }
+    return silent;
+}
+
+void replicate_scout(struct replicator *r, const struct config_primary *p)
+{
+    struct primary_numbers *n = numbers_of(r, p);
+
+    if (n && is_silent(n))
+        n->ask_again = mono_add_ms(replicate_now(r), SILENT_PAUSE_MS);
+}
+
+static void say_silent(const struct config_primary *p, const struct primary_numbers *n,
+                       const char *error)
+{
+    char address[ADDR_TEXT_MAX];
+
+    addr_to_text(address, &p->address);
+    if (error)
+        log_warning(
+            say("a primary gives no answer, whichever zone asks: zones that have others ask "
+                "those first"),
+            kv_str("primary", p->name), kv_str("address", address), kv_u64("failures", n->failures),
+            kv_str("error", error));
+    else
+        log_info(say("a primary answers again"), kv_str("primary", p->name),
+                 kv_str("address", address), kv_u64("failures", n->failures));
+}
+
+static void note(struct replicator *r, const struct config_primary *p, struct primary_numbers *n,
+                 const char *error)
 {
     struct wall now = clock_wall(r->ops.clock);
 
     if (!error) {
+        if (is_silent(n))
+            say_silent(p, n, NULL);
         n->last_answer = now;
         n->failing_since = (struct wall){0};
         n->failures = 0;
         return;
     }
-    n->failures++;
+    if (++n->failures == SILENT_FAILURES) {
+        say_silent(p, n, error);
+        replicate_scout(r, p);
+    }
     if (n->failing_since.s == 0)
         n->failing_since = now;
     if (n->last_error && strcmp(n->last_error, error) == 0)
@@ -79,7 +136,7 @@ void replicate_count_probe(struct replicator *r, const struct config_primary *p,
     n->probes_failed += report->outcome != PROBE_SOA;
     if (report->outcome == PROBE_SOA)
         n->last_ms = report->ms;
-    note(r, n, is_there(report->outcome) ? NULL : report->error.text);
+    note(r, p, n, is_there(report->outcome) ? NULL : report->error.text);
 }
 
 void replicate_count_transfer(struct replicator *r, const struct config_primary *p,
@@ -102,7 +159,7 @@ void replicate_count_transfer(struct replicator *r, const struct config_primary 
     n->fallbacks += result->report.outcome == TRANSFER_NOT_INCREMENTAL;
     n->transfers_failed += !good && result->report.outcome != TRANSFER_OLDER;
     n->octets += result->octets;
-    note(r, n, result->octets > 0 || good ? NULL : result->error.text);
+    note(r, p, n, result->octets > 0 || good ? NULL : result->error.text);
 }
 
 const struct replicator_counts *replicator_counts(const struct replicator *r)

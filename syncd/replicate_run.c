@@ -345,6 +345,7 @@ static void on_probed(void *ctx, const struct probe_report *report)
         note_answer(z, p, report->serial);
     else
         note_error(z, p, report->error.text);
+    refresh_set_silent(&z->refresh, replicate_silent(r, z));
     replicate_follow(z, refresh_probed(&z->refresh, report, replicate_now(r)));
     after_probe(z, p, asked, report);
     note_state(z);
@@ -395,6 +396,7 @@ void replicate_transferred(struct zone_entry *z, const struct transfer_report *r
     if (report->outcome != TRANSFER_NEW && report->outcome != TRANSFER_SAME &&
         report->outcome != TRANSFER_NOT_INCREMENTAL && report->outcome != TRANSFER_CONFLICT)
         note_error(z, p, error);
+    refresh_set_silent(&z->refresh, replicate_silent(r, z));
     replicate_follow(z, refresh_transferred(&z->refresh, report, replicate_now(r)));
     switch (report->outcome) {
     case TRANSFER_NEW:
@@ -496,6 +498,22 @@ static void start_transfer(struct zone_entry *z)
 
 /* ---- The pump ---- */
 
+/* What was queued for a primary that has turned out to be silent since goes to another one. */
+static bool asks_elsewhere(struct zone_entry *z, struct mono now)
+{
+    struct replicator *r = z->replicator;
+    struct refresh_plan plan;
+
+    refresh_set_silent(&z->refresh, replicate_silent(r, z));
+    if (refresh_elsewhere(&z->refresh, &plan, now)) {
+        sched_finish(r->sched, &z->task);
+        replicate_follow(z, plan);
+        return true;
+    }
+    replicate_scout(r, replicate_primary(z, z->refresh.at));
+    return false;
+}
+
 void replicate_settle(struct replicator *r)
 {
     struct mono now = replicate_now(r);
@@ -509,6 +527,8 @@ void replicate_settle(struct replicator *r)
     while ((t = sched_start(r->sched, now))) {
         struct zone_entry *z = (struct zone_entry *)t;
 
+        if (asks_elsewhere(z, now))
+            continue;
         refresh_started(&z->refresh);
         if (t->work == WORK_PROBE)
             start_probe(z);

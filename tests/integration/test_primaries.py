@@ -1,4 +1,8 @@
 """A zone with two primaries: the newest version wins, whoever has it; or, with a tolerance, it stays with one of them."""
+import selectors
+import socket
+import threading
+
 import zl
 
 ZONE = 'example.test'
@@ -75,3 +79,73 @@ def test_a_restart_does_not_forget_which_one(peer, node):
     n.zonectl('refresh', ZONE)
     n.wait_serial(ZONE, 2)
     assert versions(n) == [(2, 'bind9'), (1, 'bind9')]
+
+
+class Silent:
+    """It takes whatever comes, and says nothing."""
+
+    def __init__(self):
+        self.port, self.name, self.key = zl.free_port(), 'silent', None
+        self.datagrams, self.connections, self.ended = 0, [], False
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.tcp = socket.socket()
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for s in (self.udp, self.tcp):
+            s.bind(('127.0.0.1', self.port))
+        self.tcp.listen(100)
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.udp, selectors.EVENT_READ)
+            ready.register(self.tcp, selectors.EVENT_READ)
+            while not self.ended:
+                for key, _ in ready.select(0.1):
+                    if key.fileobj is self.udp:
+                        self.udp.recv(1000)
+                        self.datagrams += 1
+                    else:
+                        self.connections.append(self.tcp.accept()[0])
+
+    def stop(self):
+        self.ended = True
+        self.thread.join()
+        for s in (self.udp, self.tcp, *self.connections):
+            s.close()
+
+
+def test_one_silent_primary_holds_up_no_fleet(peer, node):
+    """What some zones have found out, the others need not find out again."""
+    zones = [f'z{i}.test' for i in range(60)]
+    silent, p = Silent(), peer('knot')
+    n = node(syncd='probe-timeout = 500ms transfer-idle = 1s')
+    try:
+        for zone in zones:
+            p.write(zone, zl.small_zone(1, zone=zone))
+            n.secondary_of(zone, silent, p, **{'refresh-min': '2s', 'refresh-max': '2s'})
+        p.start()
+        n.start()
+        for zone in zones:
+            n.wait_serial(zone, 1)
+        first = len(silent.connections)
+        assert 5 <= first <= 12, 'five had to find out, and who was under way by then'
+        said = 'a primary gives no answer, whichever zone asks'
+        assert n.syncd.text().count(said) == 1
+        for zone in zones:
+            p.load(zone, zl.small_zone(2, zone=zone))
+        for zone in zones:
+            n.wait_serial(zone, 2)
+        assert len(silent.connections) - first <= 10
+        by_name = {x['name']: x for x in n.json('primary', 'list')}
+        assert by_name['silent']['state'] == 'failing' and by_name['knot']['state'] == 'ok'
+    finally:
+        silent.stop()
+    q = peer('bind9')
+    q.port = silent.port
+    q.write(zones[0], zl.small_zone(3, zone=zones[0]))
+    q.start()
+    n.zonectl('refresh', zones[0])  # an operator's question goes to everybody
+    n.wait_serial(zones[0], 3)
+    zl.wait_for(lambda: 'a primary answers again' in n.syncd.text(), 'that to be said')
+    assert n.syncd.text().count(said) == 1

@@ -1001,6 +1001,67 @@ static void test_who_falls_back_again_is_not_waited_for(void **state)
     done(&b);
 }
 
+/* Other zones have found that a primary answers nobody. */
+static void who_is_silent_is_asked_last(void **state)
+{
+    struct bench b = bench_of(3);
+
+    (void)state;
+    assert_int_equal(b.plan.primary, 0);
+    refresh_set_silent(&b.r, 1);
+    assert_true(refresh_elsewhere(&b.r, &b.plan, b.now));
+    assert_int_equal(b.plan.primary, 1);
+    assert_false(refresh_elsewhere(&b.r, &b.plan, b.now));
+    no_answer(&b, PROBE_TIMEOUT);
+    assert_int_equal(b.plan.primary, 2);
+    no_answer(&b, PROBE_TIMEOUT);
+    assert_int_equal(b.plan.primary, 0); /* better than nobody */
+    assert_false(refresh_elsewhere(&b.r, &b.plan, b.now));
+    answer(&b, 10);
+    assert_int_equal(b.plan.step, REFRESH_WAIT);
+    /* The next round does not begin with it, and does not get to it once somebody has answered. */
+    pass(&b, 7200 * S);
+    b.plan = refresh_wake(&b.r, b.now);
+    assert_int_equal(b.plan.primary, 1);
+    answer(&b, 10);
+    while (b.plan.step != REFRESH_WAIT) {
+        assert_int_not_equal(b.plan.primary, 0);
+        answer(&b, 10);
+    }
+    refresh_done(&b.r);
+}
+
+static void silence_stops_nobody_who_must_ask(void **state)
+{
+    struct bench b = bench_of(1);
+
+    (void)state;
+    refresh_set_silent(&b.r, 1); /* there is no other */
+    assert_false(refresh_elsewhere(&b.r, &b.plan, b.now));
+    answer(&b, 10);
+    refresh_done(&b.r);
+    b = bench_of(2);
+    answer(&b, 10);
+    while (b.plan.step != REFRESH_WAIT)
+        answer(&b, 10);
+    refresh_set_silent(&b.r, 1);
+    pass(&b, 600 * S);
+    notify(&b, 0, 11); /* it has just spoken */
+    if (b.plan.step == REFRESH_WAIT)
+        wake(&b);
+    assert_int_equal(b.plan.primary, 0);
+    assert_false(refresh_elsewhere(&b.r, &b.plan, b.now));
+    answer(&b, 10);
+    while (b.plan.step != REFRESH_WAIT)
+        answer(&b, 10);
+    refresh_set_silent(&b.r, 1);
+    b.plan = refresh_asked(&b.r, false, true, b.now); /* an operator wants to know */
+    refresh_set_silent(&b.r, 1);
+    assert_int_equal(b.plan.primary, 0);
+    assert_false(refresh_elsewhere(&b.r, &b.plan, b.now));
+    refresh_done(&b.r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1041,6 +1102,8 @@ int main(void)
         cmocka_unit_test(test_conflict_is_tried_again),
         cmocka_unit_test(test_our_disk_is_full),
         cmocka_unit_test(test_start_from_stored_timers),
+        cmocka_unit_test(who_is_silent_is_asked_last),
+        cmocka_unit_test(silence_stops_nobody_who_must_ask),
     };
 
     return cmocka_run_group_tests_name("syncd/refresh", tests, NULL, NULL);
