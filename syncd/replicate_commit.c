@@ -163,6 +163,10 @@ static void set_deadline(struct store_zone *row, const struct commit_wait *w)
 
     if (!w->zone->scheduled)
         return;
+    if (w->report.has_soa) { /* a kill before the state is written would show the one before */
+        row->has_primary_serial = true;
+        row->primary_serial = w->report.serial;
+    }
     row->last_success = clock_wall(r->ops.clock);
     row->expires_at =
         refresh_wall(refresh_deadline(&w->zone->refresh, &w->report, now), now, row->last_success);

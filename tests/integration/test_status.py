@@ -187,3 +187,19 @@ def test_each_zone_has_numbers_of_its_own_for_who_asks(peer, node):
             assert base not in seen, line
             seen.add(base)
             before = base
+
+
+def test_a_kill_does_not_bring_back_an_old_serial_of_the_primary(peer, node):
+    """What a new version says of its primary is stored with it."""
+    p = peer('knot')
+    n = node().secondary_of(ZONE, p, **{'refresh-min': '1h', 'retry-min': '1h'})
+    p.write(ZONE, zl.small_zone(1))
+    p.start()
+    n.start()
+    n.wait_serial(ZONE, 1)
+    p.load(ZONE, zl.small_zone(2))
+    n.zonectl('refresh', ZONE)
+    n.wait_serial(ZONE, 2)
+    n.syncd.kill()
+    n.restart()
+    assert n.zone(ZONE)['primary_serial'] == 2
