@@ -90,6 +90,7 @@ void api_remote_free(struct api_remote *r)
 {
     if (!r)
         return;
+    r->listener_count = 0; /* these go first, and then nobody needs to know of room */
     evhttp_free(r->http);
     tls_http_free(r->tls);
     config_unref(r->config);
