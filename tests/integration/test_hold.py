@@ -2,6 +2,7 @@
 import calendar
 import time
 
+import pytest
 import zl
 from test_rollback_serial import ZONE, text, upstream, www
 
@@ -83,4 +84,44 @@ def test_a_rule_serves_nothing_that_a_guard_keeps_aside(peer, node):
     p.load(ZONE, long_text(12, 21))
     n.wait_serial(ZONE, 12)
     assert len(said(n, 'a guard does not let the waiting version through')) == 1, 'once a version'
+    n.verify()
+
+
+def test_a_rule_asks_the_guard_command_about_what_waited(peer, node, tmp_path):
+    """What came during the hold was looked at by nobody, so the program has its say when the rule would serve it."""
+    look = tmp_path / 'look'
+    look.write_text('#!/bin/sh\n[ "$OLD_SERIAL" ] || exit 0\n! grep -q "192.0.2.11$" "$NEW_FILE" || { echo eleven is bad; exit 1; }\n')
+    look.chmod(0o755)
+    n, p = held(peer, node, **{'guard-command': f'{{"{look}"}}'})
+    n.zonectl('hold', ZONE, '--until-newer-than', '10')
+    p.load(ZONE, text(11, '192.0.2.11'))
+    line = zl.wait_for(lambda: said(n, 'a guard does not let the waiting version through'), 'the log to say why')[0]
+    assert 'eleven is bad' in line
+    assert n.zone(ZONE)['state'] == 'held' and n.serial(ZONE) == 10
+    p.load(ZONE, text(12, '192.0.2.12'))
+    n.wait_serial(ZONE, 12)
+    assert n.log(ZONE)[0]['transport'] == 'rule' and n.zone(ZONE)['state'] == 'ok'
+    n.verify()
+
+
+def test_a_clock_that_is_set_ends_no_hold_early(peer, node, place):
+    clock = place / 'node' / 'clock'
+    n, p = upstream(peer, lambda **o: node(env={'ZL_CLOCK_OFFSET_FILE': str(clock)}, **o))
+    clock.write_text('0')
+    n.start()
+    n.wait_serial(ZONE, 10)
+    years = 315360000
+    n.zonectl('hold', ZONE, '--for', '1h')
+    clock.write_text(str(years))
+    p.load(ZONE, text(11, '192.0.2.11'))  # what comes has the rules looked at
+    zl.wait_for(lambda: n.zone(ZONE)['waiting'], 'serial 11 to wait')
+    n.journaled()
+    if n.log(ZONE)[0]['at'] < '2030':
+        pytest.skip('skipped: a release has no clock that can be turned')
+    assert n.zone(ZONE)['state'] == 'held' and n.serial(ZONE) == 10
+    clock.write_text(str(-years))
+    n.zonectl('release', ZONE, '--for', '3s')
+    clock.write_text('0')
+    n.wait_serial(ZONE, 11)
+    assert n.log(ZONE)[0]['reason'].startswith('by rule, until 20')
     n.verify()
