@@ -2,6 +2,7 @@
 
 Nothing here sleeps for luck: wait_for() polls a condition with a deadline.
 """
+import collections
 import base64
 import json
 import os
@@ -49,16 +50,23 @@ def wait_for(condition, what, timeout=20.0, step=0.03):
         time.sleep(step)
 
 
+GIVEN = collections.deque(maxlen=1000)
+
+
 def free_port():
-    """A port that is free for UDP and TCP on 127.0.0.1; workers of one run draw from ranges of their own."""
+    """A port that is free for UDP and TCP on 127.0.0.1; workers of one run draw from ranges of their own. Whoever asks for two
+    before it binds the first never gets the same one twice."""
     worker = int(''.join(c for c in os.environ.get('PYTEST_XDIST_WORKER', 'gw0') if c.isdigit()))
     for _ in range(1000):
         port = 12000 + worker * 4000 + random.randrange(4000)
+        if port in GIVEN:
+            continue
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u, \
                     socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t:
                 u.bind(('127.0.0.1', port))
                 t.bind(('127.0.0.1', port))
+                GIVEN.append(port)
                 return port
         except OSError:
             continue
