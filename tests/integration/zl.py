@@ -2,8 +2,8 @@
 
 Nothing here sleeps for luck: wait_for() polls a condition with a deadline.
 """
-import collections
 import base64
+import collections
 import json
 import os
 import pathlib
