@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PARTS = {
     'rooms': 'our libraries by themselves',
     'journal': 'the journal: commits a second, octets a change, how far behind, old versions read',
+    'rollback': 'one changed record of a million is undone, until it is served',
     'queries': 'queries by UDP: random names and hot ones in a big zone, and the machine\'s limit',
     'start': 'start to first right answer with that zone; memory a record',
     'transfer': 'from NOTIFY to served: that zone as a whole',

@@ -34,6 +34,11 @@ def test_journal():
         assert table in out
 
 
+def test_rollback():
+    out = bench('rollback', 'none')
+    assert 'rollback: measured in' in out and '| has just been started' in out
+
+
 def test_streams():
     """TCP and TLS, if dnsperf is there: only `make bench` needs it."""
     if not zl.tool('dnsperf'):
